@@ -1,0 +1,233 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every piece of target code needs of the host: files, commands, errors, the lock.
+
+Runs on the managed host under Python 2.6 to 3.14 with the standard library only (docs/architecture.md).
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+# Where everything of ours on a host lives; removed as a whole by the `remove` role.
+STATE_DIR = "/var/lib/realip-toa"
+LOCK_FILE = "/run/realip-toa.lock"
+
+# Commands are found here and nowhere else, whatever PATH a sudo rule or a login left behind.
+COMMAND_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class TargetError(Exception):
+    """A host refused something. `code` is stable, `message` is for a human, `remedy` says what to do."""
+
+    def __init__(self, code, message, remedy=None, **data):
+        Exception.__init__(self, message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.data = data
+
+
+def to_text(data):
+    """bytes or text -> text; bytes that are not UTF-8 survive as U+FFFD, never as an exception."""
+    if isinstance(data, bytes):
+        return data.decode("utf-8", "replace")
+    return data
+
+
+def read_text(path, limit=1 << 20):
+    """The first `limit` bytes of a file as text, or None where it cannot be read."""
+    try:
+        handle = open(path, "rb")
+    except (IOError, OSError):
+        return None
+    try:
+        return to_text(handle.read(limit))
+    except (IOError, OSError):
+        return None
+    finally:
+        handle.close()
+
+
+def read_line(path):
+    """The first line of a file without its newline, or None."""
+    text = read_text(path, 4096)
+    if text is None:
+        return None
+    return text.split("\n", 1)[0].strip()
+
+
+def list_dir(path):
+    """Sorted names in a directory; empty where it is missing or unreadable."""
+    try:
+        return sorted(to_text(name) for name in os.listdir(path))
+    except OSError:
+        return []
+
+
+def which(name):
+    """Absolute path of a command on COMMAND_PATH, or None."""
+    for folder in COMMAND_PATH.split(":"):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def run(argv, timeout=120, stdin=None, env=None):
+    """Run a command without a shell; returns (rc, stdout, stderr) as (int, text, text).
+
+    `timeout` is in seconds; past it the whole process group is killed and rc is 124, as timeout(1) has it.
+    A command that cannot be started gives rc 127. Output goes through files, so that a child which leaves
+    a daemon behind (a package's postinst, say) cannot make us wait for its pipe to close.
+    """
+    out = tempfile.TemporaryFile()
+    err = tempfile.TemporaryFile()
+    given = tempfile.TemporaryFile()
+    try:
+        if stdin is not None:
+            given.write(stdin if isinstance(stdin, bytes) else stdin.encode("utf-8"))
+            given.seek(0)
+        environment = {"PATH": COMMAND_PATH, "LC_ALL": "C", "LANG": "C", "HOME": os.environ.get("HOME", "/root")}
+        environment.update(env or {})
+        try:
+            child = subprocess.Popen(argv, stdin=given, stdout=out, stderr=err, env=environment, close_fds=True, preexec_fn=os.setsid)
+        except (IOError, OSError) as problem:
+            return 127, "", "%s: %s" % (argv[0], problem)
+        rc = _wait(child, timeout)
+        out.seek(0)
+        err.seek(0)
+        return rc, to_text(out.read(4 << 20)), to_text(err.read(1 << 20))
+    finally:
+        out.close()
+        err.close()
+        given.close()
+
+
+def _wait(child, timeout):
+    deadline = time.time() + timeout
+    pause = 0.002
+    while True:
+        rc = child.poll()
+        if rc is not None:
+            return rc
+        if time.time() > deadline:
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except OSError:
+                pass
+            child.wait()
+            return 124
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)
+
+
+def make_dirs(path, mode=0o755):
+    """mkdir -p; returns True where something was made."""
+    try:
+        os.makedirs(path, mode)
+        return True
+    except OSError as problem:
+        if problem.errno != errno.EEXIST:
+            raise
+        return False
+
+
+def write_atomic(path, text, mode=None):
+    """Replace a file in one step and make it last through a power cut (fsync of file and folder).
+
+    Without `mode` the file keeps the one it had (0644 for a new one); owner and group are kept too.
+    """
+    data = text if isinstance(text, bytes) else text.encode("utf-8")
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    try:
+        old = os.stat(path)
+    except OSError:
+        old = None
+    handle, temporary = tempfile.mkstemp(prefix=".realip-toa-", dir=folder)
+    try:
+        try:
+            view = data
+            while view:
+                view = view[os.write(handle, view):]
+            if mode is not None:
+                os.fchmod(handle, mode)
+            elif old is not None:
+                os.fchmod(handle, old.st_mode & 0o7777)
+            else:
+                os.fchmod(handle, 0o644)
+            if old is not None:
+                os.fchown(handle, old.st_uid, old.st_gid)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.rename(temporary, path)
+    except BaseException:
+        remove_file(temporary)
+        raise
+    sync_dir(folder)
+
+
+def sync_dir(folder):
+    """fsync a directory, so that a rename in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_file(path):
+    """Remove a file; returns True where there was one."""
+    try:
+        os.unlink(path)
+        return True
+    except OSError as problem:
+        if problem.errno != errno.ENOENT:
+            raise
+        return False
+
+
+class HostLock:
+    """Held around everything that changes the host, so that two controllers never do at once.
+
+    The lock belongs to the open file, so a run that dies lets go of it.
+    """
+
+    def __init__(self, path=LOCK_FILE):
+        self.path = path if os.path.isdir(os.path.dirname(path)) else "/var/run/realip-toa.lock"
+        self.handle = None
+
+    def __enter__(self):
+        self.handle = open(self.path, "a+")
+        try:
+            fcntl.flock(self.handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (IOError, OSError):
+            self.handle.seek(0)
+            holder = self.handle.read(200).strip() or "unknown"
+            self.handle.close()
+            raise TargetError(
+                "host_locked",
+                "another run of realip.toa is changing this host (%s)" % holder,
+                "wait until it has ended, then run again",
+            )
+        self.handle.truncate(0)
+        self.handle.write("pid %d since %s UTC\n" % (os.getpid(), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())))
+        self.handle.flush()
+        return self
+
+    def __exit__(self, *unused):
+        # Never unlinked: a run that has just opened it would then lock a file nobody else can see.
+        self.handle.truncate(0)
+        self.handle.close()
+        return False
