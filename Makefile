@@ -1,0 +1,52 @@
+# Everything a developer or a newcomer does, one target each. `make demo` and `make test` install what they
+# need (apt packages and virtual environments) and say so; `make setup` is that part alone.
+
+SHELL := /bin/sh
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/realip-toa
+VENVS := $(CACHE)/venvs
+DEV := $(VENVS)/dev/bin
+export REALIP_VENVS := $(VENVS)
+# The checkout itself is the collection; a copy installed elsewhere must not win.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+export ANSIBLE_HOME := $(CACHE)/ansible
+
+.PHONY: help setup setup-lab demo test lint unit integration lab molecule bench docs clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: ## virtual environments for every ansible-core that a Python here can run
+	@tests/setup.sh
+
+setup-lab: setup ## what the lab needs of Debian (qemu, mmdebstrap, a compiler)
+	@tests/setup.sh lab
+
+demo: setup-lab ## the main job: lab machines from stock to translating, and proof after one more reboot
+	@PATH="$(DEV):$$PATH" lab/demo
+
+test: lint unit integration lab molecule ## all layers, cheapest first
+
+lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck
+	@tests/lint.sh
+
+unit: setup ## pure logic, on every Python found
+	@tests/unit.sh
+
+integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools
+	@tests/integration.sh
+
+lab: setup-lab ## real machines: rollout, second run, reboot, removal, bad input
+	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -x tests/lab
+
+molecule: setup-lab ## molecule scenarios with testinfra
+	@PATH="$(DEV):$$PATH" tests/molecule.sh
+
+bench: setup-lab ## ratios, printed
+	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/bench
+
+docs: setup ## module documentation renders
+	@PATH="$(DEV):$$PATH" tests/docs.sh
+
+clean: ## stop the lab of this checkout and drop what tests left
+	@lab/lab down || true
+	@rm -rf .lab reports tests/output
