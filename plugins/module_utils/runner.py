@@ -1,0 +1,241 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The far end of the channel: runs the modules that came with it and answers with one framed JSON object.
+
+Started by the shim of plugin_utils/bundle.py, once per call, with nothing of ours on the host's disk.
+Python 2.6 to 3.14, standard library only; imports nothing of ours, because it is what makes our imports work.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import json
+import os
+import signal
+import sys
+
+PACKAGE = "ansible_collections.realip.toa.plugins.module_utils"
+
+# How tracebacks name our code: the path inside the collection.
+FILE_PREFIX = "realip/toa/plugins/module_utils/"
+
+# Containers nested deeper than this in an answer are a bug; the controller refuses them as well.
+MAX_DEPTH = 60
+
+# Past its time a call has this long to put things back, in seconds, before it is cut off.
+GRACE = 10
+
+TRACEBACK_LIMIT = 8000
+
+
+class CallTimeout(BaseException):
+    """The call's time is over. Not an Exception, so that no `except Exception` in target code swallows it."""
+
+
+def serve(sources, call):
+    """Run one call and write its answer; never raises.
+
+    `sources`: list of (module name, source bytes), in the order in which they must run, the entry module last.
+    `call`: dict of `args`, `nonce` (text), `timeout` (seconds) and `limit` (the longest answer, in bytes).
+    """
+    answer_fd = _take_over_descriptors()
+    _arm_timeout(call, answer_fd)
+    try:
+        try:
+            answer = _run(sources, call["args"])
+            signal.alarm(0)
+        except CallTimeout:
+            signal.alarm(0)
+            answer = _timed_out(call)
+    except BaseException:  # target code may raise anything, SystemExit included; each must reach the operator
+        signal.alarm(0)
+        answer = _problem(sources)
+    _send(answer_fd, call, answer)
+
+
+def _take_over_descriptors():
+    """Nobody but _send may write the answer's stream, and no child may read what is left of our stdin."""
+    answer_fd = os.dup(1)
+    _close_on_exec(answer_fd)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return answer_fd
+
+
+def _close_on_exec(descriptor):
+    # A daemon that inherited it would keep the SSH session open for ever.
+    import fcntl
+
+    fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+
+
+def _arm_timeout(call, answer_fd):
+    owner = os.getpid()
+    rings = []
+
+    def ring(unused_signal, unused_frame):
+        if os.getpid() != owner:
+            return
+        rings.append(1)
+        if len(rings) > 1:
+            _send(answer_fd, call, _timed_out(call))
+            os._exit(0)
+        signal.alarm(GRACE)
+        raise CallTimeout()
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.alarm(max(1, int(call["timeout"])))
+
+
+def _timed_out(call):
+    return {
+        "failed": True,
+        "code": "timeout",
+        "msg": "the host did not finish within %d seconds" % call["timeout"],
+        "remedy": "look at what keeps the host busy (load, hung mounts, package manager locks), then run again",
+    }
+
+
+def _run(sources, args):
+    _register_packages()
+    module = None
+    for name, source in sources:
+        module = _load(name, source)
+    answer = module.main(args)
+    if not isinstance(answer, dict):
+        raise TypeError("main() of %s returned %s, not a dict" % (module.__name__, type(answer).__name__))
+    return answer
+
+
+def _register_packages():
+    """Make `ansible_collections.realip.toa.plugins.module_utils` importable without a file behind it."""
+    parts = PACKAGE.split(".")
+    parent = None
+    for depth in range(1, len(parts) + 1):
+        package = _new_module(".".join(parts[:depth]))
+        package.__path__ = []
+        if parent is not None:
+            setattr(parent, parts[depth - 1], package)
+        parent = package
+
+
+def _new_module(name):
+    module = type(sys)(str(name))
+    sys.modules[str(name)] = module
+    return module
+
+
+def _load(name, source):
+    full_name = "%s.%s" % (PACKAGE, name)
+    module = _new_module(full_name)
+    module.__package__ = PACKAGE
+    module.__file__ = _file_name(name)
+    setattr(sys.modules[PACKAGE], name, module)
+    exec(compile(source, module.__file__, "exec", 0, 1), module.__dict__)
+    return module
+
+
+def _file_name(name):
+    return FILE_PREFIX + name + ".py"
+
+
+def _problem(sources):
+    """What the exception being handled means to the operator."""
+    problem = sys.exc_info()[1]
+    hostio = sys.modules.get(PACKAGE + ".hostio")
+    if hostio is not None and isinstance(problem, hostio.TargetError):
+        answer = {"failed": True, "code": problem.code, "msg": problem.message, "remedy": problem.remedy}
+        for key, value in problem.data.items():
+            answer.setdefault(key, value)
+        return answer
+    return {
+        "failed": True,
+        "code": "target_bug",
+        "msg": "%s: %s" % (type(problem).__name__, _text(problem)),
+        "remedy": "this is a defect of the collection: report it with the traceback",
+        "traceback": _traceback(sources),
+    }
+
+
+def _text(problem):
+    try:
+        return str(problem)
+    except Exception:
+        return repr(problem)
+
+
+def _traceback(sources):
+    import linecache
+    import traceback
+
+    for name, source in sources:
+        lines = source.decode("utf-8", "replace").splitlines(True)
+        linecache.cache[_file_name(name)] = (len(source), None, lines, _file_name(name))
+    return traceback.format_exc()[-TRACEBACK_LIMIT:]
+
+
+def plain(value, depth=0):
+    """Any value as what JSON can say: undecodable bytes become U+FFFD, sets sorted lists, NaN and the unknown their repr."""
+    if value is None or isinstance(value, bool) or isinstance(value, int):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, type(u"")):
+        return _without_surrogates(value)
+    if isinstance(value, float):
+        return value if value - value == 0 else repr(value)
+    if depth > MAX_DEPTH:
+        raise ValueError("the answer is nested deeper than %d levels" % MAX_DEPTH)
+    if isinstance(value, dict):
+        return dict((_key(key), plain(item, depth + 1)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item, depth + 1) for item in value), key=repr)
+    if type(value).__name__ == "long":
+        return value
+    return repr(value)
+
+
+def _key(key):
+    text = plain(key)
+    return text if isinstance(text, type(u"")) else str(text)
+
+
+def _without_surrogates(text):
+    # os.listdir() of Python 3 puts undecodable bytes of a file name into lone surrogates, which no UTF-8 can carry.
+    if sys.version_info[0] < 3:
+        return text
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape" if _only_escapes(text) else "replace").decode("utf-8", "replace")
+
+
+def _only_escapes(text):
+    return not any(0xD800 <= ord(char) < 0xDC80 or 0xDCFF < ord(char) <= 0xDFFF for char in text)
+
+
+def _send(answer_fd, call, answer):
+    """Write the frame: marker, nonce, length and JSON in one line, so that a noisy login cannot break it."""
+    try:
+        body = json.dumps(plain(answer))
+    except Exception:
+        body = json.dumps({"failed": True, "code": "bad_answer", "msg": "the answer cannot be written as JSON: %s" % _text(sys.exc_info()[1])})
+    if len(body) > call["limit"]:
+        body = json.dumps({
+            "failed": True,
+            "code": "bad_answer",
+            "msg": "the host's answer has %d bytes; at most %d are accepted" % (len(body), call["limit"]),
+        })
+    data = ("\n@realip-toa %s %d %s @end %s\n" % (call["nonce"], len(body), body, call["nonce"])).encode("ascii")
+    try:
+        while data:
+            data = data[os.write(answer_fd, data):]
+    except OSError:
+        pass  # the controller has gone; there is nobody to tell

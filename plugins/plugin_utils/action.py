@@ -1,0 +1,119 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all actions of the collection have in common: options in, one call of the channel, a task result out."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
+
+Result = dict[str, t.Any]
+Variables = t.Mapping[str, t.Any]
+
+
+class ToaError(Exception):
+    """The controller refuses something: the counterpart of TargetError. More keyword arguments go into the result."""
+
+    def __init__(self, code: str, message: str, remedy: str | None = None, **data: t.Any) -> None:
+        super().__init__(message)
+        self.result: Result = {**data, "failed": True, "changed": False, "code": code, "msg": message, "remedy": remedy}
+
+
+class ToaAction(ActionBase):
+    """An action that calls one target module.
+
+    A subclass sets ENTRY and SPEC. It may override prepare() and finish(), or act() where one call is not enough.
+    """
+
+    ENTRY: t.ClassVar[str] = ""
+    """Name of the target module in plugins/module_utils, without .py; empty where act() does it all."""
+    SPEC: t.ClassVar[dict[str, t.Any]] = {}
+    """Argument spec of the options."""
+    RULES: t.ClassVar[dict[str, t.Any]] = {}
+    """mutually_exclusive, required_if, required_together, required_one_of, required_by, as in an argument spec."""
+    TIMEOUT: t.ClassVar[int | None] = None
+    """Seconds that the host may take; None is 600."""
+    SEARCH: t.ClassVar[tuple[str, ...]] = ()
+    """Folders with target modules of a test's own."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def __init_subclass__(cls, **more: t.Any) -> None:
+        super().__init_subclass__(**more)
+        # Ansible imports an action before it forks a worker for each host: what is packed now is packed once.
+        if cls.ENTRY:
+            try:
+                bundle.build(cls.ENTRY, cls.SEARCH)
+            except (bundle.BundleError, SyntaxError, OSError):
+                pass  # said in full by the call
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            args = self.options()
+            args["check"] = bool(self._task.check_mode)
+            result = self.act(args, variables)
+        except ToaError as problem:
+            result = problem.result
+        except bundle.BundleError as problem:
+            result = ToaError("target_bug", str(problem), "this is a defect of the collection: report it").result
+        result.setdefault("changed", False)
+        result.setdefault("failed", False)
+        self._add_diff(result)
+        return result
+
+    # ---- what a subclass may override
+
+    def prepare(self, args: Result, task_vars: Variables) -> Result:
+        """Validated options -> arguments of main()."""
+        return args
+
+    def finish(self, result: Result, task_vars: Variables) -> Result:
+        """Answer of main() -> result of the task. Not called for an answer that says `failed`."""
+        return result
+
+    def act(self, args: Result, task_vars: Variables) -> Result:
+        """All that the task does. The default is one call of ENTRY."""
+        answer = self.call(self.prepare(args, task_vars), task_vars)
+        return answer if answer.get("failed") else self.finish(answer, task_vars)
+
+    # ---- what a subclass may use
+
+    def call(self, args: Result, task_vars: Variables, entry: str | None = None, timeout: int | None = None) -> Result:
+        """main(args) of a target module on the host (see channel.call); failures come back as answers."""
+        return channel.call(self, entry or self.ENTRY, args, task_vars, timeout or self.TIMEOUT, self.SEARCH)
+
+    def options(self) -> Result:
+        """The task's options, checked against SPEC, with defaults; raises ToaError (bad_option)."""
+        given = dict(self._task.args)
+        validation = ArgumentSpecValidator(self.SPEC, **self.RULES).validate(given)
+        if validation.error_messages:
+            raise ToaError("bad_option", "; ".join(validation.error_messages), f"see `ansible-doc {self._task.action}`")
+        return dict(validation.validated_parameters)
+
+    def cleanup(self, force: bool = False) -> None:
+        """As in ActionBase, but a host that has gone cannot turn a failed task into an UNREACHABLE host here."""
+        try:
+            super().cleanup(force)
+        except AnsibleError:
+            self._connection._shell.tmpdir = None
+
+    def _add_diff(self, result: Result) -> None:
+        before, after = result.get("before"), result.get("after")
+        if self._task.diff and before != after:
+            result["diff"] = {"before": _diff_text(before), "after": _diff_text(after)}
+
+
+def _diff_text(value: t.Any) -> str:
+    return "" if value is None else json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n"
