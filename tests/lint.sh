@@ -1,0 +1,19 @@
+#!/bin/sh
+set -eu
+cd "$(dirname "$0")/.."
+VENVS="${REALIP_VENVS:-${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa/venvs}"
+PATH="$VENVS/dev/bin:$PATH"
+echo "lint: ruff"
+ruff check --no-cache .
+echo "lint: mypy"
+mypy
+echo "lint: yamllint"
+yamllint -s .
+echo "lint: shellcheck"
+git ls-files -co --exclude-standard | while read -r file; do
+	case $file in
+	*.sh | .ci/run | lab/demo) shellcheck "$file" ;;
+	esac
+done
+echo "lint: ansible-lint"
+ANSIBLE_COLLECTIONS_PATH="$PWD/collections" ansible-lint --offline -q
