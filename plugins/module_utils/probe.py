@@ -1,0 +1,148 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof: does this host's kernel show a program the real client? (docs/architecture.md, "The proof")
+
+A child process makes a network namespace with a TUN device, plays the load balancer in hand-made packets, and plays the server with
+ordinary sockets. What accept(), getpeername() and getsockopt(IPPROTO_IP, 1348) say is compared with what the option carried.
+Modules hook the whole kernel and eBPF programs follow the cgroup, so both act inside the namespace as outside; nothing leaves the host.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import re
+import time
+
+from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL, STEP, Bench
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text
+from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child
+from ansible_collections.realip.toa.plugins.module_utils.probe_cases import (
+    GROUPS, PEERS, STRANGERS, UNPROVABLE, Questions, all_work, broken_controls, capabilities, summary, translated, verdict,
+)
+from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, as_packed, parse_format
+
+MODULES = ("toa", "vtoa", "tcp_toa", "ttm", "ip_vs_ca", "slb_vtoa")
+STATS = ("toa_stats", "vtoa_stats", "ip_vs_ca_stats")
+
+
+def main(args):
+    """`probe` of docs/architecture.md. Changes nothing, so check mode is no different.
+
+    args: `option_kinds` (formats that must work), `also_kinds` (formats tried in order to name a wrong kind), `cases` (default, full),
+    `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it translates), `peers` and `untrusted_peers`
+    (addresses the packets come from, at most one of each family), `rows` (all, failed, none), `timeout` in seconds.
+    """
+    began = time.time()
+    questions = read_questions(args)
+    timeout = float(args.get("timeout") or 10)
+    claims = list(args.get("claims") or []) + loaded_claims()
+    before = counters()
+    cases = []
+    try:
+        cases = take_over(questions, in_child(lambda: interrogate(questions, time.time() + timeout), timeout + STEP))
+        word, reason = verdict(cases, questions.wanted, claims)
+    except Refused as problem:
+        word, reason = UNPROVABLE, "%s" % (problem,)
+    return {"changed": False, "probe": {
+        "verdict": word,
+        "reason": reason,
+        "matrix": rows(questions, cases, args.get("rows") or "all"),
+        "summary": summary(cases),
+        "option_kinds": translated(cases),
+        "wanted_kinds": [option.name for option in questions.wanted],
+        "capabilities": capabilities(cases),
+        "claims": claims,
+        "counters_before": before,
+        "counters_after": counters(),
+        "elapsed_ms": int((time.time() - began) * 1000 + 0.5),
+    }}
+
+
+def read_questions(args):
+    """The arguments as Questions; TargetError where one makes no sense."""
+    groups = args.get("groups") or []
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        raise TargetError("bad_group", "probe group %r is unknown" % unknown[0], "choose from %s" % ", ".join(GROUPS))
+    return Questions(
+        [parse_format(text) for text in args.get("option_kinds") or ["200/8"]],
+        [parse_format(text) for text in args.get("also_kinds") or KNOWN_FORMATS],
+        groups,
+        args.get("cases") == "full",
+        chosen_addresses(args.get("peers"), PEERS),
+        chosen_addresses(args.get("untrusted_peers"), STRANGERS),
+    )
+
+
+def chosen_addresses(given, default):
+    """{4: address, 6: address}: the given ones, the default where none of a family was given."""
+    chosen = dict(default)
+    for text in given or []:
+        try:
+            family = 4 if len(as_packed(text)) == 4 else 6
+        except ValueError:
+            raise TargetError("bad_peer", "peer %r is not an IP address" % (text,), "give one IPv4 address and, if you like, one IPv6 address")
+        if text in LOCAL.values():
+            raise TargetError("bad_peer", "peer %s is the address of the probe's own server" % text, "give another one")
+        chosen[family] = str(text)
+    return chosen
+
+
+def loaded_claims():
+    """What on this host looks as if it translated: a module in /proc/modules by its exact name, or a statistics file of one built in."""
+    loaded = [line.split(" ", 1)[0] for line in (read_text("/proc/modules") or "").splitlines()]
+    stats = [name for name in STATS if os.path.exists("/proc/net/" + name)]
+    claims = []
+    for name in MODULES:
+        if name in loaded:
+            dead = "" if stats else ", but has made no statistics file: its start has failed"
+            claims.append("module %s is loaded%s" % (name, dead))
+    if stats and not claims:
+        claims.append("/proc/net/%s exists" % stats[0])
+    return claims
+
+
+def counters():
+    """{counter: int} of every TOA statistics file of the host, summed over CPUs (a column each)."""
+    total = {}
+    for name in STATS:
+        for line in (read_text("/proc/net/" + name) or "").splitlines():
+            match = re.match(r"\s*(\w+)\s*:\s*([0-9 \t]+)$", line)
+            if match:
+                total[match.group(1)] = sum(int(number) for number in match.group(2).split())
+    return total
+
+
+def rows(questions, cases, which):
+    """The matrix. Formats that nobody asked for are in it only where they did something."""
+    if which == "none":
+        return []
+    silent = [case for case in questions.naming if case.seen == "peer"]
+    return [case.row() for case in cases if case not in silent and (which == "all" or not case.ok)]
+
+
+def interrogate(questions, deadline):
+    """In the child: run the cases; returns [[index into questions.cases, observation], ...].
+
+    Stops after controls that failed. Formats nobody asked for are tried where a wanted one does not work, or in the full list.
+    """
+    bench = Bench(questions.peers, questions.strangers)
+    done = bench.run(questions.controls, deadline)
+    if not broken_controls(done):
+        done += bench.run(questions.asked, deadline)
+        if questions.full or not all_work(done, questions.wanted):
+            done += bench.run(questions.naming, deadline)
+    return [[index, case.observation()] for index, case in enumerate(questions.cases[:len(done)])]
+
+
+def take_over(questions, answers):
+    """In the parent: the cases that were run, with what the child saw."""
+    cases = []
+    for index, observation in answers:
+        case = questions.cases[index]
+        case.take_over(observation)
+        cases.append(case)
+    return cases
