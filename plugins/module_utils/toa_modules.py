@@ -1,0 +1,89 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The TOA kernel modules there are, and how to see them on a host without running a command.
+
+Every function takes `root`, the directory that holds the host's file system: "/" on a host, a made-up tree in tests.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import re
+
+from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_line, read_text
+
+# Name of the module -> its statistics in /proc/net; None where it makes none. hookers only serves vtoa.
+STATS_FILES = {"toa": "toa_stats", "vtoa": "vtoa_stats", "tcp_toa": "toa_stats", "ttm": None, "ip_vs_ca": "ip_vs_ca_stats",
+               "slb_vtoa": "vtoa_stats", "hookers": None}
+TOA_MODULES = tuple(sorted(STATS_FILES))
+
+# A helper that changes no address by itself: it neither proves nor disputes anything.
+HELPERS = ("hookers",)
+
+_FILE = re.compile(r"(?:^|/)([A-Za-z0-9_-]+)\.ko(?:\.(?:xz|gz|zst|bz2))?$")
+_COUNTER = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*:?((?:\s+[0-9]+)+)\s*$", re.M)
+_LISTED = re.compile(r"^((?:[^:\n]*/)?(?:%s)\.ko(?:\.[a-z0-9]+)?)(?=:|$)" % "|".join(name.replace("_", "[_-]") for name in TOA_MODULES), re.M)
+
+
+def under(root, path):
+    """A path of the host, below the root that is looked at."""
+    return path if root == "/" else root.rstrip("/") + path
+
+
+def module_of_file(path):
+    """Name of the module that a .ko file holds ("/x/tcp-toa.ko.xz" -> "tcp_toa"), or ""."""
+    match = _FILE.search(path)
+    return match.group(1).replace("-", "_") if match else ""
+
+
+def toa_files(release, root="/"):
+    """TOA modules that one kernel has: {name: absolute path, or "builtin"}.
+
+    Read from modules.dep, which is what modprobe goes by, and from modules.builtin.
+    """
+    folder = "/lib/modules/" + release
+    found = {}
+    for path in _LISTED.findall(read_text(under(root, folder + "/modules.builtin"), 4 << 20) or ""):
+        found[module_of_file(path)] = "builtin"
+    for path in _LISTED.findall(read_text(under(root, folder + "/modules.dep"), 16 << 20) or ""):
+        found[module_of_file(path)] = path if path.startswith("/") else folder + "/" + path
+    return found
+
+
+def loaded_modules(root="/"):
+    """/proc/modules -> {name: {"refcount": int or None, "state": "Live", "Loading" or "Unloading"}} for the TOA modules, by exact name."""
+    found = {}
+    for line in (read_text(under(root, "/proc/modules"), 4 << 20) or "").split("\n"):
+        words = line.split()
+        if len(words) >= 5 and words[0] in STATS_FILES:
+            found[words[0]] = {"refcount": int(words[2]) if words[2].isdigit() else None, "state": words[4]}
+    return found
+
+
+def parameters(name, root="/"):
+    """Module parameters as the kernel shows them: {name: text}; those that cannot be read are left out."""
+    folder = under(root, "/sys/module/%s/parameters" % name)
+    values = {}
+    for parameter in list_dir(folder)[:64]:
+        value = read_line(os.path.join(folder, parameter))
+        if value is not None:
+            values[parameter] = value[:256]
+    return values
+
+
+def stats(name, root="/"):
+    """Text of a module's statistics, or None where it has made no such file (or makes none at all)."""
+    if STATS_FILES.get(name) is None:
+        return None
+    return read_text(under(root, "/proc/net/" + STATS_FILES[name]), 1 << 16)
+
+
+def parse_counters(text):
+    """Statistics -> {counter: sum over the CPUs}. One row per counter, one column per CPU; rows of another form (the heading) are left out."""
+    totals = {}
+    for name, columns in _COUNTER.findall(text or ""):
+        totals[name] = totals.get(name, 0) + sum(int(column) for column in columns.split())
+    return totals
