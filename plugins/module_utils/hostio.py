@@ -14,9 +14,10 @@ import errno
 import fcntl
 import os
 import signal
-import subprocess
-import tempfile
 import time
+
+# subprocess and tempfile are imported where they are used: they cost a third of the start of a call (11 of 34 ms of
+# CPU measured), and a look at a healthy host needs neither.
 
 # Where everything of ours on a host lives; removed as a whole by the `remove` role.
 STATE_DIR = "/var/lib/realip-toa"
@@ -90,6 +91,9 @@ def run(argv, timeout=120, stdin=None, env=None):
     A command that cannot be started gives rc 127. Output goes through files, so that a child which leaves
     a daemon behind (a package's postinst, say) cannot make us wait for its pipe to close.
     """
+    import subprocess
+    import tempfile
+
     out = tempfile.TemporaryFile()
     err = tempfile.TemporaryFile()
     given = tempfile.TemporaryFile()
@@ -103,7 +107,11 @@ def run(argv, timeout=120, stdin=None, env=None):
             child = subprocess.Popen(argv, stdin=given, stdout=out, stderr=err, env=environment, close_fds=True, preexec_fn=os.setsid)
         except (IOError, OSError) as problem:
             return 127, "", "%s: %s" % (argv[0], problem)
-        rc = _wait(child, timeout)
+        try:
+            rc = _wait(child, timeout)
+        except BaseException:  # the time of the whole call is over: nobody will wait for the child any more
+            _kill_group(child)
+            raise
         out.seek(0)
         err.seek(0)
         return rc, to_text(out.read(4 << 20)), to_text(err.read(1 << 20))
@@ -121,14 +129,18 @@ def _wait(child, timeout):
         if rc is not None:
             return rc
         if time.time() > deadline:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except OSError:
-                pass
-            child.wait()
+            _kill_group(child)
             return 124
         time.sleep(pause)
         pause = min(pause * 2, 0.1)
+
+
+def _kill_group(child):
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except OSError:
+        pass
+    child.wait()
 
 
 def make_dirs(path, mode=0o755):
@@ -154,6 +166,8 @@ def write_atomic(path, text, mode=None):
         old = os.stat(path)
     except OSError:
         old = None
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=".realip-toa-", dir=folder)
     try:
         try:
