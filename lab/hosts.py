@@ -1,0 +1,86 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's hosts, as data: a new host is a row here and a directory of files below lab/dress/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.paths import HERE
+from lab.progress import LabError
+
+
+@dataclass(frozen=True)
+class Image:
+    """A root file system, made once and shared by every host dressed on it.
+
+    suite: the Debian suite that mmdebstrap installs. packages: what is installed beside the essential ones.
+    features: mke2fs -O, for boot loaders and kernels that do not know today's defaults. size_mib: of the disk.
+    """
+
+    suite: str
+    packages: tuple[str, ...]
+    features: str = "^metadata_csum_seed,^orphan_file"
+    size_mib: int = 3072
+
+
+@dataclass(frozen=True)
+class Host:
+    """One row: what a machine is dressed as, and what it really runs on.
+
+    kernel: `uname -r` of the stock kernel, as the distribution calls it. loader, packages and init name the shell
+    functions of lab/guest/ that install a boot loader, a package, and tell that the machine has finished booting.
+    """
+
+    name: str
+    dressed_as: str
+    image: str
+    kernel: str
+    loader: str = "grub2"
+    packages: str = "dpkg"
+    init: str = "systemd"
+    memory_mib: int = 512
+
+
+_DEBIAN = ("dbus", "ifupdown", "initramfs-tools", "iproute2", "kmod", "openssh-server", "procps", "python3", "sudo", "udev")
+
+IMAGES = {
+    "bookworm": Image("bookworm", (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv")),
+}
+
+HOSTS = {
+    host.name: host
+    for host in (
+        Host("ubuntu1604", "Ubuntu 16.04.7 LTS", "bookworm", "4.4.0-210-generic"),
+        Host("debian8", "Debian GNU/Linux 8 (jessie)", "bookworm", "3.16.0-11-amd64"),
+    )
+}
+
+# Shell command that returns once a machine has finished booting, by init.
+SETTLED = {
+    # "degraded", which makes it exit with 1, is an answer too: what matters is that nothing is being started any more.
+    "systemd": "systemctl is-system-running --wait || true",
+}
+
+
+def select(names: list[str]) -> list[Host]:
+    """The rows called `names`, all of them where the list is empty; LabError for a name that is not in the table."""
+    unknown = [name for name in names if name not in HOSTS]
+    if unknown:
+        raise LabError(f"no such host: {', '.join(unknown)}; the lab has {', '.join(sorted(HOSTS))}")
+    return [HOSTS[name] for name in names] if names else list(HOSTS.values())
+
+
+def dress(host: Host) -> dict[str, tuple[int, bytes]]:
+    """The files that make a machine look like its distribution: {path in the machine: (mode, content)}.
+
+    lab/dress/common first, then lab/dress/NAME over it.
+    """
+    files: dict[str, tuple[int, bytes]] = {}
+    for layer in ("common", host.name):
+        root = HERE / "dress" / layer
+        for path in sorted(root.rglob("*")):
+            if path.is_file():
+                mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+                files[str(path.relative_to(root))] = (mode, path.read_bytes())
+    return files

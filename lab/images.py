@@ -1,0 +1,262 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From Debian's archive to a machine that is up and waiting: root images, and each host's stock snapshot.
+
+Everything made here lies in the cache under a key of what went into it, is made once, under a lock, in a temporary
+place, and appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import qemu, ssh
+from lab.hosts import IMAGES, SETTLED, Host, Image, dress
+from lab.paths import HERE, cache_dir, locked
+from lab.progress import LabError, say, wait_until
+
+DEBIAN_MIRROR = os.environ.get("REALIP_LAB_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+
+# Where the root partition begins, in sectors: the gap before it holds GRUB's core image.
+FIRST_SECTOR = 2048
+SECTOR = 512
+
+# What a machine would spend its first minutes on, and no test looks at.
+IDLE_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer")
+
+_BOOTSTRAP = "mount -o remount,rw / && tar -xf /dev/vdb -C / && exec /bin/sh /lab/install.sh"
+
+
+def content_key(*parts: object) -> str:
+    """A name for what is made of `parts`: text, numbers, bytes, and lists and dicts of them."""
+    text = json.dumps(parts, sort_keys=True, default=lambda part: hashlib.sha256(part).hexdigest())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def partition_table(size_mib: int) -> bytes:
+    """A master boot record with one active Linux partition from FIRST_SECTOR to the end, and no code."""
+    sectors = size_mib * 2048 - FIRST_SECTOR
+    # 0xfeffff: "too far for cylinders, heads and sectors", which nobody reads any more.
+    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", FIRST_SECTOR, sectors)
+    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+
+
+@contextmanager
+def _making(path: Path) -> Iterator[Path | None]:
+    """Lock `path`; None where it exists already, else a temporary directory beside it to make it in.
+
+    What is called `path.name` in that directory afterwards is moved into place.
+    """
+    with locked(cache_dir() / "locks" / path.name):
+        if path.exists():
+            yield None
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as scratch:
+            yield Path(scratch)
+            os.rename(Path(scratch) / path.name, path)
+
+
+def _run(what: str, words: list[str], **options: object) -> None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    except FileNotFoundError as error:
+        raise LabError(f"{words[0]} is not installed; lab/apt-packages.txt lists what the lab needs") from error
+    if done.returncode != 0:
+        raise LabError(f"{what} failed ({words[0]} answered {done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+# -- root images ------------------------------------------------------------------------------------------------------------
+
+
+def root_image(name: str) -> Path:
+    """The disk all hosts on the image `name` begin with: partitioned, a Debian on it, no kernel and no boot loader yet."""
+    image = IMAGES[name]
+    key = content_key("root", image.suite, image.packages, image.features, image.size_mib, IDLE_UNITS, DEBIAN_MIRROR, partition_table(8))
+    path = cache_dir() / "roots" / f"{name}-{key}.qcow2"
+    with _making(path) as scratch:
+        if scratch:
+            say(f"{name}: installing the root image with mmdebstrap")
+            _install_root(image, scratch / "root.tar")
+            _make_disk(image, scratch / "root.tar", scratch / "disk.raw")
+            qemu.image_tool("convert", "-f", "raw", "-O", "qcow2", scratch / "disk.raw", scratch / path.name)
+            say(f"{name}: root image made")
+    return path
+
+
+def _install_root(image: Image, archive: Path) -> None:
+    words = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
+    words += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "info", "locale", "man")]
+    units = " ".join(IDLE_UNITS)
+    words += [f'--customize-hook=for unit in {units}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done']
+    words += [image.suite, str(archive), DEBIAN_MIRROR]
+    _run(f"installing the root image of {image.suite}", words)
+
+
+def _make_disk(image: Image, archive: Path, disk: Path) -> None:
+    """An ext4 file system out of a tar archive, inside a partition, without a loop device."""
+    with open(disk, "wb") as handle:
+        handle.write(partition_table(image.size_mib))
+        handle.truncate(image.size_mib << 20)
+    kib = (image.size_mib << 10) - FIRST_SECTOR * SECTOR // 1024
+    script = (
+        'set -e; mkdir "$1"; tar -xf "$2" -C "$1" --numeric-owner; '
+        'mke2fs -q -F -t ext4 -O "$3" -m 1 -E "offset=$4" -d "$1" "$5" "$6"; rm -rf "$1"'
+    )
+    files = disk.with_name("root")
+    words = ["sh", "-c", script, "sh", str(files), str(archive), image.features, str(FIRST_SECTOR * SECTOR), str(disk), f"{kib}k"]
+    if os.geteuid() != 0:
+        # Files of root's and of everybody else's, owned by a range of numbers that is lent to this user (subuid(5)).
+        words = ["unshare", "--map-auto", "--map-root-user", "--", *words]
+    _run(f"making the disk of {image.suite}", words, env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+
+
+# -- stock snapshots --------------------------------------------------------------------------------------------------------
+
+
+def stock(host: Host) -> Path:
+    """The directory with what `host` starts from: disk.qcow2 and memory, taken of the running machine when it had nothing left to do."""
+    from lab import kernels
+
+    base = root_image(host.image)
+    packages = kernels.stock_packages(host.kernel)
+    accelerator = qemu.accelerator(cache_dir() / "trial")
+    files = dress(host)
+    payload = {**files, **_payload(host, packages)}
+    version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
+    shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0))
+    key = content_key("stock", base.name, payload, version, shape, SETTLED[host.init])
+    path = cache_dir() / "stock" / f"{host.name}-{key}"
+    with _making(path) as scratch:
+        if scratch:
+            machine = scratch / path.name
+            machine.mkdir()
+            _install(host, machine, base, payload, accelerator)
+            _first_start(host, machine, accelerator)
+    return path
+
+
+def _payload(host: Host, packages: list[Path]) -> dict[str, tuple[int, bytes]]:
+    """What the machine needs on its very first start, below /lab."""
+    host_key = ssh.host_key(host.name)
+    files = {
+        "install.sh": (HERE / "guest" / "install.sh").read_bytes(),
+        "loader.sh": (HERE / "guest" / "loader" / f"{host.loader}.sh").read_bytes(),
+        "packages.sh": (HERE / "guest" / "packages" / f"{host.packages}.sh").read_bytes(),
+        "settings": f"HOST={host.name}\nKERNEL={host.kernel}\n".encode(),
+        "authorized_keys": f"{ssh.public(ssh.login_key())} realip-toa-lab\n".encode(),
+        "ssh_host_ed25519_key": host_key.read_bytes(),
+        "ssh_host_ed25519_key.pub": f"{ssh.public(host_key)}\n".encode(),
+    }
+    files.update((f"kernel/{package.name}", package.read_bytes()) for package in packages)
+    return {f"lab/{name}": (0o600, content) for name, content in files.items()}
+
+
+def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
+    """An archive of `{path: (mode, content)}`, owned by root."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, (mode, content) in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size, entry.mtime = mode, len(content), qemu.now()
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _install(host: Host, machine: Path, base: Path, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
+    """The very first start: no boot loader yet, so QEMU loads the stock kernel; guest/install.sh is process 1."""
+    say(f"{host.name}: installing {host.kernel} and its boot loader inside the machine")
+    # Relative, and as deep as the place the directory is moved to, so that it is right in both.
+    qemu.image_tool("create", "-q", "-f", "qcow2", "-b", _beside(base, machine), "-F", "qcow2", machine / "disk.qcow2")
+    archive = machine / "payload.tar"
+    archive.write_bytes(tar_of(payload))
+    kernel = machine / "vmlinuz"
+    kernel.write_bytes(_kernel_image(host.kernel, payload))
+    extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
+    extra += ["-no-reboot", "-kernel", str(kernel)]
+    extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet init=/bin/sh -- -c "{_BOOTSTRAP}"']
+    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra))
+    try:
+        wait_until(lambda: not qemu.alive(machine), f"{host.name} to install itself")
+    finally:
+        qemu.kill(machine)
+    console = (machine / "console.log").read_text(encoding="utf-8", errors="replace")
+    if "lab-install: done" not in console:
+        raise LabError(f"{host.name} could not install itself:\n{qemu.tail(machine / 'console.log', 40)}")
+    for leftover in (archive, kernel):
+        leftover.unlink()
+
+
+def _beside(base: Path, machine: Path) -> str:
+    """The way from the stock directory of `machine`, in the cache, to the root image."""
+    return os.path.relpath(base, cache_dir() / "stock" / machine.name)
+
+
+def _kernel_image(release: str, payload: dict[str, tuple[int, bytes]]) -> bytes:
+    """The vmlinuz of `release`, out of whichever package has it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, (_, content) in payload.items():
+            if not name.startswith("lab/kernel/"):
+                continue
+            package = Path(scratch) / "package"
+            package.write_bytes(content)
+            _run(f"unpacking {name}", ["dpkg-deb", "-x", str(package), scratch])
+        image = Path(scratch) / "boot" / f"vmlinuz-{release}"
+        if not image.exists():
+            raise LabError(f"no package of the stock kernel {release} holds /boot/vmlinuz-{release}")
+        return image.read_bytes()
+
+
+def _first_start(host: Host, machine: Path, accelerator: str) -> None:
+    """Boot from the machine's own disk through its own boot loader, wait until it is idle, and keep that moment."""
+    say(f"{host.name}: first start through its own boot loader")
+    port = ssh.free_port()
+    known = machine / "known_hosts"
+    known.write_text(ssh.known_hosts({host.name: port}), encoding="ascii")
+    # Nobody asks the mirror for anything before the machine is in use.
+    network = qemu.Network(port, 9)
+    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network))
+    try:
+        wait_for_ssh(host.name, machine, port)
+        release = ssh.run(port, known, f"{SETTLED[host.init]}; python3 -c 'import json, ctypes, zlib, base64'; sync; uname -r").split()[-1]
+        if release != host.kernel:
+            raise LabError(f"{host.name} came up with kernel {release}, not with {host.kernel}")
+        say(f"{host.name}: up; taking the stock snapshot")
+        qemu.save(machine, machine / "memory")
+    finally:
+        qemu.kill(machine)
+    for leftover in (known, machine / "qmp.sock", machine / "pid"):
+        leftover.unlink(missing_ok=True)
+
+
+def wait_for_ssh(name: str, machine: Path, port: int) -> None:
+    """Wait until the machine's SSH server greets; LabError at once when its QEMU ends instead."""
+
+    def greeted() -> bool:
+        if not qemu.alive(machine):
+            raise LabError(f"{name}: QEMU ended: {qemu.tail(machine / 'qemu.log')}\n{qemu.tail(machine / 'console.log')}")
+        return ssh.greets(port)
+
+    wait_until(greeted, f"{name} to answer on SSH; what it says: {machine / 'console.log'}")
+
+
+def unused() -> list[Path]:
+    """Leftovers of builds that were killed: temporary directories that nobody can be making any more."""
+    return [path for folder in ("roots", "stock") for path in (cache_dir() / folder).glob(".making-*")]
+
+
+def clean() -> None:
+    """Throw the cache of images away; keys and kernels stay."""
+    for folder in ("roots", "stock"):
+        shutil.rmtree(cache_dir() / folder, ignore_errors=True)

@@ -1,0 +1,285 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""QEMU: the command line of a machine, its monitor, its snapshot, its process.
+
+A machine is a directory: disk.qcow2, console.log (what it wrote to its serial port), qemu.log (what QEMU had to say),
+qmp.sock (the monitor) and pid (its process).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.progress import LabError, say, wait_until
+
+BINARY = "qemu-system-x86_64"
+# -cpu max crashes Linux 6.12 under QEMU 7.2's emulation; this model does not, and it has what Debian 13 asks for.
+CPU = "Skylake-Server-v4"
+# Where a machine sees the lab's mirror: an address of QEMU's user network, one `socat` for each connection.
+MIRROR_ADDRESS = "10.0.2.100"
+KVM_TRIAL_SECONDS = 20.0
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a machine can reach (nothing but the mirror) and how it is reached. Ports of 127.0.0.1."""
+
+    ssh_port: int
+    mirror_port: int
+
+
+def command(
+    name: str,
+    directory: Path,
+    memory_mib: int,
+    accelerator: str,
+    network: Network | None = None,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """The command line of a machine. Devices must not differ between saving a snapshot and starting from it; ports may."""
+    words = [BINARY, "-name", f"realip-toa-lab-{name}", "-nodefaults", "-no-user-config", "-display", "none"]
+    words += ["-machine", "pc", "-accel", accelerator, "-cpu", CPU if accelerator.startswith("tcg") else "host"]
+    words += ["-smp", "1", "-m", str(memory_mib), "-rtc", "base=utc"]
+    # The machine's own flushes reach the host's page cache, which outlives a killed QEMU: a hard power-off stays a fair one.
+    words += ["-drive", f"file={_escape(directory / 'disk.qcow2')},format=qcow2,if=none,id=disk,cache=unsafe,discard=unmap"]
+    words += ["-device", "virtio-blk-pci,drive=disk"]
+    if network is not None:
+        words += ["-netdev", _netdev(network), "-device", "virtio-net-pci,netdev=net,romfile="]
+    words += ["-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy"]
+    words += ["-chardev", f"file,id=console,path={_escape(directory / 'console.log')},append=on", "-serial", "chardev:console"]
+    # Relative, because the path of a socket may not be longer than 107 bytes; QEMU is started inside the directory.
+    words += ["-chardev", "socket,id=monitor,path=qmp.sock,server=on,wait=off", "-mon", "chardev=monitor,mode=control"]
+    return words + list(extra)
+
+
+def _netdev(network: Network) -> str:
+    return (
+        "user,id=net,restrict=on,ipv6=off"
+        f",hostfwd=tcp:127.0.0.1:{network.ssh_port}-:22"
+        f",guestfwd=tcp:{MIRROR_ADDRESS}:80-cmd:socat - TCP4:127.0.0.1:{network.mirror_port}"
+    )
+
+
+def _escape(path: Path) -> str:
+    """QEMU reads a comma in an option's value as the end of it, and two as one."""
+    return str(path).replace(",", ",,")
+
+
+def accelerator(scratch: Path) -> str:
+    """`tcg` (emulation) unless $REALIP_LAB_ACCEL is `kvm` and KVM stands a timed trial: on some machines it opens, and guests hang."""
+    emulation = "tcg,thread=multi,tb-size=256"
+    wanted = os.environ.get("REALIP_LAB_ACCEL", "tcg")
+    if wanted == "tcg":
+        return emulation
+    if wanted != "kvm":
+        raise LabError(f"REALIP_LAB_ACCEL is {wanted!r}; it can be tcg (the default) or kvm")
+    if _kvm_works(scratch):
+        return "kvm"
+    say(f"KVM failed its trial of {KVM_TRIAL_SECONDS:.0f} s; going on with emulation")
+    return emulation
+
+
+def _kvm_works(scratch: Path) -> bool:
+    """True when a guest under KVM runs its boot sector to the end: one that writes to QEMU's exit port."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    sector = scratch / "kvm-trial.img"
+    # mov dx, 0x501; mov al, 0; out dx, al; hlt
+    sector.write_bytes(b"\xba\x01\x05\xb0\x00\xee\xf4".ljust(510, b"\0") + b"\x55\xaa")
+    words = [BINARY, "-nodefaults", "-display", "none", "-machine", "pc", "-accel", "kvm", "-cpu", "host", "-m", "64"]
+    words += ["-drive", f"file={_escape(sector)},format=raw,if=ide", "-device", "isa-debug-exit,iobase=0x501,iosize=1"]
+    try:
+        return subprocess.run(words, capture_output=True, timeout=KVM_TRIAL_SECONDS, check=False).returncode == 1
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+# -- the process ------------------------------------------------------------------------------------------------------------
+
+
+def launch(directory: Path, words: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
+    """Start a machine; its monitor answers when this returns. LabError, with QEMU's words, when it does not start."""
+    (directory / "qmp.sock").unlink(missing_ok=True)
+    log = directory / "qemu.log"
+    launch_process(directory, words, cwd=directory, log=log, pass_fds=pass_fds)
+    wait_until(lambda: not alive(directory) or (directory / "qmp.sock").exists(), f"QEMU in {directory}", every=0.05)
+    if not alive(directory):
+        raise LabError(f"QEMU did not start: {tail(log)}")
+
+
+def launch_process(directory: Path, words: Sequence[str], cwd: Path, log: Path, pass_fds: Sequence[int] = ()) -> None:
+    """Start a process that outlives us, writes to `log`, and is known by the file `pid` in `directory`."""
+    with open(log, "wb") as output:
+        try:
+            process = subprocess.Popen(
+                words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=pass_fds
+            )
+        except FileNotFoundError as error:
+            raise LabError(f"{words[0]} is not installed; lab/apt-packages.txt lists what the lab needs") from error
+    _children[process.pid] = process
+    (directory / "pid").write_text(f"{process.pid} {_started(process.pid)}\n", encoding="ascii")
+
+
+def pid_of(directory: Path) -> int | None:
+    """The process of a machine, or None where it has ended. A number that another process got meanwhile is not it."""
+    try:
+        number, started = (directory / "pid").read_text(encoding="ascii").split()
+    except (FileNotFoundError, ValueError):
+        return None
+    child = _children.get(int(number))
+    if child is not None:
+        child.poll()
+    return int(number) if started != "0" and _started(int(number)) == started else None
+
+
+def alive(directory: Path) -> bool:
+    """Whether the machine's QEMU is running."""
+    return pid_of(directory) is not None
+
+
+def _started(pid: int) -> str:
+    """When a process began, in clock ticks since the start of this computer; "0" where there is none, or only its corpse."""
+    try:
+        # The name in parentheses may hold anything, so the fields are counted from its end (proc(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "0"
+    return "0" if fields[0] in "ZX" else fields[19]
+
+
+def kill(directory: Path, how: signal.Signals = signal.SIGKILL) -> None:
+    """Pull the plug. Nothing where the machine is not running."""
+    pid = pid_of(directory)
+    if pid is None:
+        return
+    os.kill(pid, how)
+    wait_until(lambda: not alive(directory), f"process {pid} to end", limit=60, every=0.02)
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error message."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return str(error)
+    return "\n".join(text.splitlines()[-lines:])
+
+
+# -- the monitor ------------------------------------------------------------------------------------------------------------
+
+
+class Monitor:
+    """A conversation with QEMU (QMP). A context manager: QEMU talks to one client at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(120)
+        self._name = str(directory)
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # The long way round to a socket whose path may be too long for an address.
+            self._socket.connect(f"/proc/self/fd/{folder}/qmp.sock")
+        except OSError as error:
+            self._socket.close()
+            raise LabError(f"the monitor of {directory} does not answer: {error}") from error
+        finally:
+            os.close(folder)
+        self._lines = self._socket.makefile("rb")
+        self._answer("QMP")
+        self.execute("qmp_capabilities")
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def execute(self, name: str, fd: int | None = None, **arguments: Any) -> Any:
+        """One command and what it returns. `fd` is handed over with it. LabError with QEMU's words when it refuses."""
+        message = json.dumps({"execute": name, "arguments": arguments}).encode("ascii")
+        if fd is None:
+            self._socket.sendall(message)
+        else:
+            socket.send_fds(self._socket, [message], [fd])
+        answer = self._answer("return", "error")
+        if "error" in answer:
+            raise LabError(f"QEMU refused {name} in {self._name}: {answer['error'].get('desc')}")
+        return answer["return"]
+
+    def _answer(self, *keys: str) -> dict[str, Any]:
+        """The next message with one of `keys`; events in between are not for us."""
+        for line in self._lines:
+            message: dict[str, Any] = json.loads(line)
+            if any(key in message for key in keys):
+                return message
+        raise LabError(f"QEMU in {self._name} hung up")
+
+
+# -- snapshots --------------------------------------------------------------------------------------------------------------
+
+
+def save(directory: Path, snapshot: Path) -> None:
+    """Stop a running machine and write its memory and devices to `snapshot`; its disk is complete and still when this returns.
+
+    A migration into a file: unlike savevm it leaves the disk image as it is, so that any number of machines can
+    start from one disk, each with an overlay of its own, and nothing is copied.
+    """
+    with Monitor(directory) as monitor, open(snapshot, "wb") as handle:
+        monitor.execute("stop")
+        monitor.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        monitor.execute("getfd", fd=handle.fileno(), fdname="snapshot")
+        monitor.execute("migrate", uri="fd:snapshot")
+        status = wait_until(lambda: _settled(monitor.execute("query-migrate")), f"the snapshot {snapshot}", every=0.05)
+        if status != "completed":
+            raise LabError(f"the snapshot {snapshot} could not be written: {status}")
+    kill(directory)
+
+
+def _settled(answer: dict[str, Any]) -> str | None:
+    status = str(answer.get("status"))
+    return status if status in ("completed", "failed", "cancelled") else None
+
+
+def launch_from(directory: Path, words: Sequence[str], snapshot: Path) -> None:
+    """Start a machine from what `save` wrote. It is running when this returns."""
+    with open(snapshot, "rb") as handle:
+        launch(directory, [*words, "-incoming", f"fd:{handle.fileno()}"], pass_fds=[handle.fileno()])
+    with Monitor(directory) as monitor:
+        wait_until(
+            lambda: monitor.execute("query-status")["status"] != "inmigrate", f"the snapshot to load in {directory}", every=0.05
+        )
+        monitor.execute("cont")
+
+
+# -- disks ------------------------------------------------------------------------------------------------------------------
+
+
+def image_tool(*arguments: str | os.PathLike[str]) -> None:
+    """Run qemu-img; LabError with its words when it fails."""
+    if shutil.which("qemu-img") is None:
+        raise LabError("qemu-img is not installed; lab/apt-packages.txt lists what the lab needs")
+    done = subprocess.run(["qemu-img", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"qemu-img {arguments[0]} failed: {done.stderr.strip()}")
+
+
+def overlay(base: Path, disk: Path) -> None:
+    """An empty qcow2 disk over `base`, which stays as it is."""
+    image_tool("create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", disk)
+
+
+def now() -> int:
+    """Seconds since 1970, for the clock of a machine that slept in a snapshot."""
+    return int(time.time())
