@@ -43,6 +43,9 @@ RESET = {"syn_cookies": 1, "fastopen": 1}
 # The longest wait for one step of one connection, in seconds; a step takes microseconds where nothing is wrong.
 STEP = 1.0
 
+# The first wait for an answer to a SYN, in seconds; it doubles.
+SYN_AGAIN = 0.004
+
 
 class NoAnswer(Exception):
     """A connection did not come about; the text says at which step."""
@@ -109,10 +112,7 @@ class Bench:
         """Play the client up to an established connection; returns its next sequence number and what it has acknowledged."""
         sent = FIRST_SEQUENCE
         early = PAYLOAD if fast_open else b""
-        self.tun.send(flow.segment(SYN, sent, options=carried["syn"] + MSS, payload=early))
-        answer = self._answer(flow, SYN | ACK)
-        if answer is None:
-            raise NoAnswer("no answer to the SYN")
+        answer = self._persist(flow.segment(SYN, sent, options=carried["syn"] + MSS, payload=early), flow)
         # The server acknowledges the SYN, and with Fast Open its data.
         sent, acked = answer[2], answer[1] + 1
         self.tun.send(flow.segment(ACK, sent, acked, options=carried["ack"]))
@@ -120,12 +120,22 @@ class Bench:
             self.tun.send(flow.segment(PSH | ACK, sent, acked, options=carried["data"], payload=PAYLOAD))
             sent += len(PAYLOAD)
             # An acknowledgement says that the data has been through the whole receive path.
-            self._answer(flow, ACK, sent)
+            self._answer(flow, ACK, time.time() + STEP, sent)
         return sent, acked
 
-    def _answer(self, flow, flags, acknowledged=None):
-        """(flags, seq, ack) of the server's next packet with just these flags, or None after STEP."""
-        deadline = time.time() + STEP
+    def _persist(self, syn, flow):
+        """Send a SYN until it is answered, as TCP does: an IPv6 address that was just set is not in use before the kernel's worker has run."""
+        pause, end = SYN_AGAIN, time.time() + STEP
+        while time.time() < end:
+            self.tun.send(syn)
+            answer = self._answer(flow, SYN | ACK, min(time.time() + pause, end))
+            if answer:
+                return answer
+            pause *= 2
+        raise NoAnswer("no answer to the SYN")
+
+    def _answer(self, flow, flags, deadline, acknowledged=None):
+        """(flags, seq, ack) of the server's next packet with just these flags, or None where the deadline came first."""
         while True:
             packet = self.tun.receive(deadline)
             if packet is None:

@@ -12,20 +12,19 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import os
-import re
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL, STEP, Bench
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child
 from ansible_collections.realip.toa.plugins.module_utils.probe_cases import (
     GROUPS, PEERS, STRANGERS, UNPROVABLE, Questions, all_work, broken_controls, capabilities, summary, translated, verdict,
 )
 from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, as_packed, parse_format
+from ansible_collections.realip.toa.plugins.module_utils.toa_modules import HELPERS, STATS_FILES, loaded_modules, parse_counters, stats
 
-MODULES = ("toa", "vtoa", "tcp_toa", "ttm", "ip_vs_ca", "slb_vtoa")
-STATS = ("toa_stats", "vtoa_stats", "ip_vs_ca_stats")
+# Seconds for all connections together; each takes less than a millisecond where nothing is wrong.
+TIMEOUT = 10
 
 
 def main(args):
@@ -37,15 +36,9 @@ def main(args):
     """
     began = time.time()
     questions = read_questions(args)
-    timeout = float(args.get("timeout") or 10)
     claims = list(args.get("claims") or []) + loaded_claims()
     before = counters()
-    cases = []
-    try:
-        cases = take_over(questions, in_child(lambda: interrogate(questions, time.time() + timeout), timeout + STEP))
-        word, reason = verdict(cases, questions.wanted, claims)
-    except Refused as problem:
-        word, reason = UNPROVABLE, "%s" % (problem,)
+    cases, word, reason = prove(questions, claims, float(args.get("timeout") or TIMEOUT))
     return {"changed": False, "probe": {
         "verdict": word,
         "reason": reason,
@@ -59,6 +52,20 @@ def main(args):
         "counters_after": counters(),
         "elapsed_ms": int((time.time() - began) * 1000 + 0.5),
     }}
+
+
+def prove(questions, claims, timeout):
+    """(cases that were run, verdict, reason)."""
+    unknown = [option.name for option in questions.wanted if option.family is None]
+    if unknown:
+        return [], UNPROVABLE, "nobody knows how a client address is written in %s" % ", ".join(unknown)
+    try:
+        answers = in_child(lambda: interrogate(questions, time.time() + timeout), timeout + STEP)
+    except Refused as problem:
+        return [], UNPROVABLE, "%s" % (problem,)
+    cases = take_over(questions, answers)
+    word, reason = verdict(cases, questions.wanted, claims)
+    return cases, word, reason
 
 
 def read_questions(args):
@@ -92,27 +99,30 @@ def chosen_addresses(given, default):
 
 
 def loaded_claims():
-    """What on this host looks as if it translated: a module in /proc/modules by its exact name, or a statistics file of one built in."""
-    loaded = [line.split(" ", 1)[0] for line in (read_text("/proc/modules") or "").splitlines()]
-    stats = [name for name in STATS if os.path.exists("/proc/net/" + name)]
-    claims = []
-    for name in MODULES:
-        if name in loaded:
-            dead = "" if stats else ", but has made no statistics file: its start has failed"
-            claims.append("module %s is loaded%s" % (name, dead))
-    if stats and not claims:
-        claims.append("/proc/net/%s exists" % stats[0])
+    """What on this host looks as if it translated: a module that is loaded, or the statistics file of one that is built in."""
+    claims, live = [], []
+    for name in sorted(loaded_modules()):
+        if name in HELPERS:
+            continue
+        dead = STATS_FILES[name] is not None and stats(name) is None
+        claims.append("module %s is loaded%s" % (name, ", but has made no statistics file: its start has failed" if dead else ""))
+        live.append(STATS_FILES[name])
+    for name in statistics_files():
+        if name not in live:
+            claims.append("/proc/net/%s exists" % name)
     return claims
 
 
+def statistics_files():
+    """Names of the TOA statistics files that exist in /proc/net."""
+    return sorted(set(STATS_FILES[name] for name in STATS_FILES if stats(name) is not None))
+
+
 def counters():
-    """{counter: int} of every TOA statistics file of the host, summed over CPUs (a column each)."""
+    """{counter: int} of every TOA statistics file, summed over CPUs. The modules count for the whole host, in the host's own namespace."""
     total = {}
-    for name in STATS:
-        for line in (read_text("/proc/net/" + name) or "").splitlines():
-            match = re.match(r"\s*(\w+)\s*:\s*([0-9 \t]+)$", line)
-            if match:
-                total[match.group(1)] = sum(int(number) for number in match.group(2).split())
+    for name in STATS_FILES:
+        total.update(parse_counters(stats(name)))
     return total
 
 

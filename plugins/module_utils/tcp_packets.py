@@ -28,6 +28,9 @@ KNOWN_FORMATS = ("200/8", "254/8", "253/8", "253/20", "254/20", "28/7", "28/19")
 # Length of the option -> (address family inside, carries a port).
 LAYOUTS = {8: (4, True), 20: (6, True), 7: (4, False), 19: (6, False)}
 
+# Formats of a length above that carry something else than a client: vtoa's TOA_VIP and VTOA, and the virtual address of Tencent's VPC.
+OTHER_MEANINGS = ("250/8", "252/20", "202/8")
+
 # Kinds that mean something else to every TCP: EOL, NOP, MSS, window scale, SACK permitted, SACK, timestamps, MD5, TCP-AO, MPTCP, Fast Open.
 STANDARD_KINDS = (0, 1, 2, 3, 4, 5, 8, 19, 29, 30, 34)
 
@@ -43,13 +46,16 @@ MAPPED = b"\x00" * 10 + b"\xff\xff"
 
 
 class Format:
-    """One option format: `kind`, `length`, the address `family` (4 or 6) it carries, and whether it carries a port."""
+    """One option format: `kind`, `length`, the address `family` (4 or 6) it carries, and whether it carries a port.
+
+    `family` is None where nobody knows how a client address would be written in it.
+    """
 
     def __init__(self, kind, length):
         self.kind = kind
         self.length = length
-        self.family, self.has_port = LAYOUTS[length]
         self.name = "%d/%d" % (kind, length)
+        self.family, self.has_port = (None, False) if self.name in OTHER_MEANINGS else LAYOUTS.get(length, (None, False))
 
     def option(self, address, port):
         """The option as bytes, for a textual address of this format's family."""
@@ -64,11 +70,11 @@ def parse_format(text):
     match = re.match(r"([0-9]{1,3})/([0-9]{1,2})\Z", "%s" % (text,))
     if match:
         kind, length = int(match.group(1)), int(match.group(2))
-        if kind <= 255 and kind not in STANDARD_KINDS and length in LAYOUTS:
+        if kind <= 255 and kind not in STANDARD_KINDS and 3 <= length <= 40:
             return Format(kind, length)
     raise TargetError(
         "bad_option_kind",
-        "option format %r: expected KIND/LENGTH with a kind from 6 to 255 that TCP itself does not use, and a length of 7, 8, 19 or 20" % ("%s" % (text,),),
+        "option format %r: expected KIND/LENGTH, with a kind from 6 to 255 that TCP itself does not use and a length from 3 to 40" % ("%s" % (text,),),
         "write it as in \"200/8\" (IPv4, kind 200) or \"253/20\" (IPv6, kind 253)",
     )
 
