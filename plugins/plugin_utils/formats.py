@@ -1,0 +1,130 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TCP option formats, written KIND/LENGTH as in "200/8", and who sends which.
+
+The length counts kind and length bytes. It also tells what is inside, except for a few kinds of Alibaba's and
+Tencent's VPCs that carry something else than a client address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+# What a format of a given length carries after kind and length (all in network order).
+LAYOUTS = {
+    8: "port, IPv4 address",
+    20: "port, IPv6 address",
+    7: "version 1, IPv4 address",
+    19: "version, IPv6 address",
+}
+
+# Kinds of which a length above does not mean a client address: their own meaning.
+# Sources: ANCK net/vtoa (249, 250, 252), TencentOS-kernel net/toa (201, 202).
+OTHER_MEANINGS = {
+    (249, 40): "V6VTOA of Alibaba's VPC",
+    (250, 8): "TOA_VIP of Alibaba's VPC, the virtual address and not the client's",
+    (252, 20): "VTOA of Alibaba's VPC",
+    (201, 6): "the VPC id of Tencent's VPC",
+    (202, 8): "the virtual address of Tencent's VPC",
+}
+
+# Kinds that every TCP stack uses for something else (IANA registry): as an address option they are a mistake for certain.
+TAKEN_KINDS = {
+    0: "End of Option List", 1: "No-Operation", 2: "Maximum Segment Size", 3: "Window Scale", 4: "SACK Permitted", 5: "SACK",
+    8: "Timestamps", 19: "MD5 Signature", 29: "TCP Authentication", 30: "Multipath TCP", 34: "TCP Fast Open",
+}  # fmt: skip
+
+SHORTEST, LONGEST = 3, 40  # a TCP header has 40 bytes of options
+
+
+class Profile(NamedTuple):
+    """What one vendor's nodes send."""
+
+    option_kinds: tuple[str, ...]
+    source: str
+
+
+# Order within a profile: IPv4 first. A profile names what the vendor *sends*; modules may accept more.
+VENDORS = {
+    "tencent": Profile(("200/8",), "Tencent Cloud 685/18805: Anti-DDoS, EdgeOne, GAAP, CLB"),
+    "alibaba": Profile(("254/8", "253/20"), "Alibaba Cloud vtoa instructions; Anti-DDoS Proxy: last ACK, kind 254"),
+    "alibaba_cdn": Profile(("28/7", "28/19"), "aliyun/alibabacloud-cdn-tool-toa: CDN and DCDN"),
+    "huawei": Profile(("254/8",), "Huawei/TCP_option_address; ELB, GA, AAD"),
+    "ucloud": Profile(("200/8", "254/8"), "ucloud/ucloud-toa: UCLOUD and COMPAT"),
+    "dpvs": Profile(("254/8", "254/20"), "iqiyi/dpvs kmod/toa: the length tells IPv4 from IPv6"),
+    "netscaler": Profile(("28/7",), "Citrix NetScaler, client IP in TCP option: final ACK and first data packet"),
+    "akamai": Profile(("28/7",), "Citrix and F5 documents on Akamai"),
+    "f5": Profile(("28/7",), "F5 BIG-IP TCP::option get 28"),
+}
+CUSTOM = "custom"
+VENDOR_CHOICES = (*VENDORS, CUSTOM)
+
+# What the eBPF backend looks for where no vendor was named: all that is in wide use and cannot be mistaken for anything else.
+COMMON = ("200/8", "254/8", "253/20")
+
+_FORMAT = re.compile(r"([0-9]{1,3})/([0-9]{1,2})\Z")
+
+
+class Format(NamedTuple):
+    """One option format."""
+
+    kind: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.length}"
+
+    @property
+    def layout(self) -> str:
+        """What it carries, "" where that is not known to be a client address."""
+        return "" if self in OTHER_MEANINGS else LAYOUTS.get(self.length, "")
+
+
+def parse(text: object) -> Format:
+    """"200/8" -> Format(200, 8); ValueError with one sentence for anything that cannot be an address option."""
+    match = _FORMAT.match(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r:.80} is not an option format; write KIND/LENGTH as in '200/8' (Tencent) or '254/8' (Alibaba, Huawei)")
+    found = Format(int(match.group(1)), int(match.group(2)))
+    if found.kind in TAKEN_KINDS:
+        raise ValueError(f"option kind {found.kind} of {text!r} is {TAKEN_KINDS[found.kind]} in every TCP stack; it cannot carry an address")
+    if found.kind > 255:
+        raise ValueError(f"option kind {found.kind} of {text!r} does not fit in a byte; kinds go from 1 to 255")
+    if not SHORTEST <= found.length <= LONGEST:
+        raise ValueError(
+            f"option length {found.length} of {text!r} is impossible; it counts kind and length bytes and goes from {SHORTEST} to {LONGEST}"
+        )
+    return found
+
+
+def normalise(texts: object) -> list[str]:
+    """A list of formats, each checked and written in one way, without repetitions; ValueError as in parse()."""
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise ValueError(f"option kinds are a list as in ['200/8', '254/8']; got {texts!r:.80}")
+    return list(dict.fromkeys(str(parse(text)) for text in texts))
+
+
+def wanted(vendor: str, option_kinds: Sequence[str]) -> list[str]:
+    """What shall be translated: the operator's list, or else the vendor's profile; empty where neither was given.
+
+    Raises ValueError for an unknown vendor, a wrong format, or `custom` without a list.
+    """
+    if vendor and vendor not in VENDOR_CHOICES:
+        raise ValueError(f"unknown vendor {vendor!r:.40}; expected one of {', '.join(VENDOR_CHOICES)}")
+    listed = normalise(option_kinds)
+    if vendor == CUSTOM and not listed:
+        raise ValueError("vendor custom says nothing by itself: name the formats in toa_option_kinds, as in ['200/8']")
+    return listed or (list(VENDORS[vendor].option_kinds) if vendor else [])
+
+
+def unknown(option_kinds: Iterable[str]) -> list[str]:
+    """Those formats of which nobody knows what they carry."""
+    return [text for text in option_kinds if not parse(text).layout]
+
+
+def has_ipv6(option_kinds: Iterable[str]) -> bool:
+    """True where a format among these carries an IPv6 address."""
+    return any("IPv6" in parse(text).layout for text in option_kinds)
