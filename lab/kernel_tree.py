@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from lab.paths import HERE, cache_dir
@@ -33,7 +33,7 @@ LEFT_OUT = ("drivers/gpu/drm/amd/include", "drivers/gpu/drm/amd/*/*.h", "tools/t
 
 CONFIGURE = (
     ("make", "-s", "tinyconfig"),
-    ("scripts/kconfig/merge_config.sh", "-m", ".config", str(Path("fragment.config"))),
+    ("scripts/kconfig/merge_config.sh", "-m", ".config", "fragment.config"),
     ("make", "-s", "olddefconfig"),
 )
 
@@ -44,7 +44,7 @@ ENVIRONMENT = {
     "HOME": "/nonexistent",
     "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
     "SOURCE_DATE_EPOCH": str(EPOCH),
-    "KBUILD_BUILD_TIMESTAMP": f"@{EPOCH}",
+    "KBUILD_BUILD_TIMESTAMP": time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime(EPOCH)),
     "KBUILD_BUILD_USER": "realip",
     "KBUILD_BUILD_HOST": "lab",
     "KBUILD_BUILD_VERSION": "1",
@@ -79,7 +79,7 @@ def _answer(*command: str) -> str:
     return done.stdout.strip()
 
 
-@lru_cache(maxsize=None)
+@cache
 def key() -> str:
     """Names the compiled tree: source package, compiler, configuration and patch. net/toa is not part of it: it is synced."""
     source = _answer("dpkg-query", "-W", "-f", "${Version}", SOURCE_PACKAGE)

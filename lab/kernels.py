@@ -29,9 +29,9 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from lab import kernel_packages, kernel_tree  # noqa: E402
-from lab.paths import cache_dir, locked  # noqa: E402
-from lab.progress import LabError, say  # noqa: E402
+from lab import kernel_packages, kernel_tree
+from lab.paths import cache_dir, locked
+from lab.progress import LabError, say
 
 
 @dataclass(frozen=True)
