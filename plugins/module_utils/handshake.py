@@ -54,7 +54,7 @@ class NoAnswer(Exception):
 class Bench:
     """A namespace with a TUN device, and the listeners in it. Raises Refused where the host has no such thing."""
 
-    def __init__(self, peers, strangers):
+    def __init__(self):
         unshare_network()
         self.tun = Tun()
         self.tun.set_up(LOCAL[4], NETMASK)

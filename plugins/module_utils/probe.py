@@ -18,7 +18,7 @@ from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL,
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child
 from ansible_collections.realip.toa.plugins.module_utils.probe_cases import (
-    GROUPS, PEERS, STRANGERS, UNPROVABLE, Questions, all_work, broken_controls, capabilities, summary, translated, verdict,
+    GROUPS, PEERS, STRANGERS, UNPROVABLE, Questions, capabilities, matrix, summary, translated, verdict,
 )
 from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, as_packed, parse_format
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import HELPERS, STATS_FILES, loaded_modules, parse_counters, stats
@@ -30,42 +30,53 @@ TIMEOUT = 10
 def main(args):
     """`probe` of docs/architecture.md. Changes nothing, so check mode is no different.
 
-    args: `option_kinds` (formats that must work), `also_kinds` (formats tried in order to name a wrong kind), `cases` (default, full),
-    `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it translates), `peers` and `untrusted_peers`
-    (addresses the packets come from, at most one of each family), `rows` (all, failed, none), `timeout` in seconds.
+    args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
+    to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
+    translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `rows` (all, failed, none),
+    `timeout` in seconds.
     """
     began = time.time()
     questions = read_questions(args)
     claims = list(args.get("claims") or []) + loaded_claims()
     before = counters()
-    cases, word, reason = prove(questions, claims, float(args.get("timeout") or TIMEOUT))
-    return {"changed": False, "probe": {
+    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT))
+    found.update(claims=claims, counters_before=before, counters_after=counters(), elapsed_ms=int((time.time() - began) * 1000 + 0.5))
+    return {"changed": False, "probe": found}
+
+
+def prove(questions, claims, which, timeout):
+    """What the child found, or a report that says why there is no proof."""
+    unknown = "nobody knows how a client address is written in %s" % ", ".join(questions.unknown)
+    if questions.unknown and not questions.wanted:
+        return report(questions, [], UNPROVABLE, unknown, "none")
+    try:
+        found = in_child(lambda: ask(questions, claims, which, time.time() + timeout), timeout + STEP)
+    except Refused as problem:
+        return report(questions, [], UNPROVABLE, "%s" % (problem,), "none")
+    if questions.unknown:
+        found["reason"] += "; not tested: " + unknown
+    return found
+
+
+def ask(questions, claims, which, deadline):
+    """In the child: put the questions to this host's kernel and judge the answers."""
+    bench = Bench()
+    cases = questions.put(lambda some: bench.run(some, deadline))
+    word, reason = verdict(cases, questions.wanted, claims)
+    return report(questions, cases, word, reason, which)
+
+
+def report(questions, cases, word, reason, which):
+    """The part of `probe` that does not depend on the host outside the namespace."""
+    return {
         "verdict": word,
         "reason": reason,
-        "matrix": rows(questions, cases, args.get("rows") or "all"),
+        "matrix": matrix(cases, which),
         "summary": summary(cases),
         "option_kinds": translated(cases),
         "wanted_kinds": [option.name for option in questions.wanted],
         "capabilities": capabilities(cases),
-        "claims": claims,
-        "counters_before": before,
-        "counters_after": counters(),
-        "elapsed_ms": int((time.time() - began) * 1000 + 0.5),
-    }}
-
-
-def prove(questions, claims, timeout):
-    """(cases that were run, verdict, reason)."""
-    unknown = [option.name for option in questions.wanted if option.family is None]
-    if unknown:
-        return [], UNPROVABLE, "nobody knows how a client address is written in %s" % ", ".join(unknown)
-    try:
-        answers = in_child(lambda: interrogate(questions, time.time() + timeout), timeout + STEP)
-    except Refused as problem:
-        return [], UNPROVABLE, "%s" % (problem,)
-    cases = take_over(questions, answers)
-    word, reason = verdict(cases, questions.wanted, claims)
-    return cases, word, reason
+    }
 
 
 def read_questions(args):
@@ -75,7 +86,7 @@ def read_questions(args):
     if unknown:
         raise TargetError("bad_group", "probe group %r is unknown" % unknown[0], "choose from %s" % ", ".join(GROUPS))
     return Questions(
-        [parse_format(text) for text in args.get("option_kinds") or ["200/8"]],
+        [parse_format(text) for text in args.get("option_kinds") or []],
         [parse_format(text) for text in args.get("also_kinds") or KNOWN_FORMATS],
         groups,
         args.get("cases") == "full",
@@ -124,35 +135,3 @@ def counters():
     for name in STATS_FILES:
         total.update(parse_counters(stats(name)))
     return total
-
-
-def rows(questions, cases, which):
-    """The matrix. Formats that nobody asked for are in it only where they did something."""
-    if which == "none":
-        return []
-    silent = [case for case in questions.naming if case.seen == "peer"]
-    return [case.row() for case in cases if case not in silent and (which == "all" or not case.ok)]
-
-
-def interrogate(questions, deadline):
-    """In the child: run the cases; returns [[index into questions.cases, observation], ...].
-
-    Stops after controls that failed. Formats nobody asked for are tried where a wanted one does not work, or in the full list.
-    """
-    bench = Bench(questions.peers, questions.strangers)
-    done = bench.run(questions.controls, deadline)
-    if not broken_controls(done):
-        done += bench.run(questions.asked, deadline)
-        if questions.full or not all_work(done, questions.wanted):
-            done += bench.run(questions.naming, deadline)
-    return [[index, case.observation()] for index, case in enumerate(questions.cases[:len(done)])]
-
-
-def take_over(questions, answers):
-    """In the parent: the cases that were run, with what the child saw."""
-    cases = []
-    for index, observation in answers:
-        case = questions.cases[index]
-        case.take_over(observation)
-        cases.append(case)
-    return cases

@@ -27,9 +27,6 @@ UNREAD_KINDS = (111, 112, 113)
 
 GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
 
-# What a Case learns when it is run.
-OBSERVED = ("peer_port", "accept", "getpeername", "getsockopt_1348", "problem", "untestable")
-
 TRANSLATING, INERT, WRONG_KIND = "translating", "inert", "wrong_kind"
 PARTIAL, ABSENT, UNPROVABLE = "partial", "absent", "unprovable"
 
@@ -38,7 +35,7 @@ class Case:
     """One crafted connection: what is sent to whom, what should come of it, and what did.
 
     `format` is None for a connection without an option. `packet` is what carries it: syn, ack (the one that completes the handshake),
-    data (the first), none. `listener` is inet or inet6 (dual-stack); `family` 4 or 6 is that of the packets; `variant` one of GROUPS or "".
+    data (the first), none. `listener` is inet or inet6 (dual-stack); `family` 4 or 6 is that of the packets; `variant` is one of GROUPS, "naming", or "".
     `expected`: client, peer, or either where receivers differ.
     """
 
@@ -61,8 +58,8 @@ class Case:
 
     @property
     def name(self):
-        words = [self.kind or "no option", self.packet if self.format else "", self.listener, "ipv6" if self.family == 6 else "", self.variant]
-        return " ".join(word for word in words if word)
+        words = [self.kind or "no option", self.packet if self.format else "", self.listener, "over ipv6" if self.family == 6 else ""]
+        return " ".join(word for word in words + [self.variant] if word)
 
     def shown(self, address, port):
         """An address as accept() on this listener writes it."""
@@ -116,39 +113,42 @@ class Case:
             row["note"] = self.problem or self.untestable
         return row
 
-    def observation(self):
-        """What was seen, as a dict JSON can carry."""
-        return dict((name, getattr(self, name)) for name in OBSERVED)
-
-    def take_over(self, observation):
-        """Make what another process saw of this case our own."""
-        for name in OBSERVED:
-            setattr(self, name, observation[name])
-
 
 class Questions:
-    """Every case of one probe. `wanted` and `others` are lists of Format; `peers` maps 4 and 6 to the address the packets come from."""
+    """Every case of one probe.
+
+    `wanted` are the formats that must work. Without any, whatever of `others` the host reads is found out first, and then must work.
+    `others` are the formats nobody asked for, which serve to name what a host reads. `peers` and `strangers` map 4 and 6 to addresses.
+    """
 
     def __init__(self, wanted, others=(), groups=(), full=False, peers=None, strangers=None):
-        self.wanted = wanted
-        self.others = [option for option in others if option.name not in [known.name for known in wanted]]
+        self.discover = not wanted
+        self.wanted = [option for option in wanted if option.family]
+        self.unknown = [option.name for option in wanted if not option.family]
+        self.others = [option for option in others if option.family and option.name not in [known.name for known in wanted]]
         self.groups = groups
         self.full = full
         self.peers = peers or PEERS
         self.strangers = strangers or STRANGERS
-        self.controls = self._controls()
-        self.asked = self._wanted_cases() + self._group_cases()
-        self.naming = self._other_cases()
 
-    @property
-    def cases(self):
-        """Every case in the order in which it is asked, if it is asked."""
-        return self.controls + self.asked + self.naming
+    def put(self, run):
+        """Ask the host, stopping where controls fail; `run` takes a list of cases and returns it with what was seen. Returns the cases."""
+        done = run(self.controls())
+        if broken_controls(done):
+            return done
+        if self.discover:
+            named = run(self.naming_cases())
+            self.wanted = unique(case.format for case in named if case.seen not in ("peer", "nothing"))
+            return done + named + run(self.wanted_cases() + self.group_cases())
+        done += run(self.wanted_cases() + self.group_cases())
+        if self.full or not all_work(done, self.wanted):
+            done += run(self.naming_cases())
+        return done
 
     def _case(self, expected, option, packet, listener, family, variant="", peers=None):
         return Case(expected, option, packet, listener, family, (peers or self.peers)[family], variant)
 
-    def _controls(self):
+    def controls(self):
         """Connections that nothing may translate; they come first, for without them the rest proves nothing."""
         taken = [option.kind for option in self.wanted]
         unread = Format([kind for kind in UNREAD_KINDS if kind not in taken][0], 8)
@@ -158,7 +158,7 @@ class Questions:
         cases.append(self._case("peer", unread, "ack", "inet", 4))
         return cases
 
-    def _wanted_cases(self):
+    def wanted_cases(self):
         """Each wanted format on each packet against each listener it belongs to."""
         return [
             self._case(expected_on(option, packet), option, packet, listener, family)
@@ -167,16 +167,16 @@ class Questions:
             for packet in ("ack", "syn", "data")
         ]
 
-    def _other_cases(self):
-        """The formats nobody asked for, each where it is likeliest to be read: they only serve to name what this host does read."""
+    def naming_cases(self):
+        """The other formats, where they are likeliest to be read. Reports leave out those that nothing happened to."""
         return [
-            self._case("either", option, packet, listener, family)
+            self._case("either", option, packet, listener, family, "naming")
             for option in self.others
-            for listener, family in places(option)[:1]
+            for listener, family in places(option)
             for packet in (("ack", "syn") if option.kind == CDN_KIND else ("ack",))
         ]
 
-    def _group_cases(self):
+    def group_cases(self):
         """What was asked for on request, in the order of GROUPS."""
         cases = []
         for group in GROUPS:
@@ -186,14 +186,13 @@ class Questions:
 
     def _group_ipv6(self):
         """Both ways in which the families can differ, and IPv6 formats even where none is wanted. What receivers make of it differs."""
-        formats = self.wanted + [option for option in self.others if option.family == 6]
-        cases = [self._case("peer", None, "none", "inet6", 6)]
-        for option in formats:
-            asked = places(option) if option in self.wanted else []
-            for listener, family in (("inet", 4), ("inet6", 4), ("inet6", 6)):
-                if (listener, family) not in asked:
-                    cases.append(self._case("either", option, "ack", listener, family))
-        return cases
+        formats = self.wanted + [option for option in self.others if option.family == 6 and option not in self.wanted]
+        return [self._case("peer", None, "none", "inet6", 6)] + [
+            self._case("either", option, "ack", listener, family, "ipv6")
+            for option in formats
+            for listener, family in (("inet", 4), ("inet6", 4), ("inet6", 6))
+            if option not in self.wanted or (listener, family) not in places(option)
+        ]
 
     def _group_mptcp(self):
         """A listener made with IPPROTO_MPTCP, as Go 1.24 makes them, and a peer that speaks plain TCP."""
@@ -269,7 +268,7 @@ def verdict(cases, wanted, claims):
         for option in wanted for listener, family in places(option)
     ]
     tested = [entry for entry in tested if entry[3] is not None]
-    if not tested:
+    if wanted and not tested:
         return UNPROVABLE, "nothing that was asked for can be tested here: %s" % "; ".join(untested(cases))
     good = [entry for entry in tested if entry[3]]
     if good:
@@ -304,21 +303,20 @@ def _some_work(cases, good, bad):
 
 
 def _none_works(cases, wanted, claims):
-    wanted_names = ", ".join(option.name for option in wanted)
-    half = [case for case in cases if case.format in wanted and (
-        case.seen in ("accept_only", "getpeername_only") or case.client_by_getsockopt)]
+    names = ", ".join(option.name for option in wanted) or "every format in use"
+    ours = [case for case in cases if case.format in wanted]
+    half = [case for case in ours if case.seen in ("accept_only", "getpeername_only") or case.client_by_getsockopt]
     if half:
         return PARTIAL, "; ".join(_story(case) for case in half)
-    odd_packet = [case for case in cases if case.format in wanted and case.seen == "client"]
-    if odd_packet:
-        return PARTIAL, "%s is read, but not from the packet that completes the handshake: only %s" % (
-            wanted_names, "; ".join(case.name for case in odd_packet))
+    elsewhere = [case.name for case in ours if case.seen == "client"]
+    if elsewhere:
+        return PARTIAL, "%s is not read from the packet that completes the handshake, only here: %s" % (names, "; ".join(elsewhere))
     others = translated(cases)
     if others:
-        return WRONG_KIND, "this host reads %s; %s is wanted" % (", ".join(others), wanted_names)
+        return WRONG_KIND, "this host reads %s; %s is wanted" % (", ".join(others), names)
     if claims:
-        return INERT, "%s, and yet no option is read (%s)" % ("; ".join(claims), wanted_names)
-    return ABSENT, "nothing on this host claims to translate, and nothing does (%s)" % wanted_names
+        return INERT, "%s, and yet no connection shows its client (tried: %s)" % ("; ".join(claims), names)
+    return ABSENT, "nothing on this host claims to translate, and nothing does (tried: %s)" % names
 
 
 def _failure(cases, option, listener, family):
@@ -366,6 +364,14 @@ def capabilities(cases):
         "getsockopt_1348": any(case.client_by_getsockopt for case in cases),
         "ipv6": any(case.seen == "client" and case.format.family == 6 for case in cases),
     }
+
+
+def matrix(cases, which="all"):
+    """The rows: all, failed or none. Formats nobody asked for are in it only where something happened to them."""
+    if which == "none":
+        return []
+    shown = [case for case in cases if case.variant != "naming" or case.seen != "peer"]
+    return [case.row() for case in shown if which == "all" or not case.ok]
 
 
 def summary(cases):
