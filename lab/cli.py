@@ -84,9 +84,10 @@ def _reset(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    print(f"{'name':<12} {'state':<8} {'ssh':<6} {'pid':<8} {'stock kernel':<24} dressed as")
-    for row in machines.status(options.names):
-        print(f"{row['name']:<12} {row['state']:<8} {row['ssh_port'] or '-':<6} {row['pid'] or '-':<8} {row['stock_kernel']:<24} {row['dressed_as']}")
+    columns = {"name": 12, "state": 8, "ssh_port": 9, "pid": 8, "stock_kernel": 24, "dressed_as": 0}
+    rows = machines.status(options.names)
+    for row in ({column: column for column in columns}, *rows):
+        print(" ".join(str(row[column] or "-").ljust(width) for column, width in columns.items()))
     print(f"mirror: {mirror.url() or 'not running'}")
 
 
@@ -111,11 +112,9 @@ def _ssh(options: argparse.Namespace) -> None:
 
 def _console(options: argparse.Namespace) -> None:
     path = machines.place(options.name) / "console.log"
-    try:
-        handle = open(path, "rb")
-    except FileNotFoundError as error:
-        raise LabError(f"{options.name} has not been started here: lab/lab up {options.name}") from error
-    with handle:
+    if not path.exists():
+        raise LabError(f"{options.name} has not been started here: lab/lab up {options.name}")
+    with open(path, "rb") as handle:
         while True:
             sys.stdout.buffer.write(handle.read())
             sys.stdout.buffer.flush()

@@ -28,7 +28,8 @@ class Image:
 class Host:
     """One row: what a machine is dressed as, and what it really runs on.
 
-    kernel: `uname -r` of the stock kernel, as the distribution calls it. loader, packages and init name the shell
+    kernel: `uname -r` of the stock kernel, as the distribution calls it. toa_kernel: of the kernel that the documents offer
+    for it, served by the mirror. loader, packages and init name the shell
     functions of lab/guest/ that install a boot loader, a package, and tell that the machine has finished booting.
     """
 
@@ -36,6 +37,7 @@ class Host:
     dressed_as: str
     image: str
     kernel: str
+    toa_kernel: str | None = None
     loader: str = "grub2"
     packages: str = "dpkg"
     init: str = "systemd"
@@ -51,8 +53,8 @@ IMAGES = {
 HOSTS = {
     host.name: host
     for host in (
-        Host("ubuntu1604", "Ubuntu 16.04.7 LTS", "bookworm", "4.4.0-210-generic"),
-        Host("debian8", "Debian GNU/Linux 8 (jessie)", "bookworm", "3.16.0-11-amd64"),
+        Host("ubuntu1604", "Ubuntu 16.04.7 LTS", "bookworm", "4.4.0-210-generic", "4.4.87.toa"),
+        Host("debian8", "Debian GNU/Linux 8 (jessie)", "bookworm", "3.16.0-11-amd64", "3.16.43.toa"),
     )
 }
 

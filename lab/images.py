@@ -18,10 +18,11 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import qemu, ssh
+from lab import kernels, qemu, ssh
 from lab.hosts import IMAGES, SETTLED, Host, Image, dress
 from lab.paths import HERE, cache_dir, locked
 from lab.progress import LabError, say, wait_until
@@ -33,7 +34,14 @@ FIRST_SECTOR = 2048
 SECTOR = 512
 
 # What a machine would spend its first minutes on, and no test looks at.
-IDLE_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer")
+IDLE_UNITS = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+)
 
 _BOOTSTRAP = "mount -o remount,rw / && tar -xf /dev/vdb -C / && exec /bin/sh /lab/install.sh"
 
@@ -127,13 +135,15 @@ def _make_disk(image: Image, archive: Path, disk: Path) -> None:
 
 def stock(host: Host) -> Path:
     """The directory with what `host` starts from: disk.qcow2 and memory, taken of the running machine when it had nothing left to do."""
-    from lab import kernels
+    with ThreadPoolExecutor() as pool:
+        # One waits for the network, the other for the processor.
+        base, kernel = pool.submit(root_image, host.image), pool.submit(kernels.ensure, host.kernel)
+    return _stock(host, base.result(), kernel.result())
 
-    base = root_image(host.image)
-    packages = kernels.stock_packages(host.kernel)
+
+def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
     accelerator = qemu.accelerator(cache_dir() / "trial")
-    files = dress(host)
-    payload = {**files, **_payload(host, packages)}
+    payload = {**dress(host), **_payload(host, kernel.image)}
     version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
     shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0))
     key = content_key("stock", base.name, payload, version, shape, SETTLED[host.init])
@@ -142,12 +152,12 @@ def stock(host: Host) -> Path:
         if scratch:
             machine = scratch / path.name
             machine.mkdir()
-            _install(host, machine, base, payload, accelerator)
+            _install(host, machine, base, kernel.bzimage, payload, accelerator)
             _first_start(host, machine, accelerator)
     return path
 
 
-def _payload(host: Host, packages: list[Path]) -> dict[str, tuple[int, bytes]]:
+def _payload(host: Host, package: Path) -> dict[str, tuple[int, bytes]]:
     """What the machine needs on its very first start, below /lab."""
     host_key = ssh.host_key(host.name)
     files = {
@@ -159,7 +169,7 @@ def _payload(host: Host, packages: list[Path]) -> dict[str, tuple[int, bytes]]:
         "ssh_host_ed25519_key": host_key.read_bytes(),
         "ssh_host_ed25519_key.pub": f"{ssh.public(host_key)}\n".encode(),
     }
-    files.update((f"kernel/{package.name}", package.read_bytes()) for package in packages)
+    files[f"kernel/{package.name}"] = package.read_bytes()
     return {f"lab/{name}": (0o600, content) for name, content in files.items()}
 
 
@@ -174,15 +184,13 @@ def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def _install(host: Host, machine: Path, base: Path, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
+def _install(host: Host, machine: Path, base: Path, kernel: Path, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
     """The very first start: no boot loader yet, so QEMU loads the stock kernel; guest/install.sh is process 1."""
     say(f"{host.name}: installing {host.kernel} and its boot loader inside the machine")
     # Relative, and as deep as the place the directory is moved to, so that it is right in both.
     qemu.image_tool("create", "-q", "-f", "qcow2", "-b", _beside(base, machine), "-F", "qcow2", machine / "disk.qcow2")
     archive = machine / "payload.tar"
     archive.write_bytes(tar_of(payload))
-    kernel = machine / "vmlinuz"
-    kernel.write_bytes(_kernel_image(host.kernel, payload))
     extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
     extra += ["-no-reboot", "-kernel", str(kernel)]
     extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet init=/bin/sh -- -c "{_BOOTSTRAP}"']
@@ -194,28 +202,12 @@ def _install(host: Host, machine: Path, base: Path, payload: dict[str, tuple[int
     console = (machine / "console.log").read_text(encoding="utf-8", errors="replace")
     if "lab-install: done" not in console:
         raise LabError(f"{host.name} could not install itself:\n{qemu.tail(machine / 'console.log', 40)}")
-    for leftover in (archive, kernel):
-        leftover.unlink()
+    archive.unlink()
 
 
 def _beside(base: Path, machine: Path) -> str:
     """The way from the stock directory of `machine`, in the cache, to the root image."""
     return os.path.relpath(base, cache_dir() / "stock" / machine.name)
-
-
-def _kernel_image(release: str, payload: dict[str, tuple[int, bytes]]) -> bytes:
-    """The vmlinuz of `release`, out of whichever package has it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, (_, content) in payload.items():
-            if not name.startswith("lab/kernel/"):
-                continue
-            package = Path(scratch) / "package"
-            package.write_bytes(content)
-            _run(f"unpacking {name}", ["dpkg-deb", "-x", str(package), scratch])
-        image = Path(scratch) / "boot" / f"vmlinuz-{release}"
-        if not image.exists():
-            raise LabError(f"no package of the stock kernel {release} holds /boot/vmlinuz-{release}")
-        return image.read_bytes()
 
 
 def _first_start(host: Host, machine: Path, accelerator: str) -> None:
@@ -249,11 +241,6 @@ def wait_for_ssh(name: str, machine: Path, port: int) -> None:
         return ssh.greets(port)
 
     wait_until(greeted, f"{name} to answer on SSH; what it says: {machine / 'console.log'}")
-
-
-def unused() -> list[Path]:
-    """Leftovers of builds that were killed: temporary directories that nobody can be making any more."""
-    return [path for folder in ("roots", "stock") for path in (cache_dir() / folder).glob(".making-*")]
 
 
 def clean() -> None:

@@ -19,7 +19,10 @@ def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> d
 
     toa_package_mirror is the mirror as the machines see it, lab_mirror_url as the controller sees it.
     """
-    hosts = {name: {"ansible_port": port, "lab_dressed_as": HOSTS[name].dressed_as, "lab_stock_kernel": HOSTS[name].kernel} for name, port in ports.items()}
+    hosts = {
+        name: {"ansible_port": port, "lab_dressed_as": HOSTS[name].dressed_as, "lab_stock_kernel": HOSTS[name].kernel}
+        for name, port in ports.items()
+    }
     variables = {
         "ansible_host": "127.0.0.1",
         "ansible_user": "root",

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab import images, inventory, mirror, qemu, ssh
+from lab import images, inventory, kernels, mirror, qemu, ssh
 from lab.hosts import HOSTS, Host, select
 from lab.paths import locked, run_dir
 from lab.progress import LabError, say
@@ -33,10 +33,9 @@ def up(names: list[str]) -> list[str]:
     Returns the names that were started.
     """
     hosts = select(names)
-    start_mirror()
-    started = [host.name for host, fresh in zip(hosts, _each(hosts, _up)) if fresh]
+    started = _each(hosts, _up)
     _write_files()
-    return started
+    return [host.name for host, fresh in zip(hosts, started, strict=True) if fresh]
 
 
 def down(names: list[str]) -> None:
@@ -52,9 +51,7 @@ def down(names: list[str]) -> None:
 
 def reset(names: list[str]) -> None:
     """Put machines back to stock: everything done to them since is gone. Ports stay."""
-    hosts = select(names)
-    start_mirror()
-    _each(hosts, _reset)
+    _each(select(names), _reset)
     _write_files()
 
 
@@ -91,10 +88,16 @@ def ssh_command(name: str, words: list[str], user: str = "root") -> list[str]:
 def status(names: list[str]) -> list[dict[str, Any]]:
     """For each host: name, dressed_as, stock_kernel, state (running, off, absent), ssh_port and pid where they are known."""
     return [
-        {"name": host.name, "dressed_as": host.dressed_as, "stock_kernel": host.kernel, "state": _state(host.name), "pid": qemu.pid_of(place(host.name)),
-         "ssh_port": _record(host.name).get("ssh_port")}
+        {
+            "name": host.name,
+            "dressed_as": host.dressed_as,
+            "stock_kernel": host.kernel,
+            "state": _state(host.name),
+            "ssh_port": _record(host.name).get("ssh_port"),
+            "pid": qemu.pid_of(place(host.name)),
+        }
         for host in select(names)
-    ]  # fmt: skip
+    ]
 
 
 def running() -> dict[str, int]:
@@ -103,9 +106,7 @@ def running() -> dict[str, int]:
 
 
 def start_mirror() -> int:
-    """Serve the packages; they are built first where they are missing. Returns the port."""
-    from lab import kernels
-
+    """Serve the packages that are built. Returns the port."""
     with locked(run_dir() / "locks" / "mirror"):
         return mirror.start(kernels.mirror_dir())
 
@@ -209,9 +210,12 @@ def _lock(host: Host) -> Any:
 
 
 def _each(hosts: list[Host], work: Callable[[Host], Any]) -> list[Any]:
-    """Do `work` for all hosts at once; all of them end before the first error is raised."""
-    with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
+    """Do `work` for all hosts at once, and see to it that the mirror has what they will ask for; all ends before an error is raised."""
+    start_mirror()
+    with ThreadPoolExecutor(max_workers=len(hosts) + 1) as pool:
         jobs = [pool.submit(work, host) for host in hosts]
+        packages = pool.submit(lambda: [kernels.ensure(host.toa_kernel) for host in hosts if host.toa_kernel])
+    packages.result()
     return [job.result() for job in jobs]
 
 
