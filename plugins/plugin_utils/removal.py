@@ -1,0 +1,97 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back: what has to be undone on a host until it is stock again. Pure, like the planner."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.realip.toa.plugins.plugin_utils import kernel, planner
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import Entry
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import BLOCKED, CONVERGED, PENDING, Case, Plan
+from ansible_collections.realip.toa.plugins.plugin_utils.reasons import reason
+
+
+def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry]) -> Plan:
+    """The plan of the same shape as planner.decide()'s, with `goal: remove` and `kernel_target` the kernel to go back to.
+
+    `converged` where nothing of ours, and nothing that would load TOA, is left. Raises PolicyError.
+    """
+    case = planner.case_of(facts, policy, catalog)
+    plan = planner.gate(case)
+    if plan is None:
+        plan = _plan(case)
+    plan["goal"] = "remove"
+    return plan
+
+
+def _plan(case: Case) -> Plan:
+    packages = _packages(case)
+    releases = {package["release"] for package in packages if package["release"]}
+    places = [place["path"] for place in case.facts["persistence"]]
+    loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
+    reboot = case.running in releases
+    plan = planner.empty_plan(case, CONVERGED, [])
+    plan.update(packages=packages, reboot=reboot, module=_module(case, loaded))
+    steps = []
+    if places:
+        steps.append(f"take TOA out of {planner.listed(places)}")
+    if case.facts["ebpf"]["attached"]:
+        steps.append("detach the eBPF programs")
+    if reboot:
+        plan["kernel_target"] = _stock_kernel(case, releases)
+        if not plan["kernel_target"]:
+            plan["reasons"].append(reason("no_stock_kernel", running=case.running))
+        steps.append(f"drain and reboot into {plan['kernel_target'] or 'a stock kernel'}")
+    elif loaded:
+        steps.append(f"unload {planner.listed(loaded)}")
+    if packages:
+        steps.append(f"remove {planner.listed(package['name'] for package in packages)}")
+    if any(key != "schema" for key in case.facts["state"]):
+        steps.append("put the boot loader's settings back and drop the record")
+    plan["steps"] = steps
+    plan["state"] = BLOCKED if plan["reasons"] else PENDING if steps else CONVERGED
+    plan["remedy"] = plan["reasons"][0]["remedy"] if plan["reasons"] else ""
+    return plan
+
+
+def _packages(case: Case) -> list[dict[str, Any]]:
+    """What we installed, by the host's own record, and every TOA kernel of the catalog that is there."""
+    found: dict[str, dict[str, Any]] = {}
+    recorded = case.facts["state"].get("packages")
+    installed = recorded.get("installed") if isinstance(recorded, Mapping) else None
+    for name, item in installed.items() if isinstance(installed, Mapping) else ():
+        words = item if isinstance(item, Mapping) else {}
+        found[name] = {"name": name, "role": _word(words, "role"), "file": _word(words, "file"), "release": _word(words, "release")}
+    releases = {item["release"] for item in case.facts["kernels"]} | {case.running}
+    for entry in case.catalog:
+        if entry.release in releases:
+            for package in entry.packages:
+                found.setdefault(package.name, planner.package_of(case, entry, package))
+    return [{"url": "", "format": "", "sha256": "", "size": 0, **item} for item in found.values()]
+
+
+def _word(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _module(case: Case, loaded: Sequence[str]) -> str:
+    """The module that is loaded, or that something means to load at boot."""
+    named = [place["module"] for place in case.facts["persistence"] if place["module"]]
+    return next(iter([*loaded, *named]), "toa")
+
+
+def _stock_kernel(case: Case, ours: set[str]) -> str:
+    """The kernel the host came from, by its record; else the newest that is not a TOA kernel; "" where there is none."""
+    stock = [item["release"] for item in case.facts["kernels"] if item["release"] not in ours and kernel.parse(item["release"])["upstream"]]
+    boot = case.facts["state"].get("boot")
+    before = boot.get("old") if isinstance(boot, Mapping) else None
+    if before in stock:
+        return str(before)
+    family = str(case.os["package_manager"])
+    newest = functools.cmp_to_key(lambda one, other: kernel.compare(kernel.parse(one), kernel.parse(other), family))
+    return max(stock, key=newest, default="")
