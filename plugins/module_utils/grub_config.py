@@ -155,30 +155,35 @@ def run_grub_cfg(text, env=None, bls=()):
     """What GRUB 2 would do with a configuration.
 
     `env` is the parsed environment block (None where there is none), `bls` the BLS entries, already sorted.
-    Returns a dict: `entries` (the menu), `default` (value of the variable `default` at the end), `uses_bls`,
-    `env` (the environment block as the script would leave it) and `saved` (names of variables it would write there).
+    Returns a dict: `entries` (the menu), `default` (value of the variable `default` at the end), `uses_bls`, `uses_legacy` (it reads
+    a menu.lst), `env` (the environment block as the script would leave it) and `saved` (names of variables it would write there).
     """
+    return _run(_Parser(text or "").parse(), env, bls)
+
+
+def _run(nodes, env, bls):
     script = _Interpreter(env, bls)
-    nodes = _Parser(text or "").parse()
     script.run(nodes, script.menu)
     return {"entries": script.menu, "default": script.variables.get("default", ""), "uses_bls": script.uses_bls,
-            "env": script.block, "saved": script.saved}
+            "uses_legacy": script.uses_legacy, "env": script.block, "saved": script.saved}
 
 
 def boot_order(text, env=None, bls=()):
     """Which entries GRUB 2 would boot, by running its configuration for this boot and, where a one-shot is armed, for the one after.
 
-    Returns a dict: `entries`, `uses_bls`, `default` (entry booted when nothing is armed, or None), `next` (armed entry, or None),
+    Returns a dict: `entries`, `uses_bls`, `uses_legacy`, `default` (entry booted when nothing is armed, or None), `next` (armed entry, or None),
     `honours_next` (the configuration takes `next_entry` and clears it again, so that grub-reboot works).
     """
-    now = run_grub_cfg(text, env, bls)
+    nodes = _Parser(text or "").parse()
+    now = _run(nodes, env, bls)
     armed = bool(env) and bool(env.get("next_entry") or env.get("prev_saved_entry"))
-    settled = run_grub_cfg(text, now["env"], bls) if armed else now
+    settled = _run(nodes, now["env"], bls) if armed else now
     # A spec no menu has: whether it comes out as `default` does not depend on what the menu holds.
-    probe = run_grub_cfg(text, dict(env or {}, next_entry="realip-toa-probe"), bls)
+    probe = _run(nodes, dict(env or {}, next_entry="realip-toa-probe"), bls)
     return {
         "entries": now["entries"],
         "uses_bls": now["uses_bls"],
+        "uses_legacy": now["uses_legacy"],
         "default": pick_entry(settled["entries"], settled["default"]),
         "next": pick_entry(now["entries"], now["default"]) if armed else None,
         "honours_next": probe["default"] == "realip-toa-probe" and not probe["env"].get("next_entry"),
@@ -344,6 +349,7 @@ class _Interpreter:
         self.bls = bls
         self.menu = []
         self.uses_bls = False
+        self.uses_legacy = False
         self.functions = {}
         self.calls = 0
 
@@ -407,6 +413,8 @@ class _Interpreter:
         elif name == "blscfg":
             self.uses_bls = True
             menu.extend(self.bls)
+        elif name == "legacy_configfile":
+            self.uses_legacy = True
         elif name in self.functions and self.calls < _CALL_LIMIT:
             self.calls += 1
             self.run(self.functions[name], menu)

@@ -1,0 +1,189 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boot loader of a host, seen from its files: which one it is, what it boots next, and whether one boot can be armed.
+
+Only looks. Changing it is boot.py's, which shares the parsers (grub_config.py) and the question whether GRUB can write its
+environment block (boot_host.py), so that the facts and the change agree.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import re
+
+from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
+from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
+    boot_order, parse_bls_entry, parse_grubenv, parse_legacy_default, parse_menu_lst, pick_legacy, release_of_image, sort_bls)
+from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_line, read_text
+from ansible_collections.realip.toa.plugins.module_utils.toa_modules import under
+
+# GRUB 2: where its configuration may be; on Red Hat's family with UEFI it is what /etc/grub2-efi.cfg leads to.
+EFI_LINK = "/etc/grub2-efi.cfg"
+GRUB2_CONFIGS = ("/boot/grub/grub.cfg", EFI_LINK, "/boot/grub2/grub.cfg")
+LEGACY_CONFIGS = ("/boot/grub/grub.conf", "/boot/grub/menu.lst", "/etc/grub.conf")
+BLS_FOLDER = "/boot/loader/entries"
+LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
+_OTHER_LOADERS = (("/boot/extlinux/extlinux.conf", "extlinux"), ("/boot/syslinux/syslinux.cfg", "syslinux"), ("/etc/zipl.conf", "zipl"),
+                  ("/etc/lilo.conf", "lilo"), ("/boot/boot.scr", "U-Boot"), ("/etc/elilo.conf", "elilo"))
+_MOST_ENTRIES = 200
+
+
+def look(root="/"):
+    """`boot` of the facts: `boot_id, loader, config, default, next, env_writable, one_shot, reason, free_kib`.
+
+    `default` and `next` are kernel releases or None, `reason` says why `one_shot` is False and is empty where it is True.
+    """
+    facts = {"loader": "other", "config": "", "default": None, "next": None, "env_writable": False, "one_shot": False, "reason": ""}
+    facts.update(_grub2(root) or _legacy(root) or {"reason": _what_else(root)})
+    facts["boot_id"] = read_line(under(root, "/proc/sys/kernel/random/boot_id")) or ""
+    facts["free_kib"] = _free_kib(root)
+    return facts
+
+
+def bls_entries(root="/"):
+    """Entries of /boot/loader/entries in the order of GRUB's menu."""
+    names = [name for name in list_dir(under(root, BLS_FOLDER)) if name.endswith(".conf")]
+    return sort_bls([parse_bls_entry(read_text(under(root, BLS_FOLDER + "/" + name), 65536), name) for name in names[:_MOST_ENTRIES]])
+
+
+def _grub2(root):
+    config = _grub2_config(root)
+    loader = _efi_loader(root)
+    if config is None or loader:
+        return None
+    text = read_text(under(root, config), 4 << 20)
+    block = _environment_block(root, config)
+    env = parse_grubenv(read_text(under(root, block), 65536))
+    order = boot_order(text, env, bls_entries(root))
+    if order["uses_legacy"]:
+        return None
+    problem = _block_problem(root, config, block, env)
+    if not order["honours_next"]:
+        reason = "%s does not take next_entry from the environment block" % config
+    elif problem:
+        reason = problem
+    else:
+        reason = ""
+    return {
+        "loader": "grub2_bls" if order["uses_bls"] else "grub2",
+        "config": config,
+        "default": _release(root, order["default"]),
+        "next": _release(root, order["next"]),
+        "env_writable": not problem,
+        "one_shot": not reason,
+        "reason": reason,
+    }
+
+
+def _grub2_config(root):
+    for path in GRUB2_CONFIGS:
+        try:
+            if os.path.getsize(under(root, path)) == 0:
+                continue
+        except OSError:
+            continue
+        if path != EFI_LINK:
+            return path
+        if os.path.isdir(under(root, "/sys/firmware/efi")):
+            return "/" + os.path.relpath(os.path.realpath(under(root, path)), os.path.realpath(root))
+    return None
+
+
+def _environment_block(root, config):
+    """Beside the configuration; what GRUB calls $prefix/grubenv or ${config_directory}/grubenv."""
+    path = os.path.join(os.path.dirname(config), "grubenv")
+    if not os.path.lexists(under(root, path)) and os.path.lexists(under(root, "/boot/grub2/grubenv")):
+        return "/boot/grub2/grubenv"
+    return path
+
+
+def _block_problem(root, config, block, env):
+    """Why GRUB would not read and write this block while booting, or "". One that is missing is made when it is first set."""
+    path = under(root, block)
+    real = os.path.realpath(path)
+    exists = os.path.exists(real)
+    if os.path.islink(path):
+        if not exists:
+            return "%s is a link that leads nowhere" % block
+        folder = os.path.dirname(os.path.realpath(under(root, config)))
+        if os.path.dirname(real) != folder and os.stat(real).st_dev != os.stat(folder).st_dev:
+            return "%s is a link to another file system, which GRUB cannot follow" % block
+    if exists and env is None:
+        return "%s is not a GRUB environment block" % block
+    machine = Machine(root)
+    where = block if exists else os.path.dirname(block)
+    return machine.grub_write_problem(where) or _read_only(machine, root, where)
+
+
+def _read_only(machine, root, path):
+    """GRUB could write it, but we could not."""
+    best = None
+    real = os.path.realpath(under(root, path))
+    for line in (machine.read("/proc/self/mountinfo") or "").split("\n"):
+        words = line.split(" ")
+        if len(words) < 7:
+            continue
+        point = machine.root + re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), words[4]).rstrip("/")
+        if (real == point or real.startswith(point + "/")) and (best is None or len(point) >= len(best[0])):
+            best = (point, words)
+    if best and ("ro" in best[1][5].split(",") or "ro" in best[1][-1].split(",")):
+        return "%s is mounted read-only" % (best[1][4])
+    return ""
+
+
+def _legacy(root):
+    for path in LEGACY_CONFIGS:
+        text = read_text(under(root, path))
+        if not text:
+            continue
+        menu = parse_menu_lst(text)
+        if not menu["entries"]:
+            continue
+        entry = pick_legacy(menu, parse_legacy_default(read_text(under(root, "/boot/grub/default"), 4096)))
+        return {
+            "loader": "grub_legacy",
+            "config": path,
+            "default": _release(root, entry),
+            "reason": "GRUB legacy has no environment block",
+        }
+    return None
+
+
+def _what_else(root):
+    name = _efi_loader(root)
+    for path, known in _OTHER_LOADERS:
+        if not name and os.path.exists(under(root, path)):
+            name = known
+    return "the boot loader is %s, not GRUB" % name if name else "no configuration of GRUB was found"
+
+
+def _efi_loader(root):
+    """Name of the loader that told the firmware its name (systemd-boot does; GRUB does not), or ""."""
+    text = (read_text(under(root, LOADER_INFO), 256) or "")[4:].replace("\0", "").strip()
+    return "" if not text or text.upper().startswith("GRUB") else re.sub(r"[^A-Za-z0-9. _-]", "", text)[:40]
+
+
+def _release(root, entry):
+    """Kernel release of an entry; one that names its image by a link (/vmlinuz) is followed."""
+    if entry is None:
+        return None
+    if entry["release"] or not entry["image"]:
+        return entry["release"] or None
+    image = re.sub(r"^\([^)]*\)", "", entry["image"])
+    for path in (image, "/boot/" + image.lstrip("/")):
+        real = os.path.realpath(under(root, path))
+        if os.path.isfile(real):
+            return release_of_image(real) or None
+    return None
+
+
+def _free_kib(root):
+    try:
+        space = os.statvfs(under(root, "/boot"))
+    except OSError:
+        return None
+    return space.f_bavail * space.f_frsize // 1024

@@ -1,0 +1,101 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""bpf_query against the running kernel: programs that the test attaches to a cgroup of its own, with bpftool as the second witness."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from ansible_collections.realip.toa.plugins.module_utils import bpf_query, inspect_host
+
+PROG_LOAD, PROG_ATTACH = 5, 8
+CGROUP_SOCK_ADDR, SOCK_OPS = 18, 13
+ALLOW = struct.pack("=BBhi", 0xB7, 0, 0, 1) + struct.pack("=BBhi", 0x95, 0, 0, 0)  # r0 = 1; exit
+
+
+def cgroup2_mount() -> str:
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        words = line.split()
+        if words[2] == "cgroup2":
+            return words[1]
+    pytest.fail("these tests need a cgroup v2 mount")
+
+
+def load(name: bytes, kind: int, attach_type: int) -> int:
+    """Load a program that allows everything; returns its descriptor."""
+    import ctypes
+    instructions = ctypes.create_string_buffer(ALLOW, len(ALLOW))
+    licence = ctypes.create_string_buffer(b"GPL")
+    attributes = struct.pack(
+        "=IIQQIIQII16sII", kind, 2, ctypes.addressof(instructions), ctypes.addressof(licence), 0, 0, 0, 0, 0, name, 0, attach_type
+    )
+    return bpf_query.bpf(PROG_LOAD, attributes)[0]
+
+
+def attach(cgroup: Path, program: int, hook: str) -> None:
+    descriptor = os.open(cgroup, os.O_RDONLY)
+    try:
+        bpf_query.bpf(PROG_ATTACH, struct.pack("=IIII", descriptor, program, bpf_query.HOOKS[hook], 2))  # BPF_F_ALLOW_MULTI
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="realip-toa-test-", dir=cgroup2_mount()))
+    try:
+        yield folder
+    finally:
+        folder.rmdir()  # programs go with their cgroup
+
+
+def test_an_empty_cgroup_has_no_programs(cgroup: Path) -> None:
+    assert bpf_query.programs_on(str(cgroup), sorted(bpf_query.HOOKS)) == []
+
+
+def test_programs_are_found_by_hook_id_and_name_as_bpftool_sees_them(cgroup: Path) -> None:
+    for name, hook, kind in (
+        (b"toa_peer4", "getpeername4", CGROUP_SOCK_ADDR),
+        (b"cil_sock4_getpe", "getpeername4", CGROUP_SOCK_ADDR),
+        (b"", "getpeername6", CGROUP_SOCK_ADDR),
+        (b"toa_sockops", "sock_ops", SOCK_OPS),
+    ):
+        program = load(name, kind, bpf_query.HOOKS[hook])
+        attach(cgroup, program, hook)
+        os.close(program)
+    found = bpf_query.programs_on(str(cgroup), sorted(bpf_query.HOOKS))
+    assert [(program["hook"], program["name"]) for program in found] == [
+        ("getpeername4", "toa_peer4"), ("getpeername4", "cil_sock4_getpe"), ("getpeername6", ""), ("sock_ops", "toa_sockops"),
+    ]
+    seen = json.loads(subprocess.run(["bpftool", "-j", "cgroup", "show", cgroup], check=True, capture_output=True, text=True).stdout)
+    assert sorted(program["id"] for program in found) == sorted(program["id"] for program in seen)
+
+
+def test_facts_tell_ours_from_others(cgroup: Path) -> None:
+    for name in (b"toa_peer4", b"cil_sock4_getpe"):
+        program = load(name, CGROUP_SOCK_ADDR, bpf_query.HOOKS["getpeername4"])
+        attach(cgroup, program, "getpeername4")
+        os.close(program)
+    facts = inspect_host.main({"check": False})
+    here = [program for program in facts["ebpf"]["attached"] if program["cgroup"] == str(cgroup)]
+    assert [program["name"] for program in here] == ["toa_peer4"]
+    others = [program for program in facts["ebpf"]["foreign"] if program["cgroup"] == str(cgroup)]
+    assert [(program["hook"], program["name"]) for program in others] == [("getpeername4", "cil_sock4_getpe")]
+    assert [conflict for conflict in facts["conflicts"] if conflict["code"] == "conflict_ebpf_getpeername" and "cil_sock4_getpe" in conflict["detail"]]
+
+
+def test_a_cgroup_that_is_none_is_an_error_with_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(bpf_query.BpfError) as problem:
+        bpf_query.programs_on(str(tmp_path), ("getpeername4",))
+    assert problem.value.errno != 0
+    with pytest.raises(OSError):
+        bpf_query.programs_on(str(tmp_path / "gone"), ("getpeername4",))
