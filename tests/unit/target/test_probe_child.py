@@ -1,0 +1,109 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Children that answer, refuse, fail, hang or die; and sysctls that are the host's own. Needs no privileges."""
+
+from __future__ import absolute_import, division, print_function
+
+import errno
+import os
+import signal
+import time
+
+import pytest
+
+from ansible_collections.realip.toa.plugins.module_utils import netns
+from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child, set_namespaced_sysctl
+
+
+def no_children():
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except OSError as problem:
+        return problem.errno == errno.ECHILD
+    return False
+
+
+def descriptors():
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    before = descriptors()
+    yield
+    assert no_children()
+    assert descriptors() == before
+
+
+def test_an_answer_comes_back_from_another_process():
+    answer = in_child(lambda: {"pid": os.getpid(), "text": u"\u00e9", "rows": [[1, None]] * 20000}, 10)
+    assert answer["pid"] != os.getpid()
+    assert answer["text"] == u"\u00e9" and len(answer["rows"]) == 20000
+
+
+def test_a_refusal_comes_back():
+    def work():
+        raise Refused("no tun")
+
+    with pytest.raises(Refused) as caught:
+        in_child(work, 10)
+    assert "%s" % caught.value == "no tun"
+
+
+def test_a_bug_comes_back_with_its_traceback():
+    def work():
+        return {}["missing"]
+
+    with pytest.raises(RuntimeError) as caught:
+        in_child(work, 10)
+    assert "KeyError" in "%s" % caught.value and "in work" in "%s" % caught.value
+
+
+def test_a_child_that_hangs_is_ended():
+    began = time.time()
+    with pytest.raises(Refused) as caught:
+        in_child(signal.pause, 0.2)
+    assert "without an answer" in "%s" % caught.value
+    assert time.time() - began < 5
+
+
+def test_a_child_that_dies_is_told():
+    with pytest.raises(Refused):
+        in_child(lambda: os.kill(os.getpid(), signal.SIGKILL), 10)
+
+
+def test_a_child_ends_by_itself_when_nobody_waits():
+    """The alarm is set before any work, with its default action, whatever the parent did with the signal."""
+    old = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        answer = in_child(lambda: [signal.getsignal(signal.SIGALRM) == signal.SIG_DFL, signal.alarm(0)], 10)
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    assert answer[0] is True and 0 < answer[1] <= 12
+
+
+@pytest.mark.parametrize("release", ["2.6.32-220.23.1.el6.toa.x86_64", "3.10.0-693.el7.centos.toa.x86_64", "4.4.87.toa", "4.5.9", "", "garbage"])
+def test_a_sysctl_of_the_whole_host_is_left_alone(release, monkeypatch):
+    monkeypatch.setattr(netns.os, "open", lambda *unused: pytest.fail("opened"))
+    with pytest.raises(Refused) as caught:
+        set_namespaced_sysctl("ipv4/tcp_syncookies", 2, [4, 6], release)
+    assert "whole host" in "%s" % caught.value
+
+
+def test_a_python_without_any_way_to_unshare(monkeypatch):
+    monkeypatch.delattr(netns.os, "unshare", raising=False)
+    monkeypatch.setattr(netns, "ctypes", None)
+    with pytest.raises(Refused) as caught:
+        netns.unshare_network()
+    assert "ctypes" in "%s" % caught.value
+
+
+@pytest.mark.parametrize("code, words", [
+    (errno.EPERM, "no permission"), (errno.EINVAL, "CONFIG_NET_NS"), (errno.ENOSYS, "CONFIG_NET_NS"), (errno.ENOSPC, os.strerror(errno.ENOSPC)),
+])
+def test_each_refusal_of_the_kernel_has_its_words(code, words, monkeypatch):
+    monkeypatch.setattr(netns, "_unshare", lambda unused: code)
+    with pytest.raises(Refused) as caught:
+        netns.unshare_network()
+    assert words in "%s" % caught.value
