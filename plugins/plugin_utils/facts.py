@@ -38,18 +38,23 @@ def flag(value: Any) -> bool:
     return value is True
 
 
+def tristate(value: Any) -> bool | None:
+    """True, False, or None where the host does not know."""
+    return value if isinstance(value, bool) else None
+
+
 def number(value: Any) -> int | None:
     """An integer of 64 bits, or None: unknown is not zero."""
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 
 def many(clean: Cleaner) -> Cleaner:
-    """A list; items that do not survive cleaning (None) are left out."""
+    """A list; items that do not survive cleaning (None, empty text) are left out."""
 
     def clean_list(value: Any) -> list[Any]:
         if not isinstance(value, list):
             return []
-        return [item for item in (clean(item) for item in value[:LIST_LIMIT]) if item is not None]
+        return [kept for item in value[:LIST_LIMIT] if (kept := clean(item)) not in (None, "")]
 
     return clean_list
 
@@ -117,21 +122,34 @@ CLEAN: dict[str, Cleaner] = {
         env_writable=flag, one_shot=flag, reason=text, free_kib=number,
     ),
     "kernels": records(release=text, image=text, toa_modules=many(text), package=text),
-    "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text),
+    "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text, refcount=number, state=text),
     "counters": mapping(number),
     "ebpf": record(
         possible=flag, reason=text, cgroup2=text, attached=many(anything),
-        foreign=records(hook=text, id=number, name=text),
+        foreign=records(hook=text, id=number, name=text, cgroup=text),
     ),
-    "persistence": records(path=text, kind=text, module=text, line=text, effective=flag, reason=text, ours=flag),
-    "service": optional(record(name=text, enabled=flag, active=flag)),
+    "persistence": records(path=text, kind=text, module=text, line=text, line_number=number, effective=flag, reason=text, ours=flag),
+    "service": optional(record(name=text, enabled=flag, active=tristate)),
     "security": record(secure_boot=flag, lockdown=text, sig_enforce=flag),
     "container": text,
     "conflicts": records(code=text, detail=text),
     "firewall": record(backend=one_of("nft", "iptables", "none")),
     "held": many(text),
+    "unread": records(section=text, problem=text),
     "state": lambda value: anything(value) if isinstance(value, dict) else {},
 }  # fmt: skip
+
+
+_CLEAN_PROBE = record(
+    verdict=one_of("translating", "inert", "wrong_kind", "partial", "absent", "unprovable"), reason=text,
+    matrix=many(anything), summary=anything, option_kinds=many(text), wanted_kinds=many(text), capabilities=mapping(tristate),
+    claims=many(text), counters_before=mapping(number), counters_after=mapping(number), elapsed_ms=number,
+)  # fmt: skip
+
+
+def probe(raw: Any) -> dict[str, Any] | None:
+    """The proof as the host told it, cleaned like the facts; None where it was not run."""
+    return _CLEAN_PROBE(raw) if isinstance(raw, dict) else None
 
 
 def build(raw: Any) -> dict[str, Any]:

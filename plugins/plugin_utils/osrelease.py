@@ -15,7 +15,7 @@ from typing import Any
 # /etc first: TencentOS 3.1 ships a CentOS 8 file under /usr/lib.
 OS_RELEASE_FILES = ("/etc/os-release", "/usr/lib/os-release")
 # The vendor's own file before the one that a rebuild keeps for compatibility.
-RELEASE_FILES = ("/etc/centos-release", "/etc/oracle-release", "/etc/system-release", "/etc/redhat-release", "/etc/SuSE-release")
+RELEASE_FILES = ("/etc/alinux-release", "/etc/centos-release", "/etc/oracle-release", "/etc/system-release", "/etc/redhat-release", "/etc/SuSE-release")
 DEBIAN_VERSION = "/etc/debian_version"
 
 # First words of a release file and the os-release ID that later releases of the same distribution carry.

@@ -65,8 +65,13 @@ HELPER_MODULES = ("hookers",)
 # Modules that fill IPv6 sockets' addresses too.
 IPV6_MODULES = ("vtoa", "slb_vtoa")
 
+# Conflicts that the host reports and that the planner finds in the modules and programs themselves.
+SEEN_BY_ITSELF = ("conflict_ebpf_getpeername", "two_toa_modules")
+
 # Room in /boot that a kernel, its initramfs, System.map and configuration take, in KiB; toa_package measures exactly.
 BOOT_NEEDS_KIB = 48 * 1024
+
+NO_STATISTICS = "it has not made its statistics file in /proc/net"
 
 PACKAGE_TOOLS = {"rpm": "rpm", "deb": "dpkg"}
 
@@ -259,7 +264,8 @@ def _check_service(case: Case, offer: Offer) -> None:
             offer.block("package_manager_missing", what="vtoa", wanted="rpm and yum or dnf", found=_manager(case))
         offer.steps.append("install vtoa from the repositories of Alibaba Cloud Linux")
     elif service is not None:
-        missing = [word for word in ("active", "enabled") if not service[word]]
+        # Where systemd does not say whether a unit is active, the module does.
+        missing = [word for word in ("active", "enabled") if service[word] is False]
         if missing:
             offer.tell("service_stopped", service=service["name"], missing=listed(missing))
         offer.steps += [{"active": f"start {service['name']}", "enabled": f"enable {service['name']} at boot"}[word] for word in missing]
@@ -268,7 +274,7 @@ def _check_service(case: Case, offer: Offer) -> None:
         offer.steps.append("enable vtoa at boot")
     if module and module["loaded"]:
         if not module["live"]:
-            offer.block("module_inert", module="vtoa", why=_dead(module))
+            offer.block("module_inert", module="vtoa", why=NO_STATISTICS)
         else:
             _judge(case, offer)
     elif not offer.steps:
@@ -400,10 +406,11 @@ def _keep_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     default = case.facts["boot"]["default"]
     trial = case.facts["state"].get("boot")
     if isinstance(trial, Mapping) and trial.get("state") == "armed" and trial.get("kernel") == case.running:
-        default = default if isinstance(default, str) and default != case.running else "not confirmed yet"
-    elif not any(default == other["release"] for other in case.facts["kernels"] if other["release"] != case.running):
+        offer.tell("not_confirmed", running=case.running)
+    elif default and default != case.running:
+        offer.tell("not_default", running=case.running, default=default)
+    else:
         return
-    offer.tell("not_default", running=case.running, default=default)
     offer.steps.append(f"make {case.running} the default kernel")
 
 
@@ -414,6 +421,9 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     target = kernel.parse(entry.release)
     if kernel.is_older(target, dict(case.kernel)):
         offer.block("downgrade_needs_consent", case.policy["accept_kernel_downgrade"], target=entry.release, running=case.running)
+    trial = case.facts["state"].get("boot")
+    if isinstance(trial, Mapping) and trial.get("state") == "reverted_by_guard" and trial.get("kernel") == entry.release:
+        offer.tell("trial_reverted", target=entry.release, why=trial.get("reason") or "no reason recorded")
     if installed:
         offer.tell("running_other_kernel", target=entry.release, running=case.running)
     else:
@@ -501,7 +511,7 @@ def _settle_module(case: Case, offer: Offer) -> None:
         offer.tell("not_loaded", module=offer.module)
         offer.steps.append(f"load {offer.module}")
     elif not module["live"]:
-        offer.block("module_inert", module=offer.module, why=_dead(module))
+        offer.block("module_inert", module=offer.module, why=NO_STATISTICS)
     if not _persistence_of(case, offer.module):
         offer.tell("not_persistent", module=offer.module)
         offer.steps.append(f"load {offer.module} at every boot")
@@ -556,7 +566,9 @@ def _check_conflicts(case: Case, offer: Offer) -> None:
     if offer.backend != "ebpf" and case.facts["ebpf"]["attached"]:
         offer.block("conflict_ebpf_toa", accepted)
     for item in case.facts["conflicts"]:
-        if item["code"] not in ("conflict_ebpf_getpeername", "conflict_toa_module"):
+        if item["code"] == "cilium_present":
+            offer.tell("cilium_present", path=item["detail"])
+        elif item["code"] not in SEEN_BY_ITSELF:
             offer.block("conflict_other", accepted, detail=item["detail"] or item["code"])
 
 
@@ -577,10 +589,6 @@ def _add_proof_step(offer: Offer) -> None:
         offer.steps.append(f"prove that {listed(offer.option_kinds) or 'the client address'} is translated")
 
 
-def _dead(module: Mapping[str, Any]) -> str:
-    return module["stats"] or "it has not made its statistics file"
-
-
 def _tag(parsed: Mapping[str, Any]) -> str:
     return f"the tag {parsed['tag']}" if parsed["tag"] else "no tag"
 
@@ -599,7 +607,7 @@ def listed(words: Any) -> str:
 # ---- the plan
 
 def _chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
-    reasons = list(offer.reasons)
+    reasons = _unread(case) + offer.reasons
     for other in offers:
         if other is offer:
             break
@@ -625,12 +633,16 @@ def _chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
 
 
 def _none(case: Case, offers: Sequence[Offer]) -> Plan:
-    reasons = [item for offer in offers for item in offer.reasons]
+    reasons = _unread(case) + [item for offer in offers for item in offer.reasons]
     if not case.os["id"]:
         reasons.insert(0, reason("unknown_distribution", severity=BLOCK))
     plan = empty_plan(case, UNSUPPORTED, reasons)
     plan["remedy"] = _remedy(reasons)
     return plan
+
+
+def _unread(case: Case) -> list[dict[str, str]]:
+    return [reason("facts_incomplete", section=item["section"], why=item["problem"]) for item in case.facts["unread"]]
 
 
 def _remedy(reasons: Sequence[Mapping[str, str]]) -> str:

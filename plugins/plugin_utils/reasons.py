@@ -33,6 +33,7 @@ REASONS = {
     "unsupported_distribution": Reason(BLOCK, "{what} is for {wanted}; this is {os}"),
     "arch_not_supported": Reason(BLOCK, "{what} exists for {wanted}, not for {arch}"),
     "no_python": Reason(BLOCK, "no usable Python was found on the host: {detail}", "install Python 2.6 or newer on the host"),
+    "facts_incomplete": Reason(WARNING, "a part of the host could not be read: {section} ({why})"),
     # -- the kernel
     "kernel_too_old": Reason(
         BLOCK, "kernel {running} is older than {wanted}", "update the distribution's kernel to {wanted} or newer and reboot",
@@ -46,6 +47,8 @@ REASONS = {
     "already_toa_kernel": Reason(INFO, "the running kernel {running} is the TOA kernel of {entry}"),
     "running_other_kernel": Reason(INFO, "the TOA kernel {target} is installed, but {running} is running"),
     "not_default": Reason(INFO, "{running} is running, but the boot loader's default is {default}"),
+    "not_confirmed": Reason(INFO, "{running} is on trial: the boot guard reverts it unless it is confirmed"),
+    "trial_reverted": Reason(WARNING, "an earlier trial of {target} was taken back by the boot guard: {why}"),
     "downgrade_needs_consent": Reason(
         BLOCK, "the TOA kernel {target} is older than the running {running}, and lacks the security fixes between them",
         "set toa_accept_kernel_downgrade: true for hosts on which that is acceptable",
@@ -87,6 +90,7 @@ REASONS = {
     "conflict_ebpf_toa": Reason(
         BLOCK, "the eBPF backend is attached as well and would be asked first", "detach it (toa_ebpf: state: detached), or set toa_accept_conflicts: true",
     ),
+    "cilium_present": Reason(WARNING, "Cilium is on this host ({path}); its socket load balancer may change peer addresses too"),
     "conflict_other": Reason(BLOCK, "{detail}", "resolve it, or set toa_accept_conflicts: true"),
     # -- packages
     "no_module_package": Reason(

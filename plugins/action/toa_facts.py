@@ -1,0 +1,21 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_facts: a read-only look at a host."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.realip.toa.plugins.plugin_utils import facts
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, Variables
+
+
+class ActionModule(ToaAction):
+    """Sends plugins/module_utils/inspect_host.py."""
+
+    ENTRY = "inspect_host"
+    SPEC: t.ClassVar[dict[str, t.Any]] = {}
+
+    def finish(self, result: Result, task_vars: Variables) -> Result:
+        return {"changed": False, "ansible_facts": {"toa": facts.build(result)}}

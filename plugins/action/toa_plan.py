@@ -1,0 +1,109 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_plan: what a host is, and what shall be done to it, decided on the controller."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, planner, removal
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+
+# Read once, when Ansible imports this file, and not again in the worker of each host.
+CATALOG = catalog.load()
+
+LOCKFILE = "toa.lock.yml"
+# A lock file of a large fleet has some kilobytes; what has more is something else, in bytes.
+LOCKFILE_LIMIT = 1 << 20
+
+# Options that come from a variable of the same name with `toa_` in front where the task does not give them.
+FROM_VARIABLES = (*planner.POLICY, "catalog", "lockfile")
+
+
+class ActionModule(ToaAction):
+    """Sends plugins/module_utils/survey.py, or nothing at all for a machine that is not there."""
+
+    ENTRY = "survey"
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "goal": {"type": "str", "choices": ["install", "remove"], "default": "install"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "os_release": {"type": "str", "required": True},
+                "kernel": {"type": "str", "required": True},
+                "arch": {"type": "str", "default": ""},
+            },
+        },
+        "probe": {"type": "bool", "default": True},
+        "vendor": {"type": "str", "choices": ["", *formats.VENDOR_CHOICES]},
+        "backends": {"type": "list", "elements": "str", "choices": list(planner.BACKENDS)},
+        "option_kinds": {"type": "list", "elements": "str"},
+        "package_mirror": {"type": "str"},
+        "install_headers": {"type": "bool"},
+        "source_url": {"type": "str"},
+        "accept_kernel_downgrade": {"type": "bool"},
+        "accept_unverified_packages": {"type": "bool"},
+        "accept_no_fallback": {"type": "bool"},
+        "accept_conflicts": {"type": "bool"},
+        "catalog": {"type": "list", "elements": "dict"},
+        "lock": {"type": "dict"},
+        "lockfile": {"type": "path"},
+    }
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        self._given = {**self._from_variables(task_vars or {}), **self._task.args}
+        self._task.args, before = self._given, self._task.args
+        try:
+            return super().run(tmp, task_vars)
+        finally:
+            self._task.args = before
+
+    def act(self, args: Result, task_vars: Variables) -> Result:
+        try:
+            policy = planner.policy_of({key: args[key] for key in planner.POLICY})
+            entries = catalog.load(args["catalog"]) if args["catalog"] else CATALOG
+            lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
+        except ValueError as problem:
+            raise ToaError("bad_policy", str(problem), "correct the option or variable; see `ansible-doc realip.toa.toa_plan`") from problem
+        if args["assume"]:
+            known, probe = facts.assumed(**args["assume"]), None
+        else:
+            answer = self.call(self._survey(args, policy), task_vars)
+            if answer.get("failed"):
+                return answer
+            known, probe = facts.build(answer.get("facts")), facts.probe(answer.get("probe"))
+        plan = removal.decide(known, policy, entries) if args["goal"] == "remove" else planner.decide(known, policy, entries, lock, probe)
+        return {"changed": False, "plan": plan, "probe": probe, "ansible_facts": {"toa": known}}
+
+    def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:
+        """The arguments of survey.main()."""
+        probe_args = {"option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]), "rows": "failed"}
+        return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
+
+    def _from_variables(self, task_vars: Variables) -> Result:
+        """Options out of `toa_*` variables, templates resolved."""
+        given = {key: task_vars[f"toa_{key}"] for key in FROM_VARIABLES if task_vars.get(f"toa_{key}") is not None}
+        return {key: self._templar.template(value) for key, value in given.items()}
+
+    def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
+        """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""
+        bases = [Path.cwd(), *(Path(task_vars[name]) for name in ("playbook_dir", "inventory_dir") if task_vars.get(name))]
+        found = next((base / (path or LOCKFILE) for base in bases if (base / (path or LOCKFILE)).is_file()), None)
+        if found is None:
+            return None
+        try:
+            if found.stat().st_size > LOCKFILE_LIMIT:
+                raise catalog.CatalogError(f"lock file {found} has more than {LOCKFILE_LIMIT} bytes; that is no lock file")
+            content = yaml.load(found.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
+            raise catalog.CatalogError(f"lock file {found} cannot be read: {problem}") from problem
+        if content is None:
+            return None
+        if not isinstance(content, Mapping):
+            raise catalog.CatalogError(f"lock file {found} holds no `packages`; write it with the playbook realip.toa.lock")
+        return content
