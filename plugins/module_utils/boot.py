@@ -28,7 +28,7 @@ BACKENDS = (Grub2,)
 TIMEOUT_RANGE = (30, 86400)
 PANIC_RANGE = (1, 3600)
 
-_RELEASE = re.compile(r"[0-9][A-Za-z0-9._+~-]{0,127}$")
+_RELEASE = re.compile(r"[0-9][A-Za-z0-9._+~-]{0,127}\Z")
 
 
 def main(args):
@@ -221,7 +221,7 @@ class Boot:
                                   % (default, self.record.get("old")))
             self.step("put the boot loader's settings back as they were found", lambda: self.backend.restore(original))
             self.wanted["default"] = default
-            self.wanted["grub_default_setting"] = self.backend.original_setting(original)
+            self.wanted["grub_default_setting"] = self.backend.restored_setting(original)
         if self.record:
             self.step("drop the record", lambda: save_section("boot", None, self.machine.path(STATE_FILE)))
         self.step_if(self.guard.has_log(), "remove the boot guard's log", self.guard.remove_log)

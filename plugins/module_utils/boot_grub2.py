@@ -13,7 +13,7 @@ What a boot loader's backend gives to boot.py (`Grub2` here; others look the sam
 * `pinned(release)`, `pin(release)`: the release is the persistent default, whatever is installed later; `PINNED_SETTING`;
 * `armed(release, panic)`, `trial_is_current(release, panic)`, `write_trial(release, panic)`, `has_trial()`, `remove_trial()`,
   `set_next(release)`, `has_next()`, `clear_next()`, `notes(release)`;
-* `restore(original)`, `restored_default(original)`, `original_setting(original)`;
+* `restore(original)`, `restored_default(original)`, `restored_setting(original)`;
 * `guard_settings()`: editor and environment block, for the boot guard.
 """
 
@@ -62,6 +62,8 @@ class Grub2:
         self.config = config
         self.block = block
         self.custom = os.path.join(os.path.dirname(config), "custom.cfg")
+        self._orders = {}
+        self._menus = {}
 
     @classmethod
     def detect(cls, machine):
@@ -169,11 +171,13 @@ class Grub2:
         env.pop("next_entry", None)
         if original.get("saved_entry"):
             env["saved_entry"] = original["saved_entry"]
-        text = _with_config_default(self._text(), self.original_setting(original))
-        return self._release(boot_order(text, env)["default"])
+        text = _with_config_default(self._text(), self.restored_setting(original))
+        return self._release(self._order_of(text, env)["default"])
 
-    @staticmethod
-    def original_setting(original):
+    def restored_setting(self, original):
+        """The setting after `restore`: the one of before, unless somebody has set another one since."""
+        if self.setting() != "saved":
+            return self.setting()
         return parse_assignments(original.get("line") or "").get("GRUB_DEFAULT") or "0"
 
     # -- the one-shot boot -----------------------------------------------------------------------------------------------------
@@ -226,7 +230,14 @@ class Grub2:
         return parse_grubenv(self.machine.read(self.block)) or {}
 
     def _order(self):
-        return boot_order(self._text(), self._env() if self.machine.size(self.block) else None)
+        return self._order_of(self._text(), self._env() if self.machine.size(self.block) else None)
+
+    def _order_of(self, text, env):
+        """boot_order(), worked out once for the same files."""
+        key = (text, env if env is None else tuple(sorted(env.items())))
+        if key not in self._orders:
+            self._orders[key] = boot_order(text, env)
+        return self._orders[key]
 
     def _sources_custom(self):
         return re.search(r"^[ \t]*source[ \t]+\S*custom\.cfg", self.machine.read(self.config) or "", re.M) is not None
@@ -236,7 +247,10 @@ class Grub2:
         return (entry["release"] or None) if entry else None
 
     def _entries(self):
-        return run_grub_cfg(self.machine.read(self.config) or "", self._env())["entries"]
+        text = self.machine.read(self.config) or ""
+        if text not in self._menus:
+            self._menus[text] = run_grub_cfg(text)["entries"]
+        return self._menus[text]
 
     def _entry(self, release):
         return entry_of_release(self._entries(), release)
@@ -257,7 +271,7 @@ class Grub2:
     def _honours_saved(self, release):
         """The menu as it is boots the saved entry by default."""
         env = dict(self._env(), saved_entry=self._spec(release))
-        return self._release(boot_order(self._text(), env)["default"]) == release and self._config_default() == "${saved_entry}"
+        return self._release(self._order_of(self._text(), env)["default"]) == release and self._config_default() == "${saved_entry}"
 
     def _config_default(self):
         """Value that grub.cfg gives to `default` when nothing is armed, unexpanded."""

@@ -1,0 +1,578 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""boot.py on a host in a folder, booted by the rules of its own grub.cfg: the sequence, every interruption, every refusal."""
+
+from __future__ import absolute_import, division, print_function
+
+import os
+
+import pytest
+
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from boot_samples import DEFAULT_GRUB, NEW, OLDER, STOCK, Died, Host, spec_of
+
+IDLE = {"default": STOCK, "next": None, "trial": None, "guard": False}
+STATE_FILE = "/var/lib/realip-toa/state.json"
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path)
+
+
+def refused(host, code, *args, **more):
+    """The call fails with this code and leaves every file as it was; returns the error."""
+    before = host.files()
+    with pytest.raises(TargetError) as caught:
+        host.do(*args, **more)
+    assert caught.value.code == code
+    assert caught.value.remedy
+    assert host.files() == before
+    return caught.value
+
+
+def arm(host):
+    host.do("default", STOCK)
+    host.install(NEW)
+    return host.do("armed", NEW)
+
+
+# -- the sequence ---------------------------------------------------------------------------------------------------------
+
+def test_without_us_a_new_kernel_would_be_the_default(host):
+    host.install(NEW)
+    assert host.boot() == NEW
+
+
+def test_default_keeps_the_running_kernel_whatever_is_installed(host):
+    result = host.do("default", STOCK)
+    assert result["changed"]
+    assert result["before"] == dict(IDLE, grub_default_setting="0")
+    assert result["after"] == dict(IDLE, grub_default_setting="saved")
+    host.install(NEW)
+    assert host.environment() == {"saved_entry": spec_of(STOCK)}
+    assert host.boot() == STOCK
+    assert host.read("/etc/default/grub") == DEFAULT_GRUB.replace(b"GRUB_DEFAULT=0", b"GRUB_DEFAULT=saved")
+    assert not host.do("default", STOCK)["changed"]
+
+
+def test_armed_boots_once(host):
+    result = arm(host)
+    assert result["after"] == {"default": STOCK, "next": NEW, "trial": NEW, "guard": True, "grub_default_setting": "saved"}
+    assert result["one_shot"] == {"possible": True, "reason": ""}
+    assert result["record"] == {"state": "armed", "kernel": NEW, "old": STOCK}
+    assert host.boot() == NEW
+    assert host.text("/proc/cmdline").split()[-2:] == ["panic=30", "realip_toa.trial=1"]
+    assert host.boot() == STOCK
+
+
+def test_armed_survives_that_menus_are_generated_again(host):
+    arm(host)
+    host.install("4.4.0-210-generic")
+    host.install("9.9.9-1-generic")
+    assert host.boot() == NEW
+    assert host.boot() == STOCK
+
+
+def test_confirmed_stays(host):
+    arm(host)
+    host.boot()
+    result = host.do("confirmed", NEW)
+    assert result["changed"]
+    assert result["after"] == {"default": NEW, "next": None, "trial": None, "guard": False, "grub_default_setting": "saved"}
+    assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
+    assert host.environment() == {"saved_entry": spec_of(NEW)}
+    assert host.boot() == NEW
+    host.install("9.9.9-1-generic")
+    assert host.boot() == NEW
+    assert "panic=" not in host.text("/proc/cmdline")
+    assert not host.do("confirmed", NEW)["changed"]
+
+
+def test_each_state_twice_changes_nothing(host):
+    host.do("default", STOCK)
+    host.install(NEW)
+    for state, kernel in (("default", STOCK), ("armed", NEW), ("confirmed", NEW), ("reverted", None)):
+        if state == "confirmed":
+            host.boot()
+        host.do(state, kernel)
+        before = host.files()
+        again = host.do(state, kernel)
+        assert (again["changed"], again["steps"]) == (False, [])
+        assert again["before"] == again["after"]
+        assert host.files() == before
+
+
+def test_check_mode_says_what_will_be_and_changes_nothing(host):
+    def both(state, kernel=None, **more):
+        before = host.files()
+        foretold = host.do(state, kernel, check=True, **more)
+        assert host.files() == before
+        done = host.do(state, kernel, **more)
+        for key in ("changed", "before", "after", "steps", "notes", "one_shot"):
+            assert foretold[key] == done[key], key
+        return done
+
+    assert both("default", STOCK)["changed"]
+    host.install(NEW)
+    assert both("armed", NEW)["changed"]
+    assert not both("armed", NEW)["changed"]
+    host.boot()
+    assert both("confirmed", NEW)["changed"]
+    assert both("reverted")["changed"]
+    assert both("reverted", restore=True)["changed"]
+    assert not both("reverted", restore=True)["changed"]
+
+
+def test_restore_leaves_every_byte_as_it_was(host):
+    before = host.files()
+    arm(host)
+    host.boot()
+    host.do("confirmed", NEW)
+    assert host.do("reverted")["after"]["default"] == STOCK
+    assert host.boot() == STOCK
+    host.uninstall(NEW)
+    result = host.do("reverted", restore=True)
+    assert result["after"] == dict(IDLE, grub_default_setting="0")
+    assert host.files() == before
+
+
+def test_restore_at_once_from_the_armed_state(host):
+    before = host.files()
+    arm(host)
+    host.uninstall(NEW)
+    host.do("reverted", restore=True)
+    assert host.files() == before
+
+
+def test_restore_says_when_the_old_setting_means_another_kernel(host):
+    arm(host)
+    result = host.do("reverted", restore=True)
+    assert result["after"]["default"] == NEW
+    assert "the default is 4.4.87.toa and not 4.4.0-31-generic" in result["notes"][0]
+    assert host.boot() == NEW
+
+
+def test_saved_entry_of_before_comes_back(host):
+    host.write("/etc/default/grub", 'GRUB_TIMEOUT=1\nGRUB_DEFAULT="saved"')
+    host.install(OLDER)
+    host.set_environment({"saved_entry": spec_of(OLDER), "other": "kept"})
+    before = host.files()
+    host.do("default", STOCK)
+    host.install(NEW)
+    assert host.boot() == STOCK
+    host.uninstall(NEW)
+    host.do("reverted", restore=True)
+    assert host.files() == before
+
+
+@pytest.mark.parametrize("text", [
+    b"GRUB_TIMEOUT=5\n", b"", b"GRUB_DEFAULT=1\nGRUB_DEFAULT='0'", b"  export GRUB_DEFAULT=\"0\" # why\nX=1\n", b"GRUB_DEFAULT=\n",
+])
+def test_any_way_to_write_the_setting_comes_back(host, text):
+    host.write("/etc/default/grub", text)
+    host.generate()
+    before = host.files()
+    host.do("default", STOCK)
+    host.install(NEW)
+    assert host.boot() == STOCK
+    host.uninstall(NEW)
+    host.do("reverted", restore=True)
+    assert host.files() == before
+
+
+def test_file_that_was_not_there_goes_again(host):
+    host.remove("/etc/default/grub")
+    before = host.files()
+    host.do("default", STOCK)
+    assert host.read("/etc/default/grub")
+    host.do("reverted", restore=True)
+    assert host.files() == before
+
+
+def test_drop_in_that_overrules_the_setting_is_the_one_that_is_changed(host):
+    host.write("/etc/default/grub.d/50-cloud.cfg", "GRUB_DEFAULT=0\n")
+    host.do("default", STOCK)
+    assert host.text("/etc/default/grub.d/50-cloud.cfg") == "GRUB_DEFAULT=saved\n"
+    assert host.read("/etc/default/grub") == DEFAULT_GRUB
+
+
+def test_setting_that_somebody_changed_meanwhile_is_theirs(host):
+    host.do("default", STOCK)
+    host.write("/etc/default/grub", "GRUB_DEFAULT=1\n")
+    host.do("reverted", restore=True)
+    assert host.text("/etc/default/grub") == "GRUB_DEFAULT=1\n"
+
+
+# -- going back -----------------------------------------------------------------------------------------------------------
+
+def test_reverted_where_nothing_was_armed(host):
+    before = host.files()
+    result = host.do("reverted")
+    assert (result["changed"], result["notes"]) == (False, ["nothing was armed here"])
+    assert host.files() == before
+
+
+def test_one_shot_of_somebody_else_is_left_alone(host):
+    host.set_environment({"next_entry": "0"})
+    assert not host.do("reverted")["changed"]
+    assert host.environment() == {"next_entry": "0"}
+
+
+def test_reverted_before_the_reboot(host):
+    arm(host)
+    result = host.do("reverted")
+    assert result["after"] == dict(IDLE, grub_default_setting="saved")
+    assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
+    assert host.boot() == STOCK
+
+
+def test_reverted_on_the_trial_kernel(host):
+    arm(host)
+    host.boot()
+    result = host.do("reverted")
+    assert result["notes"] == ["kernel 4.4.87.toa is still running; 4.4.0-31-generic comes with the next boot"]
+    assert host.boot() == STOCK
+
+
+def test_reverted_to_a_kernel_that_is_named(host):
+    host.install(OLDER)
+    arm(host)
+    assert host.do("reverted", OLDER)["after"]["default"] == OLDER
+    assert host.boot() == OLDER
+
+
+def test_after_the_guard_went_back_the_reason_is_known_and_it_can_be_armed_again(host):
+    arm(host)
+    host.boot()
+    text = host.text(STATE_FILE).replace('"state": "armed"', '"reason": "too late", "state": "reverted_by_guard"')
+    host.write(STATE_FILE, text)
+    host.boot()
+    error = refused(host, "wrong_kernel", "confirmed", NEW)
+    assert "too late" in error.message
+    assert host.do("default", STOCK)["record"]["reason"] == "too late"
+    assert host.do("armed", NEW)["record"] == {"state": "armed", "kernel": NEW, "old": STOCK}
+    assert host.boot() == NEW
+
+
+def test_arming_another_kernel_on_an_unconfirmed_one_falls_back_to_the_good_one(host):
+    arm(host)
+    host.boot()
+    host.install("4.4.88.toa")
+    result = host.do("armed", "4.4.88.toa")
+    assert (result["record"]["old"], result["after"]["default"]) == (STOCK, STOCK)
+    assert host.boot() == "4.4.88.toa"
+    assert host.boot() == STOCK
+
+
+def test_new_stock_kernel_becomes_the_one_to_go_back_to(host):
+    host.do("default", STOCK)
+    host.install("4.4.0-210-generic")
+    host.boot("4.4.0-210-generic")
+    assert host.do("default", "4.4.0-210-generic")["record"]["old"] == "4.4.0-210-generic"
+
+
+def test_armed_while_it_runs_already(host):
+    arm(host)
+    host.boot()
+    before = host.files()
+    result = host.do("armed", NEW)
+    assert (result["changed"], result["notes"]) == (False, ["kernel 4.4.87.toa is running already; nothing is armed"])
+    assert host.files() == before
+
+
+# -- dying anywhere -------------------------------------------------------------------------------------------------------
+
+def interrupted(tmp_path, prepare, state, kernel, **more):
+    """Yields (host, after how many changes it died), for every change that the call makes."""
+    changes = 0
+    while True:
+        host = Host(tmp_path / ("died-after-%d" % changes))
+        prepare(host)
+        try:
+            host.do(state, kernel, machine=host.fragile(changes), **more)
+        except Died:
+            yield host, changes
+            changes += 1
+            continue
+        assert changes > 2
+        return
+
+
+def test_default_that_died_anywhere(tmp_path):
+    for host, _changes in interrupted(tmp_path, lambda host: None, "default", STOCK):
+        assert host.boot() == STOCK
+        host.do("default", STOCK)
+        host.install(NEW)
+        assert host.boot() == STOCK
+        host.uninstall(NEW)
+        host.do("reverted", restore=True)
+        assert host.read("/etc/default/grub") == DEFAULT_GRUB
+
+
+def test_armed_that_died_anywhere(tmp_path):
+    def prepare(host):
+        host.do("default", STOCK)
+        host.install(NEW)
+
+    for host, _changes in interrupted(tmp_path, prepare, "armed", NEW):
+        assert host.boot() == STOCK
+        host.do("armed", NEW)
+        assert host.boot() == NEW
+        assert host.boot() == STOCK
+
+
+def test_armed_without_default_before_it_that_died_anywhere(tmp_path):
+    def prepare(host):
+        host.install(OLDER)
+        host.boot(STOCK)
+
+    for host, _changes in interrupted(tmp_path, prepare, "armed", OLDER):
+        assert host.boot() == STOCK
+        host.do("armed", OLDER)
+        assert host.boot() == OLDER
+        assert host.boot() == STOCK
+
+
+def test_confirmed_that_died_anywhere(tmp_path):
+    def prepare(host):
+        arm(host)
+        host.boot()
+
+    for host, changes in interrupted(tmp_path, prepare, "confirmed", NEW):
+        told = os.path.exists(host.path("/var/lib/realip-toa/confirmed"))
+        guarded = os.path.exists(host.path("/var/lib/realip-toa/guard.conf"))
+        pinned = host.environment()["saved_entry"] == spec_of(NEW)
+        # Nothing may reboot the host any more once the new kernel is the default.
+        assert told or not pinned or not guarded, changes
+        assert host.do("confirmed", NEW)["after"]["default"] == NEW
+        assert host.boot() == NEW
+
+
+def test_reverted_that_died_anywhere(tmp_path):
+    for host, _changes in interrupted(tmp_path, arm, "reverted", None):
+        host.do("reverted")
+        assert host.boot() == STOCK
+
+
+def test_restore_that_died_anywhere(tmp_path):
+    def prepare(host):
+        arm(host)
+        host.boot()
+        host.do("confirmed", NEW)
+        host.do("reverted")
+        host.boot()
+        host.uninstall(NEW)
+
+    for host, _changes in interrupted(tmp_path, prepare, "reverted", None, restore=True):
+        assert host.boot() == STOCK
+        host.do("reverted", restore=True)
+        assert host.read("/etc/default/grub") == DEFAULT_GRUB
+        assert [name for name in host.files() if "realip" in name or "grubenv" in name] == []
+
+
+def test_step_that_fails_puts_every_file_back(host):
+    host.install(NEW)
+    real = host.run
+
+    def broken(argv, timeout=120, stdin=None, env=None):
+        return (1, "", "no space left on device") if argv[0].endswith("update-grub") else real(argv, timeout, stdin, env)
+
+    host.machine.run = broken
+    error = refused(host, "grub_mkconfig_failed", "armed", NEW) if host.boot(STOCK) else None
+    assert "no space left on device" in error.message
+
+
+def test_menu_that_does_not_say_what_it_should_is_put_back(host):
+    """update-grub succeeds and changes nothing: the default would still follow what is installed."""
+    host.install(NEW)
+    host.boot(STOCK)
+    real = host.run
+    host.machine.run = lambda argv, **more: (0, "", "") if argv[0].endswith("update-grub") else real(argv, **more)
+    error = refused(host, "boot_not_verified", "default", STOCK)
+    assert "default is 4.4.87.toa instead of 4.4.0-31-generic" in error.message
+
+
+# -- refusals -------------------------------------------------------------------------------------------------------------
+
+def test_wrong_kernel_is_not_confirmed(host):
+    arm(host)
+    error = refused(host, "wrong_kernel", "confirmed", NEW)
+    assert NEW in error.message and STOCK in error.message
+
+
+def test_kernel_that_is_not_installed(host):
+    refused(host, "kernel_incomplete", "armed", NEW)
+    refused(host, "no_boot_entry", "default", NEW)
+
+
+@pytest.mark.parametrize("missing", ["/boot/vmlinuz-" + NEW, "/boot/initrd.img-" + NEW])
+def test_kernel_that_is_half_installed(host, missing):
+    host.install(NEW)
+    host.write(missing, b"")
+    assert missing in refused(host, "kernel_incomplete", "armed", NEW).message
+    host.remove(missing)
+    assert missing in refused(host, "kernel_incomplete", "armed", NEW).message
+
+
+def test_kernel_without_modules(host):
+    host.install(NEW)
+    os.rmdir(host.path("/lib/modules/" + NEW))
+    refused(host, "kernel_incomplete", "armed", NEW)
+
+
+def test_kernel_without_an_initramfs_where_the_running_one_has_one(host):
+    host.install(NEW)
+    text = host.text("/boot/grub/grub.cfg")
+    host.write("/boot/grub/grub.cfg", text.replace("initrd\t/boot/initrd.img-" + NEW, "true"))
+    assert "no initramfs" in refused(host, "kernel_incomplete", "armed", NEW).message
+
+
+@pytest.mark.parametrize("mount, extra, said", [
+    ("ext4", {"/sys/dev/block/8:1/dm/uuid": "LVM-abc"}, "device-mapper volume (LVM)"),
+    ("ext4", {"/sys/dev/block/8:1/dm/uuid": "CRYPT-LUKS2-abc"}, "device-mapper volume (CRYPT)"),
+    ("ext4", {"/sys/dev/block/8:1/md/level": "raid1"}, "software RAID"),
+    ("btrfs", {}, "is on btrfs"),
+    ("zfs", {}, "is on zfs"),
+])
+def test_one_shot_that_would_stay_for_ever(host, mount, extra, said):
+    host.install(NEW)
+    host.boot(STOCK)
+    host.write("/proc/self/mountinfo", "22 1 8:1 / / rw - %s /dev/sda1 rw\n" % mount)
+    for name, text in extra.items():
+        host.write(name, text)
+    error = refused(host, "no_fallback", "armed", NEW)
+    assert said in error.message
+    result = host.do("armed", NEW, accept_no_fallback=True)
+    assert not result["one_shot"]["possible"] and said in result["one_shot"]["reason"]
+    assert said in result["notes"][0]
+    assert host.environment()["next_entry"] == "realip-toa-trial"
+
+
+def test_multipath_is_a_plain_disk_to_grub(host):
+    host.write("/sys/dev/block/8:1/dm/uuid", "part1-mpath-3600508b4")
+    assert arm(host)["one_shot"]["possible"]
+
+
+def test_boot_on_a_partition_of_its_own_decides(host):
+    host.write("/proc/self/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n"
+               "23 22 8:1 / /boot rw shared:2 master:1 - ext4 /dev/sda1 rw\n")
+    host.write("/sys/dev/block/253:0/dm/uuid", "LVM-abc")
+    assert arm(host)["one_shot"]["possible"]
+
+
+def test_configuration_that_does_not_know_one_shots(host):
+    host.install(NEW)
+    host.boot(STOCK)
+    host.write("/boot/grub/grub.cfg", host.text("/boot/grub/grub.cfg").replace("next_entry", "nobody"))
+    assert "does not take next_entry" in refused(host, "no_fallback", "armed", NEW).message
+
+
+def test_running_kernel_that_has_left_the_menu(host):
+    host.install(NEW)
+    host.boot(OLDER)
+    error = refused(host, "no_fallback", "armed", NEW)
+    assert OLDER in error.message
+
+
+def test_without_a_service_manager_there_is_no_guard(host):
+    arm(host)
+    host.do("reverted")
+    os.rmdir(host.path("/run/systemd/system"))
+    refused(host, "no_guard", "armed", NEW)
+    result = host.do("armed", NEW, guard=False)
+    assert result["after"]["guard"] is False
+    assert "no boot guard" in result["notes"][0]
+    assert host.boot() == NEW
+
+
+@pytest.mark.parametrize("files, said", [
+    ({"/boot/loader/entries/x.conf": "title x\n"}, "Boot Loader Specification"),
+    ({"/boot/grub/menu.lst": "default 0\n"}, "GRUB legacy"),
+    ({}, "neither /boot/grub/grub.cfg"),
+])
+def test_other_boot_loaders(host, files, said):
+    host.remove("/boot/grub/grub.cfg")
+    for name, text in files.items():
+        host.write(name, text)
+    for state, kernel in (("default", STOCK), ("armed", NEW), ("confirmed", NEW)):
+        assert said in refused(host, "loader_not_supported", state, kernel).message
+
+
+@pytest.mark.parametrize("args", [
+    {"state": "fired"}, {"state": None}, {"state": "armed"}, {"state": "armed", "kernel": ""}, {"state": "armed", "kernel": "../../etc"},
+    {"state": "armed", "kernel": "4.4 x"}, {"state": "armed", "kernel": "4.4\n"}, {"state": "armed", "kernel": NEW, "panic": 0},
+    {"state": "armed", "kernel": NEW, "confirm_timeout": 5}, {"state": "armed", "kernel": NEW, "confirm_timeout": "600"},
+    {"state": "armed", "kernel": NEW, "panic": True}, {"state": "armed", "kernel": NEW, "restore": True},
+])
+def test_bad_options_name_the_option(host, args):
+    error = refused(host, "bad_option", **dict({"kernel": None}, **args))
+    assert any(name in error.message for name in ("state", "kernel", "panic", "confirm_timeout", "restore"))
+
+
+def test_two_controllers_at_once(host):
+    from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock
+    with HostLock(host.path("/run/realip-toa.lock")):
+        refused(host, "host_locked", "default", STOCK)
+        assert host.do("default", STOCK, check=True)["changed"]
+
+
+# -- the guard's settings, panic, and what else is in custom.cfg ----------------------------------------------------------
+
+def test_other_timeout_or_panic_is_a_change(host):
+    arm(host)
+    assert "timeout=600\n" in host.text("/var/lib/realip-toa/guard.conf")
+    assert host.do("armed", NEW, confirm_timeout=900)["steps"] == ["install the boot guard"]
+    assert "timeout=900\n" in host.text("/var/lib/realip-toa/guard.conf")
+    result = host.do("armed", NEW, confirm_timeout=900, panic=5)
+    assert result["steps"][0] == "write the trial entry of 4.4.87.toa"
+    host.boot()
+    assert "panic=5" in host.text("/proc/cmdline").split()
+
+
+def test_custom_cfg_of_the_operator_stays(host):
+    own = b"menuentry 'Memory test \xe9' {\n\tlinux16 /boot/memtest\n}\n"
+    host.write("/boot/grub/custom.cfg", own)
+    arm(host)
+    assert host.read("/boot/grub/custom.cfg").startswith(own)
+    assert host.boot() == NEW
+    host.do("confirmed", NEW)
+    assert host.read("/boot/grub/custom.cfg") == own
+
+
+def test_without_41_custom_the_real_entry_is_armed_and_that_is_said(host):
+    host.do("default", STOCK)
+    host.install(NEW)
+    text = host.text("/boot/grub/grub.cfg")
+    host.write("/boot/grub/grub.cfg", text[:text.index("### BEGIN /etc/grub.d/41_custom")])
+    result = host.do("armed", NEW)
+    assert "does not read custom.cfg" in result["notes"][0]
+    assert (result["after"]["next"], result["after"]["trial"]) == (NEW, None)
+    assert host.environment()["next_entry"] == spec_of(NEW)
+    assert not host.do("armed", NEW)["changed"]
+    assert host.boot() == NEW
+    assert host.boot() == STOCK
+
+
+def test_savedefault_makes_only_our_own_entry_a_one_shot(host):
+    """GRUB_SAVEDEFAULT: each entry stores itself. Ours does not; a real one inside a submenu would, for good."""
+    host.do("default", STOCK)
+    host.install(NEW)
+    text = host.text("/boot/grub/grub.cfg").replace("\tload_video\n\t\tinsmod gzio", "\tsavedefault\n\t\tload_video\n\t\tinsmod gzio")
+    assert "savedefault\n\t\tload_video" in text
+    host.write("/boot/grub/grub.cfg", text)
+    host.do("armed", NEW)
+    assert "savedefault" not in host.text("/boot/grub/custom.cfg")
+    host.do("reverted")
+    host.write("/boot/grub/grub.cfg", text[:text.index("### BEGIN /etc/grub.d/41_custom")])
+    assert "GRUB_SAVEDEFAULT" in refused(host, "no_fallback", "armed", NEW).message
+
+
+def test_menu_with_a_password_keeps_its_unrestricted_entries(host):
+    host.do("default", STOCK)
+    host.install(NEW)
+    host.write("/boot/grub/grub.cfg", host.text("/boot/grub/grub.cfg").replace("--class os ", "--class os --unrestricted "))
+    host.do("armed", NEW)
+    header = [line for line in host.text("/boot/grub/custom.cfg").split("\n") if line.startswith("menuentry")]
+    assert len(header) == 1 and " --unrestricted " in header[0] and header[0].endswith("$menuentry_id_option 'realip-toa-trial' {")
