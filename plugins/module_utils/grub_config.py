@@ -52,7 +52,7 @@ def parse_grubenv(text):
         if line.startswith("#") or "=" not in line:
             continue
         name, value = line.split("=", 1)
-        values[name] = re.sub(r"\\(.)", r"\1", value)
+        values[name] = re.sub(r"\\([\s\S])", r"\1", value)
     return values
 
 
@@ -298,6 +298,7 @@ class _Parser:
             elif token == "if":
                 nodes.append(("if", self.branches(depth)))
             elif token in ("while", "until", "for"):
+                self.place += 1
                 self.block(("do",), depth + 1)
                 self.place += 1
                 nodes.append(("loop", self.block(("done",), depth + 1)))

@@ -1,0 +1,310 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parsers of boot loaders' configurations, on text alone. tests/integration/test_grub_boots.py holds them against GRUB itself."""
+
+from __future__ import absolute_import, division, print_function
+
+import pytest
+
+import fake_hosts
+from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
+    boot_order, bootable, compare_versions, entry_of_release, find_entry, parse_assignments, parse_bls_entry, parse_grubenv,
+    parse_legacy_default, parse_menu_lst, pick_entry, pick_legacy, release_of_image, run_grub_cfg, sort_bls, split_spec)
+
+OLD, NEW = "4.4.0-210-generic", "4.4.87.toa"
+UBUNTU = fake_hosts.debian_cfg([NEW, OLD], default="${saved_entry}", name="Ubuntu")
+OLD_SPEC = "gnulinux-advanced-2c1f>gnulinux-%s-advanced-2c1f" % OLD
+
+
+def default_of(text, env=None, bls=()):
+    return boot_order(text, env, bls)["default"]["release"]
+
+
+# -- the environment block
+
+def test_environment_block():
+    block = fake_hosts.grubenv(saved_entry=OLD_SPEC, next_entry="1>0")
+    assert len(block) == 1024
+    assert parse_grubenv(block) == {"saved_entry": OLD_SPEC, "next_entry": "1>0"}
+    assert parse_grubenv(fake_hosts.grubenv()) == {}
+
+
+def test_environment_block_with_protected_characters():
+    assert parse_grubenv(fake_hosts.ENV_HEADER + "title=back\\\\slash\\\nand a new line\nother=1\n###") == {
+        "title": "back\\slash\nand a new line", "other": "1"}
+
+
+@pytest.mark.parametrize("text", [None, "", "saved_entry=0\n", "#" * 1024, "# GRUB environment block\nx=1\n"])
+def test_what_is_no_environment_block(text):
+    assert parse_grubenv(text) is None
+
+
+# -- which entry is booted
+
+@pytest.mark.parametrize("spec, release", [
+    ("0", NEW),
+    ("1", NEW),  # the submenu: its first entry
+    ("1>0", NEW),
+    ("1>2", OLD),
+    ("1>99", NEW),  # no such entry in the submenu: its first one
+    ("99", NEW),
+    ("", NEW),
+    ("no such entry", NEW),
+    (OLD_SPEC, OLD),
+    ("gnulinux-%s-advanced-2c1f" % OLD, NEW),  # an id inside a submenu is not found from the top
+    ("Advanced options for Ubuntu>Ubuntu, with Linux " + OLD, OLD),
+    ("Advanced options for Ubuntu>2", OLD),
+    ("gnulinux-advanced-2c1f>Ubuntu, with Linux " + OLD, OLD),
+    ("Ubuntu", NEW),
+])
+def test_the_saved_entry_is_the_default(spec, release):
+    assert default_of(UBUNTU, {"saved_entry": spec}) == release
+
+
+def test_a_number_in_the_configuration_is_the_default_whatever_is_saved():
+    text = fake_hosts.debian_cfg([NEW, OLD], default="1>2")
+    assert default_of(text, {"saved_entry": "0"}) == OLD
+
+
+def test_an_entry_that_boots_no_kernel_has_no_release():
+    assert boot_order(UBUNTU, {"saved_entry": "uefi-firmware"})["default"]["release"] == ""
+
+
+def test_an_armed_entry_is_next_and_changes_no_default():
+    order = boot_order(UBUNTU, {"saved_entry": OLD_SPEC, "next_entry": "1>0"})
+    assert (order["default"]["release"], order["next"]["release"]) == (OLD, NEW)
+    assert boot_order(UBUNTU, {"saved_entry": OLD_SPEC})["next"] is None
+    assert boot_order(UBUNTU, None)["next"] is None
+
+
+def test_an_armed_entry_of_old_grub_is_next():
+    """GRUB 1.99 arms by saving the entry, and keeps the real one as prev_saved_entry."""
+    order = boot_order(UBUNTU, {"saved_entry": "1>0", "prev_saved_entry": OLD_SPEC})
+    assert (order["default"]["release"], order["next"]["release"]) == (OLD, NEW)
+
+
+def test_running_the_configuration_clears_the_armed_entry():
+    ran = run_grub_cfg(UBUNTU, {"saved_entry": OLD_SPEC, "next_entry": "1>0"})
+    assert ran["env"] == {"saved_entry": OLD_SPEC}
+    assert ran["saved"] == ["next_entry"]
+
+
+@pytest.mark.parametrize("text, honours", [
+    (UBUNTU, True),
+    (fake_hosts.debian_cfg([NEW], default="0"), True),
+    (fake_hosts.BLS_CFG, True),
+    ("set default=0\n" + fake_hosts.menuentry("a", "a", OLD), False),
+    ('load_env\nset default="${next_entry}"\n' + fake_hosts.menuentry("a", "a", OLD), False),  # never cleared: not one shot
+    ('set default="${next_entry}"\nset next_entry=\nsave_env next_entry\n', False),  # never loaded
+    ("", False),
+])
+def test_whether_a_configuration_takes_an_armed_entry(text, honours):
+    assert boot_order(text, {})["honours_next"] is honours
+
+
+def test_a_missing_block_does_not_speak_against_a_configuration():
+    assert boot_order(UBUNTU, None)["honours_next"] is True
+
+
+def test_enterprise_linux_7_saves_titles():
+    text = fake_hosts.el7_cfg(["3.10.0-1160.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64"])
+    assert default_of(text, {}) == "3.10.0-1160.el7.x86_64"
+    assert default_of(text, {"saved_entry": "CentOS Linux (3.10.0-693.el7.centos.toa.x86_64) 7 (Core)"}) == "3.10.0-693.el7.centos.toa.x86_64"
+    assert default_of(text, {"saved_entry": "1"}) == "3.10.0-693.el7.centos.toa.x86_64"
+
+
+def test_boot_counting_falls_back_to_the_second_entry():
+    entries = [parse_bls_entry("linux /vmlinuz-5.14.0-%d.el9.x86_64\n" % build, "id-5.14.0-%d.el9.x86_64.conf" % build) for build in (70, 284)]
+    bls = sort_bls(entries)
+    assert default_of(fake_hosts.BLS_CFG, {"boot_counter": "2", "boot_success": "0"}, bls) == "5.14.0-284.el9.x86_64"
+    assert default_of(fake_hosts.BLS_CFG, {"boot_counter": "0", "boot_success": "0"}, bls) == "5.14.0-70.el9.x86_64"
+    assert default_of(fake_hosts.BLS_CFG, {"boot_counter": "0", "boot_success": "1"}, bls) == "5.14.0-284.el9.x86_64"
+
+
+@pytest.mark.parametrize("word, words", [
+    ("a", ["a"]), ("a>b>c", ["a", "b", "c"]), ("a>>b>c", ["a>b", "c"]), ("", [""]), ("1>2", ["1", "2"]),
+])
+def test_specs(word, words):
+    assert split_spec(word) == words
+
+
+def test_a_title_with_an_arrow_is_named_with_two():
+    text = "set default=0\n" + fake_hosts.menuentry("a > b", "", OLD) + fake_hosts.menuentry("c", "", NEW)
+    entries = run_grub_cfg(text)["entries"]
+    assert entries[0]["spec"] == "a >> b"
+    assert find_entry(entries, "a >> b") is entries[0]
+    assert find_entry(entries, "a > b") is None
+
+
+def test_find_entry_is_strict_where_grub_is_not():
+    entries = run_grub_cfg(UBUNTU)["entries"]
+    assert find_entry(entries, "nothing") is None
+    assert find_entry(entries, "1>99") is None
+    assert find_entry(entries, "0>1") is None
+    assert find_entry(entries, OLD_SPEC)["release"] == OLD
+    assert pick_entry([], "0") is None
+
+
+def test_the_entry_of_a_release_is_named_by_what_stays():
+    entries = run_grub_cfg(UBUNTU)["entries"]
+    assert entry_of_release(entries, OLD)["spec"] == OLD_SPEC
+    assert entry_of_release(entries, NEW)["spec"] == "gnulinux-advanced-2c1f>gnulinux-%s-advanced-2c1f" % NEW
+    assert entry_of_release(entries, "4.4.0") is None
+    assert find_entry(entries, entry_of_release(entries, OLD)["spec"])["release"] == OLD
+
+
+def test_every_spec_names_its_entry():
+    entries = run_grub_cfg(UBUNTU)["entries"]
+    for entry in bootable(entries):
+        assert find_entry(entries, entry["spec"]) is entry
+
+
+# -- the language
+
+def test_quoting_comments_and_continuations():
+    text = r"""
+# menuentry 'commented out' { linux /vmlinuz-1.1 ; }
+a=1; set b="x${a}y$a"  # tail
+if [ "$b" = 'x1y1' -a ! "$c" ] ; then set default="it'\"s \$5 ${none}"; else set default=wrong; fi
+menuentry "say \"hi\" {really}" --hotkey=h --id=quoted {
+  linux \
+    /boot/vmlinuz-5.10.0-27-amd64 root=/dev/sda1 init="/bin/a b" 'x=#1'
+}
+"""
+    ran = run_grub_cfg(text)
+    assert ran["default"] == "it'\"s $5 "
+    assert [(entry["title"], entry["id"]) for entry in ran["entries"]] == [('say "hi" {really}', "quoted")]
+    assert ran["entries"][0]["options"] == "root=/dev/sda1 init=/bin/a b x=#1"
+    assert ran["entries"][0]["release"] == "5.10.0-27-amd64"
+
+
+@pytest.mark.parametrize("condition, truth", [
+    ("[ -n \"$set\" ]", True), ("[ -z \"$set\" ]", False), ("[ $set ]", True), ("[ $unset ]", False), ("[ a == a ]", True),
+    ("[ a != a ]", False), ("[ 2 -gt 10 ]", False), ("[ 10 -gt 2 ]", True), ("[ x -gt 1 ]", False), ("test a = a", True), ("true", True),
+    ("false", False), ("[ a = b -o a = a ]", True), ("[ a = a -a a = b ]", False), ("[ -f /nothing ]", False), ("loadfont unicode", False),
+])
+def test_conditions(condition, truth):
+    assert (run_grub_cfg("set=1\nif %s; then set default=yes; else set default=no; fi" % condition)["default"] == "yes") is truth
+
+
+def test_elif_loops_and_functions():
+    text = """
+function pick { set default=2; }
+if false; then set default=0; elif true; then pick; else set default=1; fi
+for x in a b; do set default=loop; done
+while true; do set default=for_ever; done
+menuentry one { if [ 1 = 2 ]; then linux16 /vmlinuz-3.10.0-693.el7.x86_64 ro; fi }
+"""
+    ran = run_grub_cfg(text)
+    assert ran["default"] == "2"
+    assert ran["entries"][0]["release"] == "3.10.0-693.el7.x86_64"
+
+
+@pytest.mark.parametrize("text", [
+    "}" * 50, "{" * 3000, "if " * 3000, "submenu a { " * 3000, "function f { f; }\nf", "menuentry", "menuentry {", "submenu '", "set", "set =",
+    "if", "fi fi fi", "menuentry 'a' { linux", "$", "${", "\\", "\"", "load_env -f", "save_env", "unset", "then; do; done", "\0\1\2", u"\u201c\ud7ff",
+])
+def test_broken_configurations_never_raise(text):
+    order = boot_order(text, {"next_entry": "1>1>1", "saved_entry": ">" * 500})
+    assert set(order) == set(["entries", "uses_bls", "uses_legacy", "default", "next", "honours_next"])
+
+
+def test_a_configuration_that_hands_over_to_a_menu_lst():
+    assert boot_order("insmod legacycfg\nlegacy_configfile /boot/grub/menu.lst\n")["uses_legacy"] is True
+
+
+# -- names and versions
+
+@pytest.mark.parametrize("path, release", [
+    ("/boot/vmlinuz-4.4.87.toa", "4.4.87.toa"),
+    ("/vmlinuz-3.10.0-693.el7.centos.toa.x86_64", "3.10.0-693.el7.centos.toa.x86_64"),
+    ("($root)/vmlinuz-5.14.0-70.30.1.el9_0.x86_64", "5.14.0-70.30.1.el9_0.x86_64"),
+    ("/boot/vmlinux-6.4.0-150600.21-default", "6.4.0-150600.21-default"),
+    ("/boot/Image-6.4.0-default", "6.4.0-default"),
+    ("/vmlinuz-0-rescue-3f5c0c1d", "0-rescue-3f5c0c1d"),
+    ("/vmlinuz", ""), ("/boot/memtest86+.bin", ""), ("", ""), (None, ""),
+])
+def test_release_of_an_image(path, release):
+    assert release_of_image(path) == release
+
+
+@pytest.mark.parametrize("left, right, order", [
+    ("1.0", "1.0", 0), ("1.0", "2.0", -1), ("2.0.1", "2.0", 1), ("5.5p1", "5.5p10", -1), ("10xyz", "10.1xyz", -1), ("xyz.4", "8", -1),
+    ("1.0~rc1", "1.0", -1), ("1.0~rc1", "1.0~rc2", -1), ("1.0^", "1.0", 1), ("1.0^", "1.0.1", -1), ("007", "7", 0), ("1160", "693", 1),
+    ("70.30.1.el9_0", "284.el9", -1), ("", "1", -1),
+])
+def test_versions_compare_as_rpm_has_it(left, right, order):
+    assert (compare_versions(left, right), compare_versions(right, left)) == (order, -order)
+
+
+def test_bls_entries_are_sorted_as_blscfg_does():
+    releases = ["5.14.0-70.30.1.el9_0.x86_64", "0-rescue", "5.14.0-284.30.1.el9_2.x86_64", "6.0.6-1.el9.elrepo.x86_64", "5.14.0-284.el9.x86_64"]
+    entries = []
+    for release in releases:
+        path, text = fake_hosts.bls(fake_hosts.MACHINE_ID, release)
+        entries.append(parse_bls_entry(text, path.rsplit("/", 1)[1]))
+    assert [entry["release"] for entry in sort_bls(entries)] == [
+        "6.0.6-1.el9.elrepo.x86_64", "5.14.0-284.30.1.el9_2.x86_64", "5.14.0-284.el9.x86_64", "5.14.0-70.30.1.el9_0.x86_64", "0-rescue"]
+
+
+def test_a_bls_entry():
+    path, text = fake_hosts.bls(fake_hosts.MACHINE_ID, "5.14.0-70.30.1.el9_0.x86_64")
+    entry = parse_bls_entry("# comment\nlinux /vmlinuz\n" + text, path.rsplit("/", 1)[1])
+    assert entry["id"] == fake_hosts.MACHINE_ID + "-5.14.0-70.30.1.el9_0.x86_64"
+    assert (entry["image"], entry["release"]) == ("/vmlinuz", "5.14.0-70.30.1.el9_0.x86_64")
+    assert parse_bls_entry("", "x.conf")["release"] == ""
+
+
+def test_a_machine_id_that_starts_with_a_digit_is_no_number():
+    path, text = fake_hosts.bls("0123", "5.14.0-70.el9.x86_64")
+    other = parse_bls_entry(fake_hosts.bls("0123", "5.14.0-99.el9.x86_64")[1], "0123-5.14.0-99.el9.x86_64.conf")
+    entries = sort_bls([other, parse_bls_entry(text, path.rsplit("/", 1)[1])])
+    assert pick_entry(entries, "0123-5.14.0-70.el9.x86_64")["release"] == "5.14.0-70.el9.x86_64"
+
+
+# -- /etc/default/grub
+
+def test_assignments():
+    text = '# GRUB_DEFAULT=1\nGRUB_DEFAULT=0\nexport GRUB_DEFAULT="saved" # why not\nGRUB_CMDLINE_LINUX="a=\\"b\\" c"\nGRUB_X=\'single $x\'\nbad line\n'
+    assert parse_assignments(text) == {"GRUB_DEFAULT": "saved", "GRUB_CMDLINE_LINUX": 'a="b" c', "GRUB_X": "single $x"}
+    assert parse_assignments(None) == {}
+
+
+# -- GRUB legacy
+
+LEGACY = fake_hosts.CENTOS6["/boot/grub/grub.conf"]
+
+
+def test_a_legacy_menu():
+    menu = parse_menu_lst(LEGACY)
+    assert [entry["release"] for entry in menu["entries"]] == ["2.6.32-220.23.1.el6.toa.x86_64", "2.6.32-754.35.1.el6.x86_64"]
+    assert [entry["spec"] for entry in menu["entries"]] == ["0", "1"]
+    assert pick_legacy(menu)["release"] == "2.6.32-754.35.1.el6.x86_64"
+
+
+@pytest.mark.parametrize("line, saved, place", [
+    ("default=0", None, 0), ("default 1", None, 1), ("default = 1", None, 1), ("default=saved", 1, 1), ("default saved", None, 0), ("default=7", None, 0),
+    ("default=x", None, 0), ("#default=1", None, 0), ("default\t1", None, 1), ("default= 1", None, 1), ("DEFAULT=1", None, 1),
+])
+def test_the_default_of_a_legacy_menu(line, saved, place):
+    menu = parse_menu_lst(line + "\n" + LEGACY.split("default=1\n")[1])
+    assert pick_legacy(menu, saved) is menu["entries"][place]
+
+
+def test_a_legacy_entry_without_a_kernel_counts():
+    menu = parse_menu_lst("default=1\ntitle Windows\nrootnoverify (hd0,0)\nchainloader +1\ntitle L\nkernel --no-mem-option /boot/vmlinuz-2.6.32-71.el6.x86_64 ro\n")
+    assert pick_legacy(menu)["release"] == "2.6.32-71.el6.x86_64"
+    assert pick_legacy(menu)["options"] == "ro"
+    assert pick_legacy(parse_menu_lst("")) is None
+
+
+def test_a_xen_entry_of_a_legacy_menu_boots_its_module():
+    menu = parse_menu_lst("title Xen\nkernel /xen.gz dom0\nmodule /vmlinuz-2.6.18-8.el5xen ro\nmodule /initrd-2.6.18-8.el5xen.img\n")
+    assert menu["entries"][0]["release"] == "2.6.18-8.el5xen"
+
+
+def test_the_legacy_default_file():
+    assert parse_legacy_default("2\n#\n#\n#\n") == 2
+    assert parse_legacy_default("") is None
+    assert parse_legacy_default(None) is None
