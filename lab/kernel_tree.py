@@ -104,7 +104,7 @@ def run_logged(command: tuple[str, ...], directory: Path, what: str, tell_every:
     begin = told = time.monotonic()
     objects = 0
     tail: deque[str] = deque(maxlen=15)
-    with open(log, "a", encoding="utf-8") as sink:
+    with open(log, "a", encoding="utf-8", buffering=1) as sink:
         sink.write(f"$ {' '.join(command)}\n")
         try:
             process = subprocess.Popen(
