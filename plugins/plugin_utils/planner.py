@@ -586,7 +586,7 @@ def _enforcement(security: Mapping[str, Any]) -> str:
 
 def _add_proof_step(offer: Offer) -> None:
     if offer.steps:
-        offer.steps.append(f"prove that {listed(offer.option_kinds) or 'the client address'} is translated")
+        offer.steps.append(f"prove that clients named in {listed(offer.option_kinds) or 'an option'} show up")
 
 
 def _tag(parsed: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ def _compile(expression: object) -> Any:
     try:
         return jmespath.compile(expression)
     except jmespath.exceptions.JMESPathError as problem:
-        raise SelectionError(f"{expression!r} is not a JMESPath expression: {_first_line(problem)}") from problem
+        raise SelectionError(f"{expression!r} is not a JMESPath expression: {_first_line(problem)}") from None
 
 
 def _is_true(compiled: Any, value: Any, expression: str, name: str) -> bool:
@@ -51,10 +51,10 @@ def _is_true(compiled: Any, value: Any, expression: str, name: str) -> bool:
     try:
         found = compiled.search(value)
     except jmespath.exceptions.JMESPathError as problem:
-        raise SelectionError(f"{expression!r} cannot be evaluated for {name}: {_first_line(problem)}") from problem
+        raise SelectionError(f"{expression!r} cannot be evaluated for {name}: {_first_line(problem)}") from None
     # In JMESPath the number 0 is true.
     return bool(found) or (isinstance(found, (int, float)) and not isinstance(found, bool))
 
 
 def _first_line(problem: Exception) -> str:
-    return str(problem).strip().split("\n", 1)[0]
+    return str(problem).strip().split("\n", 1)[0].rstrip(": ")

@@ -1,0 +1,201 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_plan; the logic is in plugins/action/toa_plan.py and plugins/plugin_utils/planner.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: toa_plan
+short_description: Decide what has to be done to a host, and say why
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
+description:
+  - Looks at the host as M(realip.toa.toa_facts) does, proves what claims to be active as M(realip.toa.toa_probe) does, both in one round trip, and
+    decides on the controller. Nothing is changed.
+  - With O(assume) it decides about a machine that is not there, without any connection.
+  - Every option that is not given is taken from the variable of the same name with C(toa_) in front, so a playbook passes nothing.
+options:
+  goal:
+    description: V(install) plans the way to a proven TOA, V(remove) the way back to the stock kernel.
+    type: str
+    choices: [install, remove]
+    default: install
+  assume:
+    description: A machine to decide about. What it would show freshly installed is assumed for all that is not given.
+    type: dict
+    suboptions:
+      os_release:
+        description: Text of its C(/etc/os-release), or of its release file.
+        type: str
+        required: true
+      kernel:
+        description: What C(uname -r) prints there.
+        type: str
+        required: true
+      arch:
+        description: What C(uname -m) prints there. Without it, what the release says, else x86_64.
+        type: str
+        default: ""
+  probe:
+    description: Whether to prove what claims to be active.
+    type: bool
+    default: true
+  vendor:
+    description:
+      - Whose nodes send the option. Without O(option_kinds), its profile says which formats are wanted.
+      - Where neither is given, a host is fine with whatever formats the chosen backend reads.
+    type: str
+    choices: ["", tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
+  backends:
+    description: Backends that may be used, the preferred one first. Without it and without C(toa_backends), all, in the order of the choices.
+    type: list
+    elements: str
+    choices: [vtoa, in_tree, ebpf, kernel_package, source_module, source_kernel]
+  option_kinds:
+    description: Formats that must be translated, written C(KIND/LENGTH), as in V(200/8).
+    type: list
+    elements: str
+  package_mirror:
+    description: Address of a mirror, as in V(http://mirror.example/toa). It takes the place of scheme and host in the address of every package.
+    type: str
+  install_headers:
+    description: Whether the headers of a TOA kernel are installed as well.
+    type: bool
+  source_url:
+    description: Source for the backend V(source_module).
+    type: str
+  accept_kernel_downgrade:
+    description: Allow a TOA kernel that is older than the running one.
+    type: bool
+  accept_unverified_packages:
+    description: Allow packages of which no SHA-256 is known.
+    type: bool
+  accept_no_fallback:
+    description: Allow a reboot into a new kernel where the host could not come back by itself.
+    type: bool
+  accept_conflicts:
+    description: Allow TOA beside something else that changes peer addresses.
+    type: bool
+  catalog:
+    description:
+      - Entries that extend the catalog of TOA kernels, or change those with the same C(key). The shape is that of
+        C(plugins/plugin_utils/catalog.yml) in the collection.
+    type: list
+    elements: dict
+  lock:
+    description: Contents of a lock file, C({packages} a list of {file, url, size, sha256}). Takes the place of O(lockfile).
+    type: dict
+  lockfile:
+    description:
+      - Path of the lock file on the controller, as the playbook C(realip.toa.lock) writes it. A relative path is looked for in the current directory,
+        beside the playbook, and beside the inventory. A file that is not there is an empty lock.
+      - Without it and without C(toa_lockfile), V(toa.lock.yml).
+    type: path
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: full
+    description: There is never a difference.
+requirements:
+  - PyYAML on the controller, which Ansible needs anyway
+seealso:
+  - module: realip.toa.toa_facts
+  - module: realip.toa.toa_probe
+"""
+
+EXAMPLES = r"""
+- name: What would happen to this host, and why?
+  realip.toa.toa_plan:
+  register: looked
+
+- name: What would happen to a machine that is not there? (works on localhost)
+  realip.toa.toa_plan:
+    assume:
+      os_release: |
+        ID=ubuntu
+        VERSION_ID="16.04"
+      kernel: 4.4.0-210-generic
+    vendor: tencent
+  register: forecast
+
+- name: Stop where something stands in the way
+  ansible.builtin.assert:
+    that: looked.plan.state in ['converged', 'pending']
+    fail_msg: "{{ looked.plan.remedy }}"
+"""
+
+RETURN = r"""
+plan:
+  description: The decision.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description:
+        - C(converged), nothing to do. C(pending), the steps will be taken. C(blocked), the operator has to allow something or put something right
+          first. C(unsupported), nothing that exists will do.
+      type: str
+      sample: pending
+    goal:
+      description: C(install) or C(remove).
+      type: str
+    backend:
+      description: The backend chosen, empty where there is none.
+      type: str
+      sample: kernel_package
+    steps:
+      description: What will be done, in order, in words.
+      type: list
+      elements: str
+    reasons:
+      description:
+        - Why, each with a stable C(code), C(severity) (C(info), C(warning), C(block)), C(message), C(remedy) and C(backend). What was preferred and
+          passed over is told as C(info).
+      type: list
+      elements: dict
+      sample:
+        - {code: downgrade_needs_consent, severity: block, backend: kernel_package,
+           message: "kernel_package: the TOA kernel 3.10.0-693.el7.centos.toa.x86_64 is older than the running 3.10.0-1160.el7.x86_64, ...",
+           remedy: "set toa_accept_kernel_downgrade: true for hosts on which that is acceptable"}
+    remedy:
+      description: The one thing the operator can do, empty where nothing is needed.
+      type: str
+    kernel_target:
+      description: Release of the kernel to boot, empty where the running one stays.
+      type: str
+      sample: 4.4.87.toa
+    packages:
+      description: Packages of that kernel, each with C(name), C(role), C(url), C(file), C(format), C(sha256), C(size) (bytes, 0 if unknown) and C(release).
+      type: list
+      elements: dict
+    reboot:
+      description: Whether a reboot is part of it.
+      type: bool
+    module:
+      description: Module to load, empty for eBPF.
+      type: str
+      sample: toa
+    option_kinds:
+      description: Formats that will be translated.
+      type: list
+      elements: str
+      sample: ["200/8"]
+    capabilities:
+      description: C(getpeername), C(getsockopt_1348) and C(ipv6), each true or false.
+      type: dict
+    entry:
+      description: Key of the catalog entry, empty where none was used.
+      type: str
+      sample: tencent-ubuntu-16.04
+probe:
+  description: The proof, as M(realip.toa.toa_probe) returns it with C(probe.matrix) limited to failed rows; null where nothing claims to be active.
+  returned: success
+  type: dict
+ansible_facts:
+  description: The facts, as M(realip.toa.toa_facts) sets them.
+  returned: success
+  type: dict
+"""
