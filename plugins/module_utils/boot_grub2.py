@@ -360,7 +360,16 @@ class Grub2:
         else:
             raise TargetError("loader_not_supported", "neither update-grub nor grub-mkconfig nor grub2-mkconfig is on this host",
                               "install the package that has it, then run again")
-        self.machine.must_run(argv, "grub_mkconfig_failed", "generating %s" % self.config, timeout=300)
+        # In the host's own language: titles are translated, and a default may be named by its title.
+        self.machine.must_run(argv, "grub_mkconfig_failed", "generating %s" % self.config, timeout=300,
+                              env={"LANG": self._language(), "LC_ALL": ""})
+
+    def _language(self):
+        for name in ("/etc/default/locale", "/etc/locale.conf"):
+            found = parse_assignments(self.machine.read(name)).get("LANG")
+            if found:
+                return found
+        return ""
 
     def _restore_setting(self, original):
         name = original.get("file") or DEFAULT_FILE

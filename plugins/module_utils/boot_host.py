@@ -86,9 +86,9 @@ class Machine:
                 return found
         return None
 
-    def must_run(self, argv, code, what, timeout=120):
+    def must_run(self, argv, code, what, timeout=120, env=None):
         """Run a command that has to succeed; TargetError(code) with its own words where it does not."""
-        rc, out, err = self.run(argv, timeout=timeout)
+        rc, out, err = self.run(argv, timeout=timeout, env=env)
         if rc != 0:
             said = (err.strip() or out.strip() or "nothing")[-400:]
             raise TargetError(code, "%s failed: `%s` ended with %d and said: %s" % (what, " ".join(argv), rc, said),

@@ -53,9 +53,9 @@ class FragileMachine(Machine):
             self._spend()
         return Machine.remove(self, name)
 
-    def must_run(self, argv, code, what, timeout=120):
+    def must_run(self, argv, code, what, timeout=120, env=None):
         self._spend()
-        return Machine.must_run(self, argv, code, what, timeout)
+        return Machine.must_run(self, argv, code, what, timeout, env)
 
 
 class Host:
