@@ -1,0 +1,188 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_reboot: reboot, wait, and compare boot_id and `uname -r` with what was expected."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
+"""Seconds between two looks at a host that is not back yet."""
+FIRST_CONNECT, LONGEST_CONNECT = 4, 10
+"""Seconds that one connection may take. It grows, because a slow machine answers slowly and a dead one not at all."""
+LOOK_TIMEOUT = 30
+"""Seconds that one look may take on the host."""
+
+NO_MULTIPLEXING = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterval=2 -o ServerAliveCountMax=3 -o ConnectTimeout={timeout} "
+
+
+class _Stuck(BaseException):
+    """One look took too long. No Exception, because ssh's connection plugin retries on any of them."""
+
+
+class ActionModule(ToaAction):
+    ENTRY = "reboot"
+    SPEC = {
+        "kernel": {"type": "str"},
+        "timeout": {"type": "int", "default": 600},
+        "message": {"type": "str", "default": ""},
+        "wait_for_boot": {"type": "bool", "default": True},
+        "only_if_needed": {"type": "bool", "default": False},
+    }
+
+    def act(self, args: Result, task_vars: Variables) -> Result:
+        self._check(args)
+        before = self.call({"op": "identity", "check": args["check"]}, task_vars, timeout=LOOK_TIMEOUT)
+        if before.get("failed"):
+            return before
+        if args["only_if_needed"] and before["kernel"] == args["kernel"]:
+            return _result(before, before, 0.0, changed=False)
+        if args["check"]:
+            return _result(before, {"boot_id": "", "kernel": args["kernel"] or before["kernel"]}, 0.0)
+        started = time.monotonic()
+        triggered = self.call({"op": "trigger", "check": False, "message": args["message"]}, task_vars, timeout=LOOK_TIMEOUT)
+        # A connection that died here may have died of the reboot: only looking again can tell.
+        if triggered.get("failed") and triggered.get("toa_state") != "lost":
+            return triggered
+        after = self._wait(before, args, task_vars, started)
+        return _judged(_result(before, after, time.monotonic() - started), args["kernel"])
+
+    def _check(self, args: Result) -> None:
+        if args["only_if_needed"] and not args["kernel"]:
+            raise ToaError("bad_option", "only_if_needed: kernel says what is needed, and is not given", "give kernel as well")
+        if args["timeout"] < 1:
+            raise ToaError("bad_option", f"timeout: {args['timeout']} is no number of seconds to wait", "give 1 or more")
+        if self._connection.transport == "local":
+            raise ToaError(
+                "reboot_of_controller", "this would reboot the machine that runs Ansible", "reach it over SSH from another machine, or leave it out"
+            )
+
+    def _wait(self, before: Result, args: Result, task_vars: Variables, started: float) -> Result:
+        """The host's identity after the reboot; ToaError where it does not come back within the time."""
+        deadline = started + args["timeout"]
+        pause, looks = FIRST_PAUSE, 0
+        last: Result = {"failed": True, "msg": "it was not asked"}
+        self._drop_connection()
+        while time.monotonic() < deadline:
+            last = self._look(task_vars, min(FIRST_CONNECT + looks // 2, LONGEST_CONNECT), deadline)
+            looks += 1
+            if not last.get("failed"):
+                if last["boot_id"] != before["boot_id"] and (last["up"] or not args["wait_for_boot"]):
+                    return last
+                if last["boot_id"] == before["boot_id"] and last["refusal"]:
+                    break
+            time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+        raise _gave_up(before, last, args["timeout"], time.monotonic() - started)
+
+    def _look(self, task_vars: Variables, connect: int, deadline: float) -> Result:
+        """One look at the host over a connection of its own; a failure is an answer."""
+        try:
+            with self._own_connection(connect), _at_most(max(1.0, min(connect + LOOK_TIMEOUT, deadline + 2 - time.monotonic()))):
+                answer = self.call({"op": "identity", "check": False}, task_vars, timeout=LOOK_TIMEOUT)
+        except _Stuck:
+            answer = {"failed": True, "msg": "the connection hangs"}
+        if answer.get("failed"):
+            self._close()
+        return answer
+
+    @contextlib.contextmanager
+    def _own_connection(self, connect: int) -> t.Iterator[None]:
+        """Nothing shared with an earlier boot: a master connection whose other end has gone would make us wait for its timeout."""
+        connection = self._connection
+        kept = {}
+        for option, value in (("timeout", lambda old: connect), ("ssh_args", lambda old: NO_MULTIPLEXING.format(timeout=connect) + (old or "")),
+                              ("reconnection_retries", lambda old: 0)):
+            if connection.has_option(option):
+                kept[option] = connection.get_option(option)
+                connection.set_option(option, value(kept[option]))
+        try:
+            yield
+        finally:
+            for option, value in kept.items():
+                connection.set_option(option, value)
+
+    def _drop_connection(self) -> None:
+        try:
+            self._connection.reset()
+        except (AnsibleError, AttributeError, OSError, EOFError):
+            self._close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(AnsibleError, OSError, EOFError):
+            self._connection.close()
+        self._connection._connected = False
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> t.Iterator[None]:
+    """Raises _Stuck in the body once its time is over; an alarm that was set before (a task's timeout) goes on counting."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: t.Any) -> None:
+        raise _Stuck()
+
+    started = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, ring)
+    left, _interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, left - (time.monotonic() - started)))
+
+
+def _result(before: Result, after: Result, elapsed: float, changed: bool = True) -> Result:
+    seen = [{"boot_id": who["boot_id"], "kernel": who["kernel"]} for who in (before, after)]
+    return {"changed": changed, "elapsed": round(elapsed, 1), "toa_state": "up", "before": seen[0], "after": seen[1], **seen[1]}
+
+
+def _judged(result: Result, wanted: str | None) -> Result:
+    if not wanted or result["kernel"] == wanted:
+        return result
+    return {
+        **result,
+        "failed": True,
+        "code": "wrong_kernel",
+        "expected": wanted,
+        "msg": f"the host came back with kernel {result['kernel']}, not with {wanted}",
+        "remedy": "see what the boot loader's default is (toa_facts: boot), and the console or the boot guard's log for a trial boot that failed",
+    }
+
+
+def _gave_up(before: Result, last: Result, timeout: int, elapsed: float) -> ToaError:
+    data = {"elapsed": round(elapsed, 1), "boot_id": before["boot_id"], "kernel": before["kernel"], "changed": True}
+    if last.get("failed"):
+        return ToaError(
+            "lost_after_reboot",
+            f"the host did not come back within {timeout} s of its reboot; the last attempt: {last.get('msg')}",
+            "look at its console; the boot guard takes it back to the old kernel where that can still boot",
+            toa_state="lost",
+            **data,
+        )
+    if last["boot_id"] != before["boot_id"]:
+        return ToaError(
+            "boot_not_finished",
+            f"the host is back, and is still {last['systemd_state'] or 'starting'} after {timeout} s",
+            "see what it waits for (systemctl list-jobs), or set wait_for_boot: false",
+            **{**data, "boot_id": last["boot_id"], "kernel": last["kernel"]},
+        )
+    return ToaError(
+        "reboot_did_not_happen",
+        f"the host is still in the boot {before['boot_id']}" + (f": {last['refusal']}" if last["refusal"] else f" after {timeout} s"),
+        "see on the host what holds the reboot up (systemctl list-jobs, systemd-inhibit --list)",
+        **data,
+    )
