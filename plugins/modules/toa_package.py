@@ -1,0 +1,136 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+---
+module: toa_package
+short_description: Fetch, check, install, hold and remove kernel packages
+version_added: "1.0.0"
+description:
+  - Installs the packages of a TOA kernel beside the running one, which stays installed.
+  - A file is used only when its size and SHA-256 are those that were reviewed. Package name, version, architecture and kernel release,
+    the room in C(/boot) and C(/), and the lock of the package database are looked at before anything is installed.
+  - What fails after that is taken back, so that the host is either complete or as it was.
+  - Runs on the host's own Python, 2.6 to 3.14, and needs nothing installed there.
+options:
+  packages:
+    description:
+      - The packages, as a plan of M(realip.toa.toa_plan) lists them.
+      - May be left out with O(state=absent), O(state=held) and O(state=unheld); then it is what this module has installed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the package, as its package manager knows it.
+        type: str
+        required: true
+      file:
+        description: Name of the file, without a folder. The default is the last part of O(packages[].url).
+        type: str
+      url:
+        description: Where to fetch the file, with http or https. Certificates are verified.
+        type: str
+      sha256:
+        description: SHA-256 of the file. Needed unless O(accept_unverified=true).
+        type: str
+      size:
+        description: Size of the file in bytes. Without it, 512 MiB are the limit.
+        type: int
+      format:
+        description: Kind of package. The default is what the name of the file ends in.
+        type: str
+        choices: [deb, rpm]
+      role:
+        description: What the package is; V(image) for the one with the kernel in it, which must then bring the kernel and its modules.
+        type: str
+      release:
+        description: What C(uname -r) says under the kernel of the package.
+        type: str
+  state:
+    description:
+      - V(present) installs, V(absent) purges and removes the cache as well.
+      - V(held) keeps the package from being updated or removed by an update, V(unheld) lets it go again.
+      - V(staged) only fetches and checks, for an installation later.
+    type: str
+    choices: [present, absent, held, unheld, staged]
+    default: present
+  accept_unverified:
+    description: Install files of which no digest is known. What the mirror serves is then believed.
+    type: bool
+    default: false
+  src:
+    description: A folder on the host in which the files already are; nothing is fetched then.
+    type: str
+  timeout:
+    description: Seconds that one transfer may take.
+    type: int
+    default: 600
+  lock_timeout:
+    description: Seconds to wait for another package tool that is at work on the host.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the result; files that are in the cache already are checked as well. Nothing is fetched.
+  diff_mode:
+    support: full
+    description: Shows versions installed, names held and files in the cache.
+seealso:
+  - module: realip.toa.toa_plan
+  - module: realip.toa.toa_boot
+author:
+  - The realip.toa authors
+"""
+
+EXAMPLES = r"""
+- name: Install a TOA kernel beside the running one
+  realip.toa.toa_package:
+    packages:
+      - name: linux-image-4.4.87.toa
+        url: http://mirror.example.com/linux-image-4.4.87.toa_1.0_amd64.deb
+        sha256: 5b1b50bbd7ba7ab01a0fc1b9b0b3a25ea8ffcdabc9b9f3d5cbd0a6b8a3c0d2ef
+        size: 54678020
+        role: image
+        release: 4.4.87.toa
+
+- name: Fetch and check only, before the maintenance window
+  realip.toa.toa_package:
+    packages: "{{ toa_plan.plan.packages }}"
+    state: staged
+
+- name: Keep the kernel through updates
+  realip.toa.toa_package:
+    state: held
+
+- name: Remove what this module has installed
+  realip.toa.toa_package:
+    state: absent
+"""
+
+RETURN = r"""
+before:
+  description: How it was. RV(before.installed) maps names to versions, RV(before.held) and RV(before.cached) are lists.
+  returned: success
+  type: dict
+  sample: {installed: {}, held: [], cached: []}
+after:
+  description: How it is, or would be in check mode.
+  returned: success
+  type: dict
+  sample: {installed: {linux-image-4.4.87.toa: "1.0"}, held: [], cached: [linux-image-4.4.87.toa_1.0_amd64.deb]}
+code:
+  description:
+    - Why it failed. Among others C(digest_mismatch), C(package_truncated), C(package_too_large), C(package_unavailable), C(no_digest),
+      C(package_mismatch), C(package_corrupt), C(boot_full), C(disk_full), C(package_lock_held), C(package_tool_interrupted),
+      C(running_kernel), C(last_kernel), C(install_failed), C(install_incomplete).
+  returned: failure
+  type: str
+  sample: digest_mismatch
+remedy:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""

@@ -1,0 +1,95 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+---
+module: toa_reboot
+short_description: Reboot a host, wait for it, and compare what came back with what was expected
+version_added: "1.0.0"
+description:
+  - Reboots, and waits until the host answers with another boot_id, which no two boots share, and has finished booting.
+  - A host that does not come back is a failed host with C(toa_state=lost), never an unreachable one, so that limits and rescues see it.
+  - Needs no module and no particular Python on the host.
+options:
+  kernel:
+    description: What C(uname -r) must say afterwards. Another kernel is a failure with code C(wrong_kernel).
+    type: str
+  timeout:
+    description: Seconds from the reboot until the host must be back.
+    type: int
+    default: 600
+  message:
+    description: One line for the host's log, of at most 200 characters.
+    type: str
+    default: ""
+  wait_for_boot:
+    description: Wait until the services are up as well, not only SSH.
+    type: bool
+    default: true
+  only_if_needed:
+    description: Do nothing where O(kernel) is running already.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+seealso:
+  - module: realip.toa.toa_boot
+author:
+  - The realip.toa authors
+"""
+
+EXAMPLES = r"""
+- name: Boot the kernel that was armed
+  realip.toa.toa_reboot:
+    kernel: 4.4.87.toa
+
+- name: Go back, where that is still needed
+  realip.toa.toa_reboot:
+    kernel: 4.4.0-210-generic
+    only_if_needed: true
+"""
+
+RETURN = r"""
+elapsed:
+  description: Seconds from the reboot until the host was back.
+  returned: once a reboot was started
+  type: float
+  sample: 41.7
+boot_id:
+  description: Which boot this is; empty in check mode.
+  returned: always but when the host could not be asked
+  type: str
+  sample: 0d2b5a0e-1b27-4f5f-9a6e-5c0e1a1d8a35
+kernel:
+  description: The kernel that is running.
+  returned: always but when the host could not be asked
+  type: str
+  sample: 4.4.87.toa
+toa_state:
+  description: V(up) where the host is there, V(lost) where it is not.
+  returned: always
+  type: str
+  sample: up
+before:
+  description: boot_id and kernel before the reboot.
+  returned: success
+  type: dict
+after:
+  description: boot_id and kernel afterwards.
+  returned: success
+  type: dict
+code:
+  description:
+    - Why it failed. C(wrong_kernel), C(lost_after_reboot), C(reboot_did_not_happen), C(boot_not_finished), C(no_reboot_command) or
+      C(reboot_of_controller).
+  returned: failure
+  type: str
+remedy:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
