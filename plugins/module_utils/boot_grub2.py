@@ -25,6 +25,8 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.boot_guard import TRIAL_MARK
+from ansible_collections.realip.toa.plugins.module_utils.boot_loader import (
+    block_problem, custom_config, environment_block, grub2_config, grub2_text, one_shot_problem, sources_custom)
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
     boot_order, bootable, entry_of_release, find_entry, parse_assignments, parse_grubenv, run_grub_cfg)
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, list_dir
@@ -35,13 +37,6 @@ END = "### END realip.toa trial boot ###\n"
 
 DEFAULT_FILE = "/etc/default/grub"
 DROP_INS = "/etc/default/grub.d"
-_EFI_LINK = "/etc/grub2-efi.cfg"
-# (grub.cfg, environment block). On EL with UEFI grub.cfg is on the EFI partition, behind a link.
-_LAYOUTS = (
-    ("/boot/grub/grub.cfg", "/boot/grub/grubenv"),
-    (_EFI_LINK, "/boot/grub2/grubenv"),
-    ("/boot/grub2/grub.cfg", "/boot/grub2/grubenv"),
-)
 _DEFAULT_LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?GRUB_DEFAULT=.*\n?", re.M)
 _HEADER = re.compile(r"[ \t]*menuentry[ \t]")
 _KERNEL_LINE = re.compile(r"^[ \t]*(?:linux|linux16|linuxefi)[ \t]")
@@ -61,20 +56,18 @@ class Grub2:
         self.machine = machine
         self.config = config
         self.block = block
-        self.custom = os.path.join(os.path.dirname(config), "custom.cfg")
+        self.custom = custom_config(config)
         self._orders = {}
         self._menus = {}
 
     @classmethod
     def detect(cls, machine):
-        for config, block in _LAYOUTS:
-            if config == _EFI_LINK and machine.is_dir("/sys/firmware/efi") and machine.size(config):
-                config = "/" + os.path.relpath(os.path.realpath(machine.path(config)), machine.root or "/")
-            elif config == _EFI_LINK or not machine.size(config):
-                continue
-            backend = cls(machine, config, block)
-            return None if backend._order()["uses_bls"] else backend
-        return None
+        config = grub2_config(machine.root or "/")
+        if config is None:
+            return None
+        backend = cls(machine, config, environment_block(machine.root or "/", config))
+        order = backend._order()
+        return None if order["uses_bls"] or order["uses_legacy"] else backend
 
     # -- what is so --------------------------------------------------------------------------------------------------------
 
@@ -119,9 +112,8 @@ class Grub2:
 
     def one_shot(self, release=None):
         """(possible, reason why not): whether an entry can be armed for one boot only."""
-        if not self._order()["honours_next"]:
-            return False, "%s does not take next_entry from the environment block" % self.config
-        problem = self.machine.grub_write_problem(self.block if self.machine.exists(self.block) else os.path.dirname(self.block))
+        block_says = block_problem(self.machine.root or "/", self.config, self.block, parse_grubenv(self.machine.read(self.block)))
+        problem = one_shot_problem(self.config, self._order(), block_says)
         if problem:
             return False, problem
         if release and not self._sources_custom() and _SAVES_DEFAULT.search(self._body(self._entry(release)) or ""):
@@ -223,8 +215,7 @@ class Grub2:
 
     def _text(self):
         """grub.cfg as GRUB reads it, with custom.cfg where it takes that in."""
-        text = self.machine.read(self.config) or ""
-        return text + "\n" + (self.machine.read(self.custom) or "") if "custom.cfg" in text else text
+        return grub2_text(self.machine.root or "/", self.config)
 
     def _env(self):
         return parse_grubenv(self.machine.read(self.block)) or {}
@@ -240,7 +231,7 @@ class Grub2:
         return self._orders[key]
 
     def _sources_custom(self):
-        return re.search(r"^[ \t]*source[ \t]+\S*custom\.cfg", self.machine.read(self.config) or "", re.M) is not None
+        return sources_custom(self.machine.read(self.config) or "")
 
     @staticmethod
     def _release(entry):

@@ -29,6 +29,7 @@ LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b
 
 _OTHER_LOADERS = (("/boot/extlinux/extlinux.conf", "extlinux"), ("/boot/syslinux/syslinux.cfg", "syslinux"), ("/etc/zipl.conf", "zipl"),
                   ("/etc/lilo.conf", "lilo"), ("/boot/boot.scr", "U-Boot"), ("/etc/elilo.conf", "elilo"))
+_SOURCES_CUSTOM = re.compile(r"^[ \t]*source[ \t]+\S*custom\.cfg", re.M)
 _MOST_ENTRIES = 200
 
 
@@ -51,23 +52,18 @@ def bls_entries(root="/"):
 
 
 def _grub2(root):
-    config = _grub2_config(root)
+    config = grub2_config(root)
     loader = _efi_loader(root)
     if config is None or loader:
         return None
-    text = read_text(under(root, config), 4 << 20)
-    block = _environment_block(root, config)
+    text = grub2_text(root, config)
+    block = environment_block(root, config)
     env = parse_grubenv(read_text(under(root, block), 65536))
     order = boot_order(text, env, bls_entries(root))
     if order["uses_legacy"]:
         return None
-    problem = _block_problem(root, config, block, env)
-    if not order["honours_next"]:
-        reason = "%s does not take next_entry from the environment block" % config
-    elif problem:
-        reason = problem
-    else:
-        reason = ""
+    problem = block_problem(root, config, block, env)
+    reason = one_shot_problem(config, order, problem)
     return {
         "loader": "grub2_bls" if order["uses_bls"] else "grub2",
         "config": config,
@@ -79,7 +75,32 @@ def _grub2(root):
     }
 
 
-def _grub2_config(root):
+def one_shot_problem(config, order, block_says):
+    """Why an entry cannot be armed for one boot, or "": `order` is boot_order()'s, `block_says` block_problem()'s."""
+    if not order["honours_next"]:
+        return "%s does not take next_entry from the environment block" % config
+    return block_says
+
+
+def grub2_text(root, config):
+    """grub.cfg as GRUB runs it: with custom.cfg beside it, where it takes that in (grub.d/41_custom)."""
+    text = read_text(under(root, config), 4 << 20) or ""
+    if not sources_custom(text):
+        return text
+    return text + "\n" + (read_text(under(root, custom_config(config)), 1 << 20) or "")
+
+
+def sources_custom(text):
+    """True where a grub.cfg takes in custom.cfg."""
+    return _SOURCES_CUSTOM.search(text) is not None
+
+
+def custom_config(config):
+    return os.path.join(os.path.dirname(config), "custom.cfg")
+
+
+def grub2_config(root):
+    """Path of the grub.cfg that GRUB 2 reads on this host, or None."""
     for path in GRUB2_CONFIGS:
         try:
             if os.path.getsize(under(root, path)) == 0:
@@ -93,7 +114,7 @@ def _grub2_config(root):
     return None
 
 
-def _environment_block(root, config):
+def environment_block(root, config):
     """Beside the configuration; what GRUB calls $prefix/grubenv or ${config_directory}/grubenv."""
     path = os.path.join(os.path.dirname(config), "grubenv")
     if not os.path.lexists(under(root, path)) and os.path.lexists(under(root, "/boot/grub2/grubenv")):
@@ -101,7 +122,7 @@ def _environment_block(root, config):
     return path
 
 
-def _block_problem(root, config, block, env):
+def block_problem(root, config, block, env):
     """Why GRUB would not read and write this block while booting, or "". One that is missing is made when it is first set."""
     path = under(root, block)
     real = os.path.realpath(path)

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """boot.py as it runs on a host, with GRUB's real tools: update-grub, grub-editenv, grub-script-check, update-rc.d.
@@ -13,11 +12,11 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
-
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import boot_order, parse_grubenv
 
 COLLECTION = Path(__file__).resolve().parents[2]

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The boot guard's script under every shell that a host may have as /bin/sh, with a clock, a kernel and a reboot of the test's own."""
@@ -9,11 +8,10 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator
 
 import pytest
-
 from ansible_collections.realip.toa.plugins.module_utils.boot_guard import SCRIPT_TEXT, settings_text
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import parse_grubenv
 
