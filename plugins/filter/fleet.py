@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils import report
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible_collections.realip.toa.plugins.plugin_utils import lockfile, report
 from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError, matching
 
 
@@ -25,18 +26,42 @@ def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "
 def toa_report(hostvars: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The report of a run as plain data."""
     try:
-        return report.build(hostvars, kind)
+        # Texts that hosts gave are in there: never to be taken for templates, on any core.
+        return wrap_var(report.build(hostvars, kind))
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
 
 def toa_pick(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Those of `keys` that a mapping has."""
-    return {key: value[key] for key in keys if key in value}
+    return wrap_var({key: value[key] for key in keys if key in value})
+
+
+def toa_packages(hostvars: Mapping[str, Any], mirror: str = "") -> list[dict[str, str]]:
+    """Every package that a plan of this run names, with the address to fetch it from."""
+    try:
+        return lockfile.wanted_packages(hostvars, mirror)
+    except ValueError as problem:
+        raise AnsibleFilterError(str(problem)) from problem
+
+
+def toa_lock(fetched: Iterable[Mapping[str, Any]], before: str, update: bool = False) -> str:
+    """The text of the lock file after these packages were fetched."""
+    try:
+        return lockfile.render(fetched, before, update)
+    except ValueError as problem:
+        raise AnsibleFilterError(str(problem)) from problem
 
 
 class FilterModule:
     """Filters over a fleet."""
 
     def filters(self) -> dict[str, Any]:
-        return {"toa_hosts": toa_hosts, "toa_report": toa_report, "toa_unproven": report.unproven, "toa_pick": toa_pick}
+        return {
+            "toa_hosts": toa_hosts,
+            "toa_lock": toa_lock,
+            "toa_packages": toa_packages,
+            "toa_pick": toa_pick,
+            "toa_report": toa_report,
+            "toa_unproven": report.unproven,
+        }

@@ -1,0 +1,33 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of the collection. One that is misspelt would be ignored in silence, on every host of a fleet."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import POLICY
+
+# What roles and playbooks read beside the policy; held equal to their argument specs by a test.
+OPERATION = frozenset((
+    "toa_catalog", "toa_confirm_timeout", "toa_drain_tasks", "toa_health_tasks", "toa_hosts", "toa_lock_cache", "toa_lock_mirror",
+    "toa_lock_update", "toa_lockfile", "toa_max_failures", "toa_only", "toa_persistence_method", "toa_reboot_timeout", "toa_report_dir",
+    "toa_trusted_sources", "toa_undrain_tasks", "toa_waves",
+))
+
+# What our own plays register; never an operator's.
+RESULTS = frozenset(("toa_looked", "toa_outcome", "toa_pending"))
+
+KNOWN = OPERATION | RESULTS | {f"toa_{key}" for key in POLICY}
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A sentence for each name that begins with toa_ and is not a variable of the collection."""
+    sentences = []
+    for name in sorted(set(names) - KNOWN):
+        if name.startswith("toa_"):
+            near = difflib.get_close_matches(name, KNOWN - RESULTS, n=1)
+            sentences.append(f"{name} is not a variable of realip.toa" + (f"; did you mean {near[0]}?" if near else ""))
+    return sentences

@@ -1,0 +1,98 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The house rules that hold documentation and code together."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+PROMISED = {"toa_facts", "toa_plan", "toa_probe", "toa_package", "toa_boot", "toa_reboot", "toa_module", "toa_persistence"}
+
+
+def documentation(module: str) -> dict:
+    tree = ast.parse((ROOT / "plugins" / "modules" / f"{module}.py").read_text())
+    texts = {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+    }
+    return {name: yaml.safe_load(text) for name, text in texts.items() if name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
+
+
+def without_words(options: dict) -> dict:
+    """An argument spec, or documented options, without what is there for people or says the default twice."""
+    told = {}
+    for name, option in options.items():
+        kept = {key: value for key, value in option.items() if key not in ("description", "version_added") and value not in (None, False)}
+        if kept.get("type") in (None, "str"):
+            kept.pop("type", None)
+        sub = kept.pop("suboptions", None) or kept.pop("options", None)
+        if sub:
+            kept["options"] = without_words(sub)
+        told[name] = kept
+    return told
+
+
+def spec_without_words(spec: dict) -> dict:
+    return without_words({name: {key: list(value) if isinstance(value, tuple) else value for key, value in option.items()} for name, option in spec.items()})
+
+
+def test_promised_modules_are_there():
+    assert set(MODULES) >= PROMISED
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_documentation_equals_the_spec(module):
+    action = importlib.import_module(f"ansible_collections.realip.toa.plugins.action.{module}")
+    documented = documentation(module)
+    assert without_words(documented["DOCUMENTATION"].get("options") or {}) == spec_without_words(action.ActionModule.SPEC)
+    assert documented["DOCUMENTATION"]["module"] == module
+    assert documented["EXAMPLES"]
+    assert documented["RETURN"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_defaults_equal_argument_specs(role):
+    folder = ROOT / "roles" / role
+    defaults = yaml.safe_load((folder / "defaults" / "main.yml").read_text()) or {}
+    options = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"].get("options") or {}
+    assert defaults == {name: option["default"] for name, option in options.items() if "default" in option}
+    assert all(option.get("required") for option in options.values() if "default" not in option)
+    assert (folder / "README.md").read_text().strip()
+
+
+def test_one_variable_has_one_default():
+    """A variable that several roles read means the same in each."""
+    seen: dict[str, object] = {}
+    for role in ROLES:
+        for name, default in (yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text()) or {}).items():
+            assert seen.setdefault(name, default) == default, name
+
+
+def test_every_public_variable_is_known():
+    """What a role or playbook reads as toa_x is a variable that toa_plan does not call misspelt."""
+    from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
+
+    read = set()
+    for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("playbooks/*.yml")]:
+        read |= set(re.findall(r"(?<![.\w])toa_\w+", path.read_text()))
+    plugins = {path.stem for room in ("modules", "filter", "test") for path in (ROOT / "plugins" / room).glob("*")}
+    filters = set(re.findall(r'"(toa_\w+)":', (ROOT / "plugins" / "filter" / "fleet.py").read_text()))
+    groups = {"toa_pending"}
+    assert read - plugins - filters - groups <= KNOWN
+
+
+def test_galaxy_yml_and_runtime_agree_with_the_promise():
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+    assert runtime["requires_ansible"] == ">=2.16.19,!=2.17.*"
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == {}
