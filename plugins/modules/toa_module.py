@@ -1,12 +1,15 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_module; the logic is in plugins/action/toa_module.py and plugins/module_utils/kmod.py."""
+
+from __future__ import annotations
 
 DOCUMENTATION = r"""
----
 module: toa_module
 short_description: Load or unload a TOA module, and detect one that is loaded but dead
-version_added: "1.0.0"
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
 description:
   - Loads a TOA module and looks whether it lives. Most TOA modules stay listed where their initialisation failed, so a module
     counts only when it has made its file in C(/proc/net).
@@ -48,8 +51,6 @@ attributes:
 seealso:
   - module: realip.toa.toa_probe
   - module: realip.toa.toa_persistence
-author:
-  - The realip.toa authors
 """
 
 EXAMPLES = r"""

@@ -1,12 +1,15 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_package; the logic is in plugins/action/toa_package.py and plugins/module_utils/packages.py."""
+
+from __future__ import annotations
 
 DOCUMENTATION = r"""
----
 module: toa_package
 short_description: Fetch, check, install, hold and remove kernel packages
-version_added: "1.0.0"
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
 description:
   - Installs the packages of a TOA kernel beside the running one, which stays installed.
   - A file is used only when its size and SHA-256 are those that were reviewed. Package name, version, architecture and kernel release,
@@ -81,8 +84,6 @@ attributes:
 seealso:
   - module: realip.toa.toa_plan
   - module: realip.toa.toa_boot
-author:
-  - The realip.toa authors
 """
 
 EXAMPLES = r"""

@@ -1,12 +1,15 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_persistence; the logic is in plugins/action/toa_persistence.py and plugins/module_utils/persist.py."""
+
+from __future__ import annotations
 
 DOCUMENTATION = r"""
----
 module: toa_persistence
 short_description: Load a TOA module at every boot, in the one place that works on the host
-version_added: "1.0.0"
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
 description:
   - Writes one place that this host really runs at boot, and takes away the lines of the vendors' recipes in C(rc.local) and
     C(/etc/sysconfig/modules), those that work and those that never did - after an C(exit 0), in a file that is not executable, within
@@ -42,8 +45,6 @@ attributes:
     description: Shows the files with their content.
 seealso:
   - module: realip.toa.toa_module
-author:
-  - The realip.toa authors
 """
 
 EXAMPLES = r"""

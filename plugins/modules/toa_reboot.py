@@ -1,12 +1,15 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_reboot; the logic is in plugins/action/toa_reboot.py and plugins/module_utils/reboot.py."""
+
+from __future__ import annotations
 
 DOCUMENTATION = r"""
----
 module: toa_reboot
 short_description: Reboot a host, wait for it, and compare what came back with what was expected
-version_added: "1.0.0"
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
 description:
   - Reboots, and waits until the host answers with another boot_id, which no two boots share, and has finished booting.
   - A host that does not come back is a failed host with C(toa_state=lost), never an unreachable one, so that limits and rescues see it.
@@ -38,8 +41,6 @@ attributes:
     support: full
 seealso:
   - module: realip.toa.toa_boot
-author:
-  - The realip.toa authors
 """
 
 EXAMPLES = r"""

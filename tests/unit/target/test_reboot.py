@@ -1,0 +1,128 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""reboot.py with commands that only look like a reboot, started by a process of their own, as on a host."""
+
+from __future__ import absolute_import, division, print_function
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ansible_collections.realip.toa.plugins.module_utils import reboot
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import conftest
+from ansible_collections.realip.toa.plugins.module_utils import reboot
+reboot.REFUSAL = sys.argv[3]
+print(json.dumps(reboot.main(json.loads(sys.argv[2]))))
+"""
+
+
+def start(args, refusal="/nonexistent/refusal"):
+    """A call in a process of its own; (answer, seconds until its output was closed, its pid)."""
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, TESTS, json.dumps(args), str(refusal)], stdout=subprocess.PIPE)
+    started = time.time()
+    answer = child.communicate()[0]
+    return json.loads(answer.decode("utf-8")), time.time() - started, child.pid
+
+
+def wait_for(path, seconds=10):
+    deadline = time.time() + seconds
+    while not os.path.exists(str(path)):
+        assert time.time() < deadline, "%s did not come" % path
+        time.sleep(0.02)
+
+
+def test_identity_is_of_this_boot():
+    told = reboot.main({"op": "identity", "check": False})
+    handle = open("/proc/sys/kernel/random/boot_id")
+    assert told["boot_id"] == handle.read().strip()
+    handle.close()
+    assert told["kernel"] == os.uname()[2] and told["uptime"] > 0 and not told["changed"]
+
+
+@pytest.mark.parametrize("state,up", [("running", True), ("degraded", True), ("maintenance", True), ("starting", False), ("initializing", False), ("stopping", False), ("offline", False)])
+def test_when_a_boot_is_over(monkeypatch, state, up):
+    monkeypatch.setattr(reboot, "_systemd_state", lambda: state)
+    assert reboot.identity()["up"] is up
+
+
+def test_without_systemd_the_runlevel_script_tells(monkeypatch):
+    """The script is there as a process called /.../rc, as init starts it."""
+    monkeypatch.setattr(reboot, "_systemd_state", lambda: "")
+    assert reboot.identity()["up"]
+    script = subprocess.Popen(["/etc/rc.d/rc", "-c", "read line", "3"], executable="/bin/sh", stdin=subprocess.PIPE)
+    try:
+        assert not reboot.identity()["up"]
+    finally:
+        script.communicate()
+    assert reboot.identity()["up"]
+
+
+def test_the_answer_comes_before_the_reboot(tmpdir):
+    """The pretended reboot writes down whether the caller was still there when it started."""
+    seen = tmpdir.join("seen")
+    look = "if test -d /proc/$(cat %s); then echo alive; else echo gone; fi >%s.part; mv %s.part %s" % (tmpdir.join("pid"), seen, seen, seen)
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, TESTS, json.dumps({"op": "trigger", "check": False, "commands": [["sh", "-c", look]]}), str(tmpdir.join("refusal"))],
+        stdout=subprocess.PIPE,
+    )
+    tmpdir.join("pid").write(str(child.pid))
+    answer = json.loads(child.communicate()[0].decode("utf-8"))
+    assert answer["changed"] and answer["boot_id"]
+    wait_for(seen)
+    assert seen.read() == "gone\n"
+    assert not tmpdir.join("refusal").check()
+
+
+def test_holds_no_part_of_the_session(tmpdir):
+    """A reboot that goes on for long does not keep the caller's output open."""
+    fifo = str(tmpdir.join("fifo"))
+    os.mkfifo(fifo)
+    done = tmpdir.join("done")
+    _answer, seconds, _pid = start({"op": "trigger", "check": False, "commands": [["sh", "-c", "read line <%s; touch %s" % (fifo, done)]]}, tmpdir.join("refusal"))
+    assert seconds < 5 and not done.check()
+    handle = open(fifo, "w")
+    handle.write("go\n")
+    handle.close()
+    wait_for(done)
+
+
+def test_the_next_command_where_one_fails(tmpdir):
+    done = tmpdir.join("done")
+    start({"op": "trigger", "check": False, "commands": [["sh", "-c", "exit 3"], ["touch", str(done)]]}, tmpdir.join("refusal"))
+    wait_for(done)
+
+
+def test_a_refusal_is_told_later(tmpdir, monkeypatch):
+    refusal = tmpdir.join("refusal")
+    start({"op": "trigger", "check": False, "commands": [["sh", "-c", "echo inhibited >&2; exit 1"], ["no-such-command"]]}, refusal)
+    wait_for(refusal)
+    monkeypatch.setattr(reboot, "REFUSAL", str(refusal))
+    deadline = time.time() + 10
+    while not reboot.identity()["refusal"] and time.time() < deadline:
+        time.sleep(0.02)
+    assert "inhibited" in reboot.identity()["refusal"] and "no-such-command" in reboot.identity()["refusal"]
+
+
+def test_no_command_at_all(monkeypatch):
+    monkeypatch.setattr(reboot, "which", lambda name: None)
+    with pytest.raises(TargetError) as caught:
+        reboot.main({"op": "trigger", "check": False, "message": ""})
+    assert caught.value.code == "no_reboot_command"
+
+
+@pytest.mark.parametrize("message", ["two\nlines", "x" * 201, "bell\x07"])
+def test_bad_message(message):
+    with pytest.raises(TargetError) as caught:
+        reboot.main({"op": "trigger", "check": False, "message": message, "commands": [["true"]]})
+    assert caught.value.code == "bad_option"
