@@ -5,15 +5,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
-from collections.abc import Sequence
 
-from ansible_collections.realip.toa.plugins.plugin_utils import formats
+from ansible_collections.realip.toa.plugins.plugin_utils import facts, formats, peers
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-
-# The addresses that the target code crafts its packets from where nobody names others; see probe_cases.PEERS.
-DEFAULT_PEERS = ("192.0.2.2", "2001:db8:0:1::2")
 
 GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
 
@@ -43,38 +38,24 @@ class ActionModule(ToaAction):
         try:
             args["option_kinds"] = formats.wanted(vendor, listed or [])
             args["also_kinds"] = formats.normalise(args["also_kinds"] or [])
-            args["peers"] = args["peers"] or trusted_peers(trusted or [])
+            args["peers"] = args["peers"] or peers.trusted_peers(trusted or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
         args.pop("require")
         return args
 
     def finish(self, result: Result, task_vars: Variables) -> Result:
-        probe = result.get("probe")
-        verdict = probe.get("verdict") if isinstance(probe, dict) else None
-        if self.options()["require"] and verdict != "translating":
-            reason = probe.get("reason") if isinstance(probe, dict) else "the host gave no proof"
-            result.update(failed=True, code="not_translating", msg=f"{verdict}: {reason}", remedy="look at `probe.matrix` for what was seen")
-        return result
+        probe = facts.probe(result.get("probe")) or {}
+        if self.options()["require"] and probe.get("verdict") != "translating":
+            raise ToaError(
+                "not_translating",
+                f"{probe.get('verdict') or 'no verdict'}: {probe.get('reason') or 'the host gave no proof'}",
+                "look at probe.matrix for what was sent and seen",
+                probe=probe,
+            )
+        return {**result, "probe": probe}
 
     def _variable(self, name: str, task_vars: Variables) -> t.Any:
         """A variable of the inventory with its templates resolved, None where it is not set."""
         value = task_vars.get(name)
         return None if value is None else self._templar.template(value)
-
-
-def trusted_peers(networks: Sequence[str]) -> list[str]:
-    """For each family, an address inside the trusted networks: the usual one where it is among them, else the first of a network.
-
-    Raises ValueError for what is not a network.
-    """
-    if isinstance(networks, str):
-        raise ValueError(f"toa_trusted_sources is a list of networks as in ['10.0.0.0/8']; got {networks!r:.80}")
-    parsed = [ipaddress.ip_network(text, strict=False) for text in networks]
-    peers = []
-    for default in map(ipaddress.ip_address, DEFAULT_PEERS):
-        mine = [network for network in parsed if network.version == default.version]
-        usable = [network for network in mine if not (network.is_loopback or network.is_multicast or network.is_unspecified)]
-        if usable and not any(default in network for network in usable):
-            peers.append(str(next(usable[0].hosts())))
-    return peers

@@ -58,7 +58,7 @@ class Case:
 
     @property
     def name(self):
-        words = [self.kind or "no option", self.packet if self.format else "", self.listener, "over ipv6" if self.family == 6 else ""]
+        words = [self.kind or "no option", self.packet if self.format else "", self.listener, "from ipv6" if self.family == 6 else ""]
         return " ".join(word for word in words + [self.variant] if word)
 
     def shown(self, address, port):
@@ -187,7 +187,7 @@ class Questions:
     def _group_ipv6(self):
         """Both ways in which the families can differ, and IPv6 formats even where none is wanted. What receivers make of it differs."""
         formats = self.wanted + [option for option in self.others if option.family == 6 and option not in self.wanted]
-        return [self._case("peer", None, "none", "inet6", 6)] + [
+        return [self._case("peer", None, "none", "inet6", 6, "ipv6")] + [
             self._case("either", option, "ack", listener, family, "ipv6")
             for option in formats
             for listener, family in (("inet", 4), ("inet6", 4), ("inet6", 6))

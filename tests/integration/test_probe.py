@@ -23,12 +23,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from sshd import pythons
-
 from ansible_collections.realip.toa.plugins.module_utils import handshake, probe, probe_cases
 from ansible_collections.realip.toa.plugins.module_utils.netns import in_child
 from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import parse_format
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle
+from sshd import ROOT, VENVS, cores, pythons
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NONCE = "test"
@@ -161,7 +160,7 @@ def test_on_request(python: str, cgroup: Cgroup) -> None:
     assert found["summary"]["untestable"] == []
     for case in ("ack inet mptcp", "data inet defer_accept", "ack inet syn_cookies", "ack inet6 mptcp", "data inet6 defer_accept", "ack inet6 syn_cookies"):
         assert "203.0.113.7" in row(found, f"200/8 {case}")["accept"]
-    assert row(found, "no option inet6 over ipv6")["accept"].startswith("[2001:db8:0:1::2]:")
+    assert row(found, "no option inet6 from ipv6 ipv6")["accept"].startswith("[2001:db8:0:1::2]:")
 
 
 @every_python
@@ -221,8 +220,51 @@ def test_nothing_is_left_and_the_host_is_untouched() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    toa_vendor: "{{ 'ten' ~ 'cent' }}"
+    toa_trusted_sources: ["10.1.0.0/16"]
+  tasks:
+    - realip.toa.toa_probe: {require: true}
+      register: proven
+    - realip.toa.toa_probe: {vendor: huawei, require: true, rows: none}
+      ignore_errors: true
+      register: refused
+    - realip.toa.toa_probe: {option_kinds: ["3/8"]}
+      ignore_errors: true
+      register: bad
+    - copy: {content: "{{ {'proven': proven, 'refused': refused, 'bad': bad} | to_json }}", dest: "{{ answer }}"}
+      check_mode: false
+      vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+"""
+
+
+@pytest.mark.parametrize("core", cores())
+@pytest.mark.parametrize("options", [[], ["--check", "--diff"]], ids=["for real", "check"])
+def test_the_module(core: str, options: list[str], cgroup: Cgroup, tmp_path: Path) -> None:
+    cgroup.attach(*EVERYTHING)
+    (tmp_path / "play.yml").write_text(PLAY)
+    done = subprocess.run(
+        [VENVS / core / "bin/ansible-playbook", "-c", "local", "-i", "localhost,", "-e", f"answer={tmp_path}/answer", *options, tmp_path / "play.yml"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120, preexec_fn=cgroup.enter,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads((tmp_path / "answer").read_text())
+    assert seen["proven"]["changed"] is False
+    assert seen["proven"]["probe"]["verdict"] == "translating" and seen["proven"]["probe"]["wanted_kinds"] == ["200/8"]
+    assert row(seen["proven"]["probe"], "no option inet")["accept"].startswith("10.1.0.1:")
+    assert seen["refused"]["failed"] and seen["refused"]["code"] == "not_translating" and "wrong_kind" in seen["refused"]["msg"]
+    assert seen["refused"]["probe"]["matrix"] == []
+    assert seen["bad"]["code"] == "bad_option" and "3/8" in seen["bad"]["msg"]
+
+
 NO_TUN = "exec unshare -m sh -c 'mount -t tmpfs none /dev/net && exec {}'"
-OPEN_TUN = "exec unshare -m sh -c 'mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec setpriv --reuid 65534 --regid 65534 --clear-groups {}'"
+OPEN_TUN = (
+    "exec unshare -m sh -c 'mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 "
+    "&& exec setpriv --reuid 65534 --regid 65534 --clear-groups {}'"
+)
 NO_RIGHTS = (
     "exec unshare -U --map-root-user sh -c "
     "'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin {}'"
@@ -288,7 +330,9 @@ def test_each_variant_is_what_it_says(variant: str, counter: str) -> None:
 
 def kernel_counters() -> dict[str, int]:
     """/proc/net/netstat (pairs of lines, names and numbers), and how many MPTCP sockets there are."""
-    lines = Path("/proc/net/netstat").read_text().splitlines()
-    counters = {name: int(value) for names, values in zip(lines[::2], lines[1::2]) for name, value in zip(names.split()[1:], values.split()[1:])}
+    lines = [line.split()[1:] for line in Path("/proc/net/netstat").read_text().splitlines()]
+    counters = {}
+    for names, values in zip(lines[::2], lines[1::2], strict=True):
+        counters.update(zip(names, map(int, values), strict=True))
     counters["MPTCP"] = sum(int(line.split()[2]) for line in Path("/proc/net/protocols").read_text().splitlines() if line.startswith("MPTCP"))
     return counters

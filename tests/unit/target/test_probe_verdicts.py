@@ -153,7 +153,7 @@ def test_partial_names_the_listener(listeners, missing):
 
 def test_partial_names_the_format():
     word, reason, _cases = judge(Receiver(["254/8"]), kinds=["254/8", "253/20"])
-    assert word == "partial" and "253/20 ack inet6 over ipv6" in reason
+    assert word == "partial" and "253/20 ack inet6 from ipv6" in reason
 
 
 @pytest.mark.parametrize("calls, words", [(("accept",), "accept() has the client"), (("getpeername",), "getpeername() has the client")])
@@ -279,8 +279,8 @@ def test_a_receiver_that_trusts_only_its_load_balancers():
 
 @pytest.mark.parametrize("group", probe_cases.GROUPS)
 def test_each_group_adds_cases(group):
-    plain = judge(Receiver(["200/8"]))[2]
-    more = judge(Receiver(["200/8"]), groups=[group])[2]
+    plain = judge(Receiver(["200/8", "253/20"]), kinds=["200/8", "253/20"])[2]
+    more = judge(Receiver(["200/8", "253/20"]), kinds=["200/8", "253/20"], groups=[group])[2]
     assert len(more) > len(plain)
     assert len(set(case.name for case in more)) == len(more), "each case has a name of its own"
 

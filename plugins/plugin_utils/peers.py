@@ -1,0 +1,29 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where crafted connections come from, so that a receiver which believes load balancers only believes the probe."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+# What the target code uses by itself (probe_cases.PEERS; a test holds them equal): RFC 5737 and RFC 3849 keep them for such use.
+DEFAULTS = ("192.0.2.2", "2001:db8:0:1::2")
+
+
+def trusted_peers(networks: Sequence[str]) -> list[str]:
+    """For each family in which the defaults would not be believed, the first address of a trusted network.
+
+    Raises ValueError for what is not a list of networks.
+    """
+    if isinstance(networks, str):
+        raise ValueError(f"trusted sources are a list of networks as in ['10.0.0.0/8']; got {networks!r:.80}")
+    parsed = [ipaddress.ip_network(text, strict=False) for text in networks]
+    peers = []
+    for default in map(ipaddress.ip_address, DEFAULTS):
+        # The kernel takes no packet from a loopback or multicast address, whoever trusts it.
+        usable = [network for network in parsed if network.version == default.version and not (network.is_loopback or network.is_multicast)]
+        if usable and not any(default in network for network in usable):
+            peers.append(str(next(iter(usable[0].hosts()))))
+    return peers

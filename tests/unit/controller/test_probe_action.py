@@ -1,0 +1,42 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_probe on the controller: what it takes from the inventory, and what it shares with the target code."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.realip.toa.plugins.action import toa_probe
+from ansible_collections.realip.toa.plugins.module_utils import probe_cases
+from ansible_collections.realip.toa.plugins.plugin_utils import peers
+
+
+def test_both_ends_know_the_same_groups_and_addresses() -> None:
+    assert toa_probe.GROUPS == probe_cases.GROUPS
+    assert set(peers.DEFAULTS) == set(probe_cases.PEERS.values())
+
+
+@pytest.mark.parametrize(
+    "networks, expected",
+    [
+        ([], []),
+        (["10.0.0.0/8"], ["10.0.0.1"]),
+        (["10.1.2.3"], ["10.1.2.3"]),
+        (["10.1.2.3/24"], ["10.1.2.1"]),
+        (["10.0.0.0/31"], ["10.0.0.0"]),
+        (["127.0.0.0/8", "100.64.0.0/10"], ["100.64.0.1"]),
+        (["127.0.0.0/8"], []),
+        (["10.0.0.0/8", "192.0.2.0/24"], []),
+        (["0.0.0.0/0"], []),
+        (["2001:db8:ffff::/48", "10.0.0.0/8"], ["10.0.0.1", "2001:db8:ffff::1"]),
+        (["::/0"], []),
+    ],
+)
+def test_peers_that_are_believed(networks: list[str], expected: list[str]) -> None:
+    assert peers.trusted_peers(networks) == expected
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.0/8", ["10.0.0.0/40"], ["load balancer"], [""]])
+def test_what_is_no_list_of_networks(networks: list[str] | str) -> None:
+    with pytest.raises(ValueError):
+        peers.trusted_peers(networks)
