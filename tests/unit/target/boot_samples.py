@@ -59,18 +59,24 @@ class FragileMachine(Machine):
 
 
 class Host:
+    """Debian or Ubuntu with GRUB 2."""
+
+    GRUB = "/boot/grub"
+    COMMANDS = ("grub-editenv", "update-grub")
+    RELEASE = STOCK
+    MOUNTS = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+
     def __init__(self, folder):
         self.root = str(folder)
-        self.commands = ["grub-editenv", "update-grub"]
         self.ran = []
         self.boots = 0
         self.machine = Machine(self.root, self.run, self.find)
         self.write("/etc/default/grub", DEFAULT_GRUB)
-        self.write("/proc/self/mountinfo", "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n")
-        for name in ("/run/systemd/system", "/boot/grub", "/sys/dev/block/8:1"):
+        self.write("/proc/self/mountinfo", self.MOUNTS)
+        for name in ("/run/systemd/system", self.GRUB, "/sys/dev/block/8:1"):
             os.makedirs(self.path(name))
-        self.install(STOCK)
-        self.boot(STOCK)
+        self.install(self.RELEASE)
+        self.boot(self.RELEASE)
 
     # -- files
 
@@ -136,27 +142,30 @@ class Host:
                           key=lambda name: [int(part) for part in re.findall("[0-9]+", name)], reverse=True)
         parts = [sample[:first], sample[first:advanced].replace("6.1.0-18-amd64", releases[0]), sample[advanced:one]]
         parts += [sample[one:second].replace("6.1.0-18-amd64", release) for release in releases]
-        self.write("/boot/grub/grub.cfg", "".join(parts) + sample[end:])
+        self.write(self.GRUB + "/grub.cfg", "".join(parts) + sample[end:])
 
     def environment(self):
         try:
-            return parse_grubenv(self.text("/boot/grub/grubenv"))
+            return parse_grubenv(self.text(self.GRUB + "/grubenv"))
         except IOError:
             return None
 
     def set_environment(self, values):
         body = ENV_HEADER + "".join("%s=%s\n" % item for item in sorted(values.items()))
-        self.write("/boot/grub/grubenv", body + "#" * (ENV_SIZE - len(body)))
+        self.write(self.GRUB + "/grubenv", body + "#" * (ENV_SIZE - len(body)))
+
+    def bls(self):
+        return ()
 
     def boot(self, release=None):
         """Power on: GRUB picks an entry as its configuration says, and clears what was armed. Returns the release."""
         options = "root=UUID=%s ro quiet" % FS
         if release is None:
-            text = self.text("/boot/grub/grub.cfg")
-            if os.path.exists(self.path("/boot/grub/custom.cfg")):
-                text += self.read("/boot/grub/custom.cfg").decode("latin-1")
+            text = self.text(self.GRUB + "/grub.cfg")
+            if os.path.exists(self.path(self.GRUB + "/custom.cfg")):
+                text += self.read(self.GRUB + "/custom.cfg").decode("latin-1")
             values = self.environment()
-            order = boot_order(text, values)
+            order = boot_order(text, values, self.bls())
             entry = order["next"] or order["default"]
             if values and values.pop("next_entry", None):
                 self.set_environment(values)
@@ -170,14 +179,14 @@ class Host:
     # -- commands
 
     def find(self, name):
-        return "/usr/bin/" + name if name in self.commands else None
+        return "/usr/bin/" + name if name in self.COMMANDS else None
 
     def run(self, argv, timeout=120, stdin=None, env=None):
         self.ran.append(argv)
         name = os.path.basename(argv[0])
-        if name == "update-grub":
+        if name in ("update-grub", "grub2-mkconfig"):
             self.generate()
-        elif name == "grub-editenv":
+        elif name in ("grub-editenv", "grub2-editenv"):
             values = self.environment() or {}
             if argv[2] == "set":
                 values.update([argv[3].split("=", 1)])
