@@ -9,6 +9,7 @@ it sent: unknown keys are gone, wrong types have become the empty value, text is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -100,8 +101,10 @@ def anything(value: Any, depth: int = 0) -> Any:
     """JSON of any shape within all limits, for what has no fixed shape."""
     if isinstance(value, bool) or value is None:
         return value
-    if isinstance(value, (int, float)):
-        return number(value) if isinstance(value, int) else value
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, str):
         return text(value)
     if depth >= DEPTH_LIMIT:
