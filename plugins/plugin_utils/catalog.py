@@ -232,7 +232,7 @@ def _known_keys(item: Mapping[str, Any], known: set[str], where: str) -> None:
 
 def _text(item: Mapping[str, Any], key: str, where: str, pattern: re.Pattern[str] | None = None, default: str | None = None) -> str:
     value = item.get(key)
-    if value is None and default is not None:
+    if value in (None, "") and default is not None:
         return default
     _check(isinstance(value, str) and bool(value), where, f"`{key}` is missing or not a text")
     _check(pattern is None or bool(pattern.match(str(value))), where, f"`{key}` is {value!r:.120}, which is not a valid one")

@@ -537,11 +537,11 @@ def _judge(case: Case, offer: Offer) -> None:
         return
     verdict, found = case.probe.get("verdict"), list(case.probe.get("option_kinds") or [])
     why = case.probe.get("reason") or "no reason given"
-    if found and not case.wanted and (verdict in ("translating", "wrong_kind")) and not set(offer.option_kinds) <= set(found):
+    if verdict == "translating" and offer.option_kinds and set(offer.option_kinds) <= set(found):
+        return
+    if verdict in ("translating", "wrong_kind") and found and not case.wanted:
         # Nobody said what the load balancer sends: what the module reads is then what it is for.
         offer.option_kinds = found
-        return
-    if verdict == "translating" and set(offer.option_kinds) <= set(found):
         return
     if verdict in ("translating", "wrong_kind"):
         offer.block("wrong_kind", found=listed(found) or "nothing", wanted=listed(offer.option_kinds))
