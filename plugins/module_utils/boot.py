@@ -17,6 +17,7 @@ __metaclass__ = type
 
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.boot_bls import Grub2Bls
 from ansible_collections.realip.toa.plugins.module_utils.boot_grub2 import Grub2
 from ansible_collections.realip.toa.plugins.module_utils.boot_guard import Guard, settings_text
 from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
@@ -24,7 +25,7 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import LOCK_FILE
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, save_section, section
 
 STATES = ("armed", "confirmed", "reverted", "default")
-BACKENDS = (Grub2,)
+BACKENDS = (Grub2, Grub2Bls)
 TIMEOUT_RANGE = (30, 86400)
 PANIC_RANGE = (1, 3600)
 
@@ -78,12 +79,12 @@ def detect(machine):
         if backend is not None:
             return backend
     raise TargetError("loader_not_supported", "no boot loader that can be handled was found: %s" % _what_is_there(machine),
-                      "boot the new kernel by hand; only GRUB 2 with a generated grub.cfg is handled so far")
+                      "boot the new kernel by hand; only GRUB 2 with a generated grub.cfg or with BLS entries is handled so far")
 
 
 def _what_is_there(machine):
     if machine.is_dir("/boot/loader/entries"):
-        return "there are Boot Loader Specification entries in /boot/loader/entries"
+        return "there are entries in /boot/loader/entries, but no grub.cfg that reads them"
     for name in ("/boot/grub/grub.conf", "/boot/grub/menu.lst"):
         if machine.exists(name):
             return "%s is GRUB legacy's" % name

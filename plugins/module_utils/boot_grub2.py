@@ -31,7 +31,6 @@ from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
     boot_order, bootable, entry_of_release, find_entry, parse_assignments, parse_grubenv, run_grub_cfg)
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, list_dir
 
-TRIAL_ID = "realip-toa-trial"
 BEGIN = "### BEGIN realip.toa trial boot ###\n"
 END = "### END realip.toa trial boot ###\n"
 
@@ -51,6 +50,8 @@ class Grub2:
 
     name = "grub2"
     PINNED_SETTING = "saved"
+    USES_BLS = False
+    TRIAL_ID = "realip-toa-trial"
 
     def __init__(self, machine, config, block):
         self.machine = machine
@@ -67,7 +68,7 @@ class Grub2:
             return None
         backend = cls(machine, config, environment_block(machine.root or "/", config))
         order = backend._order()
-        return None if order["uses_bls"] or order["uses_legacy"] else backend
+        return backend if order["uses_bls"] == cls.USES_BLS and not order["uses_legacy"] else None
 
     # -- what is so --------------------------------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ class Grub2:
         return self._release(self._order()["next"])
 
     def trial(self):
-        return self._release(find_entry(self._order()["entries"], TRIAL_ID))
+        return self._release(find_entry(self._order()["entries"], self.TRIAL_ID))
 
     def has(self, release):
         return self._entry(release) is not None
@@ -116,7 +117,7 @@ class Grub2:
         problem = one_shot_problem(self.config, self._order(), block_says)
         if problem:
             return False, problem
-        if release and not self._sources_custom() and _SAVES_DEFAULT.search(self._body(self._entry(release)) or ""):
+        if release and not self._takes_trial() and _SAVES_DEFAULT.search(self._body(self._entry(release)) or ""):
             # Inside a submenu boot_once is not seen, so GRUB would save the armed entry as the default.
             return False, "GRUB_SAVEDEFAULT makes every booted entry the default, and %s does not read custom.cfg" % self.config
         return True, ""
@@ -206,7 +207,7 @@ class Grub2:
 
     def notes(self, release):
         """What the operator should know about a trial boot of this release."""
-        if self._sources_custom():
+        if self._takes_trial():
             return []
         return ["%s does not read custom.cfg (41_custom is missing), so the trial boots the kernel's own entry, without panic=: "
                 "a panic needs a watchdog or the console" % self.config]
@@ -227,10 +228,15 @@ class Grub2:
         """boot_order(), worked out once for the same files."""
         key = (text, env if env is None else tuple(sorted(env.items())))
         if key not in self._orders:
-            self._orders[key] = boot_order(text, env)
+            self._orders[key] = boot_order(text, env, self._bls_entries())
         return self._orders[key]
 
-    def _sources_custom(self):
+    @staticmethod
+    def _bls_entries():
+        return ()
+
+    def _takes_trial(self):
+        """The menu can have an entry of our own."""
         return sources_custom(self.machine.read(self.config) or "")
 
     @staticmethod
@@ -299,16 +305,16 @@ class Grub2:
     # -- writing ---------------------------------------------------------------------------------------------------------------
 
     def _next_spec(self, release):
-        return TRIAL_ID if self._sources_custom() else self._spec(release)
+        return self.TRIAL_ID if self._takes_trial() else self._spec(release)
 
     def _custom_with_trial(self, release, panic):
         rest = _without_trial(self.machine.read_latin(self.custom))
-        if not self._sources_custom():
+        if not self._takes_trial():
             return rest
         body = self._body(self._entry(release))
-        trial = _trial_entry(body, release, panic) if body else ""
+        trial = _trial_entry(body, release, panic, self.TRIAL_ID) if body else ""
         made = run_grub_cfg("menuentry_id_option=--id\n" + trial)["entries"]
-        if len(made) != 1 or made[0]["id"] != TRIAL_ID or made[0]["release"] != release or TRIAL_MARK not in made[0]["options"].split():
+        if len(made) != 1 or made[0]["id"] != self.TRIAL_ID or made[0]["release"] != release or TRIAL_MARK not in made[0]["options"].split():
             raise TargetError("loader_not_supported", "the entry of kernel %s in %s is not one that can be copied" % (release, self.config),
                               "generate the menu again (update-grub or grub2-mkconfig), then run again")
         trial = trial.encode("utf-8").decode("latin-1")
@@ -404,22 +410,30 @@ def _without_trial(text):
     return text[:start] + (text[end + len(END):] if end >= 0 else "")
 
 
-def _trial_entry(body, release, panic):
+def trial_title(release):
+    return "Trial boot of %s (realip.toa)" % release
+
+
+def with_trial_options(line, panic):
+    """A kernel line with what a trial boot is told; the kernel takes the last `panic=` that it is given."""
+    return "%s panic=%d %s" % (line.rstrip(), panic, TRIAL_MARK)
+
+
+def _trial_entry(body, release, panic, identity):
     """An entry's text -> the same under our id, with `panic=` and our mark on its kernel line, at the top level of the menu."""
     lines = body.split("\n")
-    lines[0] = _trial_header(lines[0], release)
+    lines[0] = _trial_header(lines[0], release, identity)
     for place, line in enumerate(lines):
         if _KERNEL_LINE.match(line):
-            # The kernel takes the last `panic=` that it is given.
-            lines[place] = "%s panic=%d %s" % (line.rstrip(), panic, TRIAL_MARK)
+            lines[place] = with_trial_options(line, panic)
     return _SAVES_DEFAULT.sub("", "\n".join(lines).rstrip("\n") + "\n")
 
 
-def _trial_header(header, release):
+def _trial_header(header, release, identity):
     """Title and id are replaced; classes, users and --unrestricted stay, or a menu with a password would ask for it at boot."""
     header = _MENU_ID.sub("", header.strip())
     options = re.sub(r"""^menuentry[ \t]+('(?:[^']|'\\'')*'|"(?:\\.|[^"\\])*"|[^ \t]+)""", "", header, count=1)
-    return "menuentry 'Trial boot of %s (realip.toa)'%s" % (release, re.sub(r"[ \t]*\{$", " $menuentry_id_option '%s' {" % TRIAL_ID, options))
+    return "menuentry '%s'%s" % (trial_title(release), re.sub(r"[ \t]*\{$", " $menuentry_id_option '%s' {" % identity, options))
 
 
 def _menuentry_blocks(text):

@@ -12,7 +12,8 @@ description:
   - Nothing here reboots the host (see M(realip.toa.toa_reboot)), except the boot guard, on a trial boot that nobody confirms.
   - What is found is recorded on the host in C(/var/lib/realip-toa/state.json), so that a run that died is taken up by the next one and
     everything can be put back.
-  - GRUB 2 with a generated C(grub.cfg) is handled. Any other boot loader is refused with the code C(loader_not_supported).
+  - GRUB 2 is handled, with entries in a generated C(grub.cfg) or in C(/boot/loader/entries). Any other boot loader is refused with the
+    code C(loader_not_supported).
 options:
   state:
     description:

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""boot.py where GRUB 2 is Red Hat's: EL 7 with grubby's menu, in which ids are not unique and titles are all there is."""
+"""boot.py where GRUB 2 is Red Hat's: EL 7 with grubby's menu, in which ids are copies, and EL 8 with a file for each entry."""
 
 from __future__ import absolute_import, division, print_function
 
@@ -9,6 +9,8 @@ import os
 
 import pytest
 
+from ansible_collections.realip.toa.plugins.module_utils.boot_loader import bls_entries
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 from boot_samples import FS, SAMPLES, Host
 
 STOCK7, NEW7 = "3.10.0-1160.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64"
@@ -137,3 +139,87 @@ def test_el7_with_uefi(el7):
     assert os.path.exists(el7.path("/boot/efi/EFI/centos/custom.cfg"))
     assert el7.boot() == NEW7
     assert el7.boot() == STOCK7
+
+
+# -- EL 8: Boot Loader Specification --------------------------------------------------------------------------------------
+
+STOCK8, NEW8 = "4.18.0-553.el8_10.x86_64", "5.10.134-16.3.toa.el8.x86_64"
+MACHINE_ID = "0f3ad1a0c2c74d4f9a0c1d3f5b7e9a11"
+ENTRY8 = """title CentOS Linux (%(release)s) 8
+version %(release)s
+linux /vmlinuz-%(release)s
+initrd /initramfs-%(release)s.img $tuned_initrd
+options $kernelopts $tuned_params
+id centos-20200101000000-%(release)s
+grub_users $grub_users
+grub_arg --unrestricted
+grub_class kernel
+"""
+
+
+class El8(El7):
+    """EL 8: grub.cfg calls blscfg, each kernel has its file, and the id of an entry is that file's name."""
+
+    RELEASE = STOCK8
+
+    def __init__(self, folder):
+        El7.__init__(self, folder)
+        self.set_environment({"saved_entry": "%s-%s" % (MACHINE_ID, STOCK8), "kernelopts": "root=/dev/mapper/cl-root ro crashkernel=auto"})
+
+    def install(self, release):
+        self.write("/boot/loader/entries/%s-%s.conf" % (MACHINE_ID, release), ENTRY8 % {"release": release})
+        El7.install(self, release)
+
+    def generate(self):
+        El7.generate(self)
+        text = self.text("/boot/grub2/grub.cfg")
+        begin, end = text.index("menuentry 'CentOS"), text.index("### END /etc/grub.d/10_linux")
+        self.write("/boot/grub2/grub.cfg", text[:begin] + "insmod blscfg\nblscfg\n" + text[end:])
+
+    def bls(self):
+        return bls_entries(self.root)
+
+
+@pytest.fixture
+def el8(tmp_path):
+    return El8(tmp_path)
+
+
+def test_el8_sequence_by_files(el8):
+    before = el8.files()
+    assert el8.do("default", STOCK8)["changed"]
+    el8.install(NEW8)
+    result = el8.do("armed", NEW8)
+    assert result["after"] == {"default": STOCK8, "next": NEW8, "trial": NEW8, "guard": True, "grub_default_setting": "saved"}
+    assert not el8.do("armed", NEW8)["changed"]
+    assert el8.environment()["next_entry"] == "0-realip-trial"
+    assert el8.boot() == NEW8
+    assert el8.text("/proc/cmdline").split()[-2:] == ["panic=30", "realip_toa.trial=1"]
+    assert el8.boot() == STOCK8
+    el8.do("armed", NEW8)
+    el8.boot()
+    assert el8.do("confirmed", NEW8)["after"]["default"] == NEW8
+    assert el8.environment()["saved_entry"] == "%s-%s" % (MACHINE_ID, NEW8)
+    assert el8.boot() == NEW8
+    el8.do("reverted")
+    for name in ("/boot/vmlinuz-" + NEW8, "/boot/initramfs-%s.img" % NEW8, "/boot/loader/entries/%s-%s.conf" % (MACHINE_ID, NEW8)):
+        el8.remove(name)
+    assert el8.do("reverted", restore=True)["after"]["default"] == STOCK8
+    assert el8.files() == before
+
+
+def test_el8_trial_is_the_last_of_the_menu(el8):
+    """Whatever the machine-id: a host without a saved entry must not boot the trial by default."""
+    el8.install(NEW8)
+    el8.do("armed", NEW8)
+    el8.write("/boot/loader/entries/00000000000000000000000000000000-%s.conf" % STOCK8, ENTRY8 % {"release": STOCK8})
+    assert [entry["id"] for entry in el8.bls()][-1] == "0-realip-trial"
+
+
+def test_el8_without_initramfs(el8):
+    el8.install(NEW8)
+    el8.boot(STOCK8)
+    el8.remove("/boot/initramfs-%s.img" % NEW8)
+    with pytest.raises(TargetError) as caught:
+        el8.do("armed", NEW8)
+    assert (caught.value.code, "initramfs-" + NEW8 in caught.value.message) == ("kernel_incomplete", True)
