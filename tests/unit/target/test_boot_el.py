@@ -25,9 +25,9 @@ ENTRY7 = """menuentry '%%(title)s' --class centos --class gnu-linux --class gnu 
 	insmod xfs
 	set root='hd0,msdos1'
 	if [ x$feature_platform_search_hint = xy ]; then
-	  search --no-floppy --fs-uuid --set=root --hint='hd0,msdos1'  %(fs)s
+	search --no-floppy --fs-uuid --set=root --hint='hd0,msdos1'  %(fs)s
 	else
-	  search --no-floppy --fs-uuid --set=root %(fs)s
+	search --no-floppy --fs-uuid --set=root %(fs)s
 	fi
 	linux16 /vmlinuz-%%(release)s root=/dev/mapper/centos-root ro crashkernel=auto rd.lvm.lv=centos/root rhgb quiet LANG=en_US.UTF-8
 	initrd16 /initramfs-%%(release)s.img
