@@ -97,14 +97,23 @@ class Boot:
     def __init__(self, machine, wish):
         self.machine = machine
         self.wish = wish
-        self.backend = detect(machine)
         self.guard = Guard(machine)
         self.record = section("boot", machine.path(STATE_FILE))
+        self.backend = self.find_backend()
         self.steps = []
         self.notes = []
         self.before = self.look()
         self.wanted = dict(self.before)
         getattr(self, "plan_" + wish["state"])()
+
+    def find_backend(self):
+        try:
+            return detect(self.machine)
+        except TargetError as error:
+            # Where nothing was ever armed there is nothing to take back, whatever boots this host.
+            if self.wish["state"] != "reverted" or self.record or self.guard.installed():
+                raise
+            return NoLoader(error.message)
 
     def look(self):
         """What `before` and `after` show. Kernels are releases; null where there is none."""
@@ -301,6 +310,26 @@ class Boot:
             raise TargetError("no_fallback", "kernel %s is not armed, because the host could not come back by itself: %s" % (kernel, problem),
                               "set `toa_accept_no_fallback: true` if somebody can reach the console, or boot it by hand")
         self.notes.append("accepted: %s" % problem)
+
+
+class NoLoader:
+    """In a backend's place where `reverted` finds no boot loader that could ever have been armed."""
+
+    name = "other"
+
+    def __init__(self, reason):
+        self.reason = reason
+
+    def default(self):
+        return None
+
+    next = trial = setting = default
+
+    def has_trial(self):
+        return False
+
+    def one_shot(self, release=None):
+        return False, self.reason
 
 
 class Kept:

@@ -498,6 +498,14 @@ def test_other_boot_loaders(host, files, said):
         host.write(name, text)
     for state, kernel in (("default", STOCK), ("armed", NEW), ("confirmed", NEW)):
         assert said in refused(host, "loader_not_supported", state, kernel).message
+    result = host.do("reverted", restore=True)
+    assert (result["changed"], result["notes"], result["one_shot"]["possible"]) == (False, ["nothing was armed here"], False)
+
+
+def test_boot_loader_that_has_gone_since_it_was_armed(host):
+    arm(host)
+    host.remove("/boot/grub/grub.cfg")
+    refused(host, "loader_not_supported", "reverted")
 
 
 @pytest.mark.parametrize("args", [
