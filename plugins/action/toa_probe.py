@@ -12,6 +12,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, T
 
 GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
 
+# Seconds; the call itself is cut off after 600.
+LONGEST = 300
+
 
 class ActionModule(ToaAction):
     """Sends plugins/module_utils/probe.py."""
@@ -32,6 +35,8 @@ class ActionModule(ToaAction):
     }
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
+        if not 1 <= args["timeout"] <= LONGEST:
+            raise ToaError("bad_option", f"timeout {args['timeout']}: expected seconds from 1 to {LONGEST}", "leave it out for 10 seconds")
         vendor = args.pop("vendor") or self._variable("toa_vendor", task_vars) or ""
         listed = args["option_kinds"] if args["option_kinds"] is not None else self._variable("toa_option_kinds", task_vars)
         trusted = self._variable("toa_trusted_sources", task_vars)

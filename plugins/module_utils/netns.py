@@ -20,9 +20,8 @@ import signal
 import socket
 import struct
 import time
-import traceback
 
-# Python has os.unshare() from 3.12; before, only ctypes reaches the system call. Not imported where it is not needed: it takes 10 ms.
+# Python has os.unshare() from 3.12; before, only ctypes reaches the system call, and a minimal Python may lack it.
 if hasattr(os, "unshare"):
     ctypes = None
 else:
@@ -93,6 +92,8 @@ def _child(work, writer, timeout):
         except Refused as problem:
             answer = {"refused": "%s" % (problem,)}
         except BaseException:
+            import traceback  # costs more than all else here, and is never wanted
+
             answer = {"bug": traceback.format_exc()}
         data = json.dumps(answer).encode("utf-8")
         while data:

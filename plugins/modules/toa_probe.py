@@ -67,7 +67,7 @@ options:
     choices: [all, failed, none]
     default: all
   timeout:
-    description: Seconds for all connections together.
+    description: Seconds for all connections together, from 1 to 300.
     type: int
     default: 10
   require:

@@ -32,8 +32,8 @@ from sshd import ROOT, VENVS, cores, pythons
 FIXTURES = Path(__file__).parent / "fixtures"
 NONCE = "test"
 PYTHONS = pythons()
-PROGRAMS = {"sock_ops": "toa_read", "getpeername4": "toa_getpeername4", "getpeername6": "toa_getpeername6"}
-EVERYTHING = list(PROGRAMS)
+PROGRAMS = {"sock_ops": "toa_read", "getpeername4": "toa_getpeername4", "getpeername6": "toa_getpeername6", "getsockopt": "toa_getsockopt"}
+EVERYTHING = ["sock_ops", "getpeername4", "getpeername6"]
 GROUPS = ["ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen"]
 
 
@@ -185,6 +185,19 @@ def test_half_a_receiver_is_partial(family: str, missing: str, cgroup: Cgroup) -
 def test_a_receiver_that_was_attached_and_reads_nothing_is_inert(cgroup: Cgroup) -> None:
     found = ask(cgroup=cgroup.attach("getpeername4", "getpeername6"), option_kinds=["200/8"], claims=["eBPF programs are attached"])
     assert found["verdict"] == "inert" and "eBPF programs are attached" in found["reason"]
+
+
+def test_getsockopt_is_seen_beside_getpeername(cgroup: Cgroup) -> None:
+    found = ask(cgroup=cgroup.attach(*PROGRAMS), option_kinds=["200/8"])
+    assert found["verdict"] == "translating" and found["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": False}
+    assert row(found, "200/8 ack inet")["getsockopt_1348"] == row(found, "200/8 ack inet6")["getsockopt_1348"] == "203.0.113.7:4242"
+    assert row(found, "200/8 syn inet")["getsockopt_1348"] is None
+
+
+def test_getsockopt_alone_is_partial(cgroup: Cgroup) -> None:
+    found = ask(cgroup=cgroup.attach("sock_ops", "getsockopt"), option_kinds=["200/8"])
+    assert found["verdict"] == "partial" and "only getsockopt(1348)" in found["reason"]
+    assert found["capabilities"] == {"getpeername": False, "getsockopt_1348": True, "ipv6": False}
 
 
 def test_spoofed_options_are_told(cgroup: Cgroup) -> None:
