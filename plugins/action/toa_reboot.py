@@ -22,7 +22,7 @@ FIRST_CONNECT, LONGEST_CONNECT = 4, 10
 LOOK_TIMEOUT = 30
 """Seconds that one look may take on the host."""
 
-NO_MULTIPLEXING = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterval=2 -o ServerAliveCountMax=3 -o ConnectTimeout={timeout} "
+NO_MULTIPLEXING = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterval=1 -o ServerAliveCountMax=3 -o ConnectTimeout={timeout} "
 
 
 class _Stuck(BaseException):
@@ -49,8 +49,8 @@ class ActionModule(ToaAction):
         if args["check"]:
             return _result(before, {"boot_id": "", "kernel": args["kernel"] or before["kernel"]}, 0.0)
         started = time.monotonic()
-        triggered = self.call({"op": "trigger", "check": False, "message": args["message"]}, task_vars, timeout=LOOK_TIMEOUT)
-        # A connection that died here may have died of the reboot: only looking again can tell.
+        triggered = self._ask({"op": "trigger", "check": False, "message": args["message"]}, task_vars, LOOK_TIMEOUT)
+        # A connection that died or hangs here may do so because of the reboot: only looking again can tell.
         if triggered.get("failed") and triggered.get("toa_state") != "lost":
             return triggered
         after = self._wait(before, args, task_vars, started)
@@ -86,14 +86,20 @@ class ActionModule(ToaAction):
 
     def _look(self, task_vars: Variables, connect: int, deadline: float) -> Result:
         """One look at the host over a connection of its own; a failure is an answer."""
-        try:
-            with self._own_connection(connect), _at_most(max(1.0, min(connect + LOOK_TIMEOUT, deadline + 2 - time.monotonic()))):
-                answer = self.call({"op": "identity", "check": False}, task_vars, timeout=LOOK_TIMEOUT)
-        except _Stuck:
-            answer = {"failed": True, "msg": "the connection hangs"}
+        left = max(1.0, deadline + 2 - time.monotonic())
+        with self._own_connection(connect):
+            answer = self._ask({"op": "identity", "check": False}, task_vars, min(connect + LOOK_TIMEOUT, left))
         if answer.get("failed"):
             self._close()
         return answer
+
+    def _ask(self, args: Result, task_vars: Variables, patience: float) -> Result:
+        """One call that ends within `patience` seconds, even over a connection whose other end has gone without a word."""
+        try:
+            with _at_most(patience):
+                return self.call(args, task_vars, timeout=LOOK_TIMEOUT)
+        except _Stuck:
+            return {"failed": True, "msg": "the connection hangs", "toa_state": "lost"}
 
     @contextlib.contextmanager
     def _own_connection(self, connect: int) -> t.Iterator[None]:
@@ -164,7 +170,7 @@ def _judged(result: Result, wanted: str | None) -> Result:
 
 
 def _gave_up(before: Result, last: Result, timeout: int, elapsed: float) -> ToaError:
-    data = {"elapsed": round(elapsed, 1), "boot_id": before["boot_id"], "kernel": before["kernel"], "changed": True}
+    data = {"elapsed": round(elapsed, 1), "boot_id": before["boot_id"], "kernel": before["kernel"]}
     if last.get("failed"):
         return ToaError(
             "lost_after_reboot",
