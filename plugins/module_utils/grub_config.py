@@ -27,9 +27,9 @@ _TOKEN = re.compile(r"""[ \t\r]+|\#[^\n]*|\\\n|(\n|;)|((?:\\.|'[^']*'|"(?:\\.|[^
 _PIECE = re.compile(r"""\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|\$\{?([A-Za-z_0-9]+|[?*#@])\}?|([^\\'"$]+|\$)""", re.S)
 _QUOTED_PIECE = re.compile(r"""\\([\\"$\n])|\$\{?([A-Za-z_0-9]+|[?*#@])\}?|([^\\$]+|[\\$])""", re.S)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z_0-9]*=")
-_SHELL_ASSIGNMENT = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z_0-9]*)=(.*)$", re.M)
+_SHELL_ASSIGNMENT = r"(?m)^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z_0-9]*)=(.*)$"
 _IMAGE_NAME = re.compile(r"(?:vmlinu[xz]|bzImage|zImage|Image|kernel|linux)-(?:genkernel-)?(\d.*)$")
-_ALPHANUMERIC = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
+_ALPHANUMERIC = r"[0-9]+|[A-Za-z]+|~|\^"
 
 # What GRUB 2 sets before it reads grub.cfg (normal/main.c); generated configurations ask for these.
 _FEATURES = ("chainloader_bpb", "ntldr", "platform_search_hint", "default_font_path", "all_video_module", "menuentry_id",
@@ -59,7 +59,7 @@ def parse_grubenv(text):
 def parse_assignments(text):
     """/etc/default/grub and files like it -> dict. Shell quoting is undone, nothing is expanded; the last one wins."""
     values = {}
-    for name, raw in _SHELL_ASSIGNMENT.findall(text or ""):
+    for name, raw in re.findall(_SHELL_ASSIGNMENT, text or ""):
         values[name] = _first_shell_word(raw)
     return values
 
@@ -88,7 +88,7 @@ def release_of_image(path):
 
 def compare_versions(left, right):
     """rpm's order of two version strings: -1, 0 or 1."""
-    ours, theirs = _ALPHANUMERIC.findall(left), _ALPHANUMERIC.findall(right)
+    ours, theirs = re.findall(_ALPHANUMERIC, left), re.findall(_ALPHANUMERIC, right)
     for one, two in zip(ours, theirs):
         if one == two:
             continue
@@ -161,8 +161,8 @@ def run_grub_cfg(text, env=None, bls=()):
     return _run(_Parser(text or "").parse(), env, bls)
 
 
-def _run(nodes, env, bls):
-    script = _Interpreter(env, bls)
+def _run(nodes, env, bls, with_menu=True):
+    script = _Interpreter(env, bls, with_menu)
     script.run(nodes, script.menu)
     return {"entries": script.menu, "default": script.variables.get("default", ""), "uses_bls": script.uses_bls,
             "uses_legacy": script.uses_legacy, "env": script.block, "saved": script.saved}
@@ -179,7 +179,7 @@ def boot_order(text, env=None, bls=()):
     armed = bool(env) and bool(env.get("next_entry") or env.get("prev_saved_entry"))
     settled = _run(nodes, now["env"], bls) if armed else now
     # A spec no menu has: whether it comes out as `default` does not depend on what the menu holds.
-    probe = _run(nodes, dict(env or {}, next_entry="realip-toa-probe"), bls)
+    probe = _run(nodes, dict(env or {}, next_entry="realip-toa-probe"), (), False)
     return {
         "entries": now["entries"],
         "uses_bls": now["uses_bls"],
@@ -341,7 +341,8 @@ class _Parser:
 class _Interpreter:
     """Runs the nodes; knows variables, the environment block, functions, menus, and tests on them."""
 
-    def __init__(self, env, bls):
+    def __init__(self, env, bls, with_menu=True):
+        self.with_menu = with_menu
         self.variables = dict(("feature_" + name, "y") for name in _FEATURES)
         self.variables.update(grub_platform="pc", prefix="/grub", config_directory="/grub")
         self.has_block = env is not None
@@ -443,6 +444,8 @@ class _Interpreter:
         words = self.expand(raw)
         if words[:1] == ["function"] and len(words) > 1:
             self.functions[words[1]] = nodes
+        elif not self.with_menu:
+            return
         elif words[:1] == ["menuentry"]:
             menu.append(self.bootable_entry(words[1:], nodes))
         elif words[:1] == ["submenu"]:

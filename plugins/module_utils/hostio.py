@@ -45,18 +45,24 @@ def to_text(data):
     return data
 
 
-def read_text(path, limit=1 << 20):
-    """The first `limit` bytes of a file as text, or None where it cannot be read."""
+def read_bytes(path, limit=1 << 20):
+    """The first `limit` bytes of a file, or None where it cannot be read."""
     try:
         handle = open(path, "rb")
     except (IOError, OSError):
         return None
     try:
-        return to_text(handle.read(limit))
+        return handle.read(limit)
     except (IOError, OSError):
         return None
     finally:
         handle.close()
+
+
+def read_text(path, limit=1 << 20):
+    """The first `limit` bytes of a file as text, or None where it cannot be read."""
+    data = read_bytes(path, limit)
+    return None if data is None else to_text(data)
 
 
 def read_line(path):

@@ -21,7 +21,7 @@ import sys
 from ansible_collections.realip.toa.plugins.module_utils.boot_loader import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.bpf_query import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import release_of_image
-from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_line, read_text
+from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_bytes, read_line, read_text, to_text
 from ansible_collections.realip.toa.plugins.module_utils.rc_local import UNIT_DIRS, find_places, init_system, unit_enabled
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, load
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import (
@@ -41,9 +41,10 @@ _INITIAL_CGROUP_NAMESPACE = "cgroup:[4026531835]"
 _CONTAINER_CGROUPS = (("/docker", "docker"), ("kubepods", "kubernetes"), ("libpod", "podman"), ("/lxc", "lxc"), ("containerd", "containerd"),
                       ("machine.slice/machine-", "systemd-nspawn"))
 
-_KERNEL_IMAGE = re.compile(r"(vmlinuz|vmlinux|Image|kernel)-")
+_KERNEL_IMAGES = ("vmlinuz-", "vmlinux-", "Image-", "kernel-")
 _EFI_GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-_KERNEL_PACKAGE = re.compile(r"(linux-(image|headers|modules|generic|virtual|kvm|aws|azure|gcp|cloud|amd64|arm64|lowlatency)|kernel)\b")
+_HOLD = b"\nStatus: hold "
+_KERNEL_PACKAGE = r"(linux-(image|headers|modules|generic|virtual|kvm|aws|azure|gcp|cloud|amd64|arm64|lowlatency)|kernel)\b"
 _VERSIONLOCKS = ("/etc/yum/pluginconf.d/versionlock.list", "/etc/dnf/plugins/versionlock.list")
 _RPM_DATABASES = ("/var/lib/rpm/Packages", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
                   "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages")
@@ -64,10 +65,12 @@ class Host:
         self.uname = uname or os.uname()
         self.release = self.uname[2]
         self.unread = []
+        self.files = {}
         self.init = self._guarded("init", lambda: init_system(root), "other")
         self.os_files = self._guarded("os_files", self._read_os_files, {})
         self.loaded = self._guarded("loaded", self._loaded, {})
         self.mounts = self._guarded("mounts", self._mounts, [])
+        self.kernels = self._guarded("kernels", self._kernels, [])
         self.modules = self._guarded("modules", self._modules, [])
 
     def facts(self):
@@ -80,7 +83,7 @@ class Host:
             "python": {"executable": sys.executable or "", "version": list(sys.version_info[:3])},
             "init": self.init,
             "boot": self._guarded("boot", lambda: look_at_boot(self.root), {}),
-            "kernels": self._guarded("kernels", self._kernels, []),
+            "kernels": self.kernels,
             "modules": self.modules,
             "counters": self._guarded("counters", self._counters, {}),
             "ebpf": ebpf,
@@ -190,11 +193,16 @@ class Host:
     def _kernels(self):
         kernels = []
         for name in list_dir(self._path("/boot")):
-            release = release_of_image(name) if _KERNEL_IMAGE.match(name) else ""
+            release = release_of_image(name) if name.startswith(_KERNEL_IMAGES) else ""
             if release and os.path.isdir(self._path("/lib/modules/" + release)):
-                kernels.append({"release": release, "image": "/boot/" + name, "toa_modules": sorted(toa_files(release, self.root)),
+                kernels.append({"release": release, "image": "/boot/" + name, "toa_modules": sorted(self._toa_files(release)),
                                 "package": self._package_of(release)})
         return kernels
+
+    def _toa_files(self, release):
+        if release not in self.files:
+            self.files[release] = toa_files(release, self.root)
+        return self.files[release]
 
     def _package_of(self, release):
         """Name of the .deb that brought a kernel, or None: rpm's database would need rpm to be run."""
@@ -211,7 +219,7 @@ class Host:
         return loaded
 
     def _modules(self):
-        files = toa_files(self.release, self.root)
+        files = self._toa_files(self.release)
         modules = []
         for name in sorted(set(files) | set(self.loaded)):
             entry = self.loaded.get(name, {})
@@ -347,14 +355,14 @@ class Host:
     def _held_debs(self):
         """Kernel packages with the selection `hold`. dpkg's status is searched, not parsed: it is a megabyte, and holds are rare."""
         held = []
-        status = self._text("/var/lib/dpkg/status", 64 << 20)
-        place = status.find("\nStatus: hold ")
+        status = read_bytes(self._path("/var/lib/dpkg/status"), 64 << 20) or b""
+        place = status.find(_HOLD)
         while place >= 0:
-            start = status.rfind("\n\n", 0, place) + 1
-            name = re.search(r"^Package: (\S+)", status[start:place], re.M)
-            if name and _KERNEL_PACKAGE.match(name.group(1)):
+            paragraph = to_text(status[status.rfind(b"\n\n", 0, place) + 1:place])
+            name = re.search(r"^Package: (\S+)", paragraph, re.M)
+            if name and re.match(_KERNEL_PACKAGE, name.group(1)):
                 held.append(name.group(1))
-            place = status.find("\nStatus: hold ", place + 1)
+            place = status.find(_HOLD, place + 1)
         return held
 
     def _locked_rpms(self):

@@ -37,20 +37,21 @@ LOADMODULES_UNITS = ("rhel-loadmodules.service", "fedora-loadmodules.service", "
 KMOD_SCRIPTS = ("/etc/init.d/kmod", "/etc/init/kmod.conf", "/etc/init.d/module-init-tools", "/etc/init/module-init-tools.conf")
 
 _SCRIPT_LIMIT = 256 << 10
-_TOKEN = re.compile(
-    r"""(?P<skip>[ \t]+|\\\n|(?<![^ \t\n;&|()])\#[^\n]*)|(?P<operator>\n|;;?|&&?|\|\|?|[()])|"""
-    r"""(?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\([^()\n]*\)|[^ \t\n;&|()'"`\\])+)""", re.S)
-_QUOTED = re.compile(r"""\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|([^\\'"]+)""", re.S)
-_HEREDOC = re.compile(r"<<(-?)(?!<)(.*)$", re.S)
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\+?=")
-_UNAME = re.compile(r"`\s*uname\s+-r\s*`|\$\(\s*uname\s+-r\s*\)")
-_RELEASE_IN_PATH = re.compile(r"/lib/modules/([^/]+)/")
-_EXEC_START = re.compile(r"^[ \t]*ExecStart(?:Pre|Post)?[ \t]*=[ \t]*[-@:+!]*(.*)$", re.M)
+# Patterns are text here, compiled where they are first used (re keeps them): most hosts have no script that names TOA.
+_TOKEN = (
+    r"""(?s)(?P<skip>[ \t]+|\\\n|(?<![^ \t\n;&|()])\#[^\n]*)|(?P<operator>\n|;;?|&&?|\|\|?|[()])|"""
+    r"""(?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\([^()\n]*\)|[^ \t\n;&|()'"`\\])+)""")
+_QUOTED = r"""(?s)\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|([^\\'"]+)"""
+_HEREDOC = r"(?s)<<(-?)(?!<)(.*)$"
+_ASSIGNMENT = r"[A-Za-z_][A-Za-z_0-9]*\+?="
+_UNAME = r"`\s*uname\s+-r\s*`|\$\(\s*uname\s+-r\s*\)"
+_RELEASE_IN_PATH = r"/lib/modules/([^/]+)/"
+_EXEC_START = r"(?m)^[ \t]*ExecStart(?:Pre|Post)?[ \t]*=[ \t]*[-@:+!]*(.*)$"
 _OPENERS = {"if": "fi", "case": "esac", "while": "done", "for": "done", "until": "done", "select": "done", "{": "}"}
 _PREFIXES = ("then", "else", "elif", "do", "!", "time", "nohup", "sudo", "command", "builtin", "exec", "env", "nice", "setsid")
 _VALUE_OPTIONS = ("-C", "--config", "-d", "--dirname", "-S", "--set-version")
 _NOT_LOADING = ("-r", "--remove", "-n", "--dry-run", "--show", "-D", "--show-depends", "-c", "--showconfig", "-l", "--list", "-R", "--resolve-alias")
-_ODD_SPACES = re.compile(u"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+")
+_ODD_SPACES = u"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
 _DROP_QUOTES = u"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\uff07\ufffd"
 
 
@@ -121,7 +122,7 @@ def boot_script(root="/", init=None):
         if _masked(root, "rc-local.service"):
             return None, "rc-local.service is masked"
         text = _unit_text(root, "rc-local.service")
-        match = _EXEC_START.search(text or "")
+        match = re.search(_EXEC_START, text or "")
         if match is None:
             return None, "there is no rc-local.service on this host"
         return match.group(1).split()[0] if match.group(1).split() else None, ""
@@ -346,11 +347,11 @@ def _file_reason(path, root, release):
     """Why `insmod PATH` would fail at boot, or "" where it would not, or where only the shell could tell."""
     if not path:
         return ""
-    dynamic = _UNAME.search(path) is not None
-    path = _UNAME.sub(lambda unused: release, path)
+    dynamic = re.search(_UNAME, path) is not None
+    path = re.sub(_UNAME, lambda unused: release, path)
     if "$" in path or "`" in path or "*" in path or "~" in path:
         return ""
-    match = _RELEASE_IN_PATH.search(path)
+    match = re.search(_RELEASE_IN_PATH, path)
     if match and match.group(1) != release and not dynamic:
         return "the path belongs to kernel %s, and %s is running" % (match.group(1), release)
     path = os.path.join("/", path)
@@ -393,7 +394,7 @@ def _load_in(words):
     """((module, file), why it fails) of one simple command, or (None, "")."""
     plain = [_plain(word) for word in words]
     whole = _unquote(words[0])
-    meant = [piece for word in plain for piece in _ODD_SPACES.split(word) if piece]
+    meant = [piece for word in plain for piece in re.split(_ODD_SPACES, word) if piece]
     if meant != plain:
         found = _module_loaded(meant)
         return found, "a space in it is none for a shell (a non-breaking one, say)" if found else ""
@@ -418,14 +419,14 @@ def _plain(word):
 
 def _unquote(word):
     parts = []
-    for escaped, single, double, plain in _QUOTED.findall(word):
+    for escaped, single, double, plain in re.findall(_QUOTED, word):
         parts.append(escaped or single or double or plain)
     return "".join(parts)
 
 
 def _module_loaded(words):
     """(module, file) that a command loads, or None. A non-breaking space counts as part of a word, as it does for a shell."""
-    while words and (words[0] in _PREFIXES or _ASSIGNMENT.match(words[0])):
+    while words and (words[0] in _PREFIXES or re.match(_ASSIGNMENT, words[0])):
         words = words[1:]
     if not words:
         return None
@@ -499,8 +500,9 @@ class _Script:
 
     def _read(self, text):
         place, line = 0, 1
+        token_at = re.compile(_TOKEN).match
         while place < len(text):
-            match = _TOKEN.match(text, place)
+            match = token_at(text, place)
             if match is None:
                 place += 1  # A quote that is never closed: a shell would refuse the rest; reading on tells more.
                 continue
@@ -520,7 +522,7 @@ class _Script:
         self._operator("\n")
 
     def _word(self, token):
-        heredoc = _HEREDOC.search(token)
+        heredoc = re.search(_HEREDOC, token)
         if heredoc and "'" not in token[:heredoc.start()] and '"' not in token[:heredoc.start()]:
             self.heredocs.append([heredoc.group(1) == "-", _unquote(heredoc.group(2))])
         elif self.heredocs and not self.heredocs[-1][1]:
@@ -602,7 +604,7 @@ def _systemd_units(root, init, release):
 
 def _unit_load(name, text, root, release):
     """(module, number of its line, why it fails) of a unit that loads TOA, or None."""
-    for match in _EXEC_START.finditer(text):
+    for match in re.finditer(_EXEC_START, text):
         number = text.count("\n", 0, match.start(1)) + 1
         command = _unquote(match.group(1)) if "-c" in match.group(1) else match.group(1)
         if "-c" in command.split():

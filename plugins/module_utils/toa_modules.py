@@ -13,7 +13,7 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_line, read_text
+from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_bytes, read_line, read_text, to_text
 
 # Name of the module -> its statistics in /proc/net; None where it makes none. hookers only serves vtoa.
 STATS_FILES = {"toa": "toa_stats", "vtoa": "vtoa_stats", "tcp_toa": "toa_stats", "ttm": None, "ip_vs_ca": "ip_vs_ca_stats",
@@ -24,8 +24,9 @@ TOA_MODULES = tuple(sorted(STATS_FILES))
 HELPERS = ("hookers",)
 
 _FILE = re.compile(r"(?:^|/)([A-Za-z0-9_-]+)\.ko(?:\.(?:xz|gz|zst|bz2))?$")
-# A text that holds one of these may list one of them; "toa.ko" finds vtoa and the like as well.
-_ENDINGS = ("toa.ko", "ttm.ko", "ip_vs_ca.ko", "ip-vs-ca.ko", "hookers.ko")
+# What holds one of these may list one of them: "toa.ko" finds vtoa and the like as well, and hookers comes with vtoa alone.
+_ENDINGS = (b"toa.ko", b"ttm.ko", b"ip_vs_ca.ko")
+_HOOKERS = b"/hookers.ko"
 # The graphics memory manager is called ttm too, and nearly every machine with a display has it.
 _GRAPHICS_TTM = "/drm/ttm/ttm.ko"
 _COUNTER = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*:?((?:\s+[0-9]+)+)\s*$", re.M)
@@ -49,25 +50,33 @@ def toa_files(release, root="/"):
     """
     folder = "/lib/modules/" + release
     found = {}
-    for path in _listed(read_text(under(root, folder + "/modules.builtin"), 4 << 20)):
+    for path in _listed(read_bytes(under(root, folder + "/modules.builtin"), 4 << 20) or b""):
         found[module_of_file(path)] = "builtin"
-    for path in _listed(read_text(under(root, folder + "/modules.dep"), 16 << 20)):
+    for path in _listed(read_bytes(under(root, folder + "/modules.dep"), 16 << 20) or b""):
         found[module_of_file(path)] = path if path.startswith("/") else folder + "/" + path
     return found
 
 
-def _listed(text):
-    """Paths of TOA modules that have a line of their own. Plain searches, because modules.dep is half a megabyte that a pattern takes ten times as long for."""
+def _listed(data):
+    """Paths of TOA modules that have a line of their own.
+
+    Plain searches in bytes: modules.dep is half a megabyte, for which a pattern takes ten times as long.
+    """
     paths = []
     for ending in _ENDINGS:
-        place = (text or "").find(ending)
-        while place >= 0:
-            start = text.rfind("\n", 0, place) + 1
-            path = text[start:place + len(ending) + 8].split("\n", 1)[0].split(":", 1)[0].strip()
-            if module_of_file(path) in STATS_FILES and not _is_graphics(path):
-                paths.append(path)
-            place = text.find(ending, place + 1)
-    return paths
+        paths.extend(_lines_with(data, ending))
+    if any(module_of_file(path).endswith("vtoa") for path in paths):
+        paths.extend(_lines_with(data, _HOOKERS))
+    return [path for path in paths if module_of_file(path) in STATS_FILES and not _is_graphics(path)]
+
+
+def _lines_with(data, ending):
+    """What stands before the colon in the lines that have `ending` there."""
+    place = data.find(ending)
+    while place >= 0:
+        start = data.rfind(b"\n", 0, place) + 1
+        yield to_text(data[start:place + len(ending) + 8]).split("\n", 1)[0].split(":", 1)[0].strip()
+        place = data.find(ending, place + 1)
 
 
 def _is_graphics(path):
