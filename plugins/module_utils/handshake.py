@@ -40,6 +40,9 @@ SYSCTLS = {
 }
 RESET = {"syn_cookies": 1, "fastopen": 1}
 
+# Variants that take a listener of their own kind.
+LISTENERS = ("mptcp", "defer_accept", "fastopen")
+
 # The longest wait for one step of one connection, in seconds; a step takes microseconds where nothing is wrong.
 STEP = 1.0
 
@@ -147,9 +150,9 @@ class Bench:
                 return found
 
     def _listener(self, case):
-        key = (case.listener, case.variant)
+        key = (case.listener, case.variant if case.variant in LISTENERS else "")
         if key not in self.listeners:
-            self.listeners[key] = Listener(case.listener, FIRST_SERVER_PORT + len(self.listeners), case.variant)
+            self.listeners[key] = Listener(key[0], FIRST_SERVER_PORT + len(self.listeners), key[1])
         return self.listeners[key]
 
 
