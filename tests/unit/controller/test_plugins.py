@@ -1,0 +1,207 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters, tests and actions as Ansible itself runs them, on the core this test runs under."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.realip.toa.plugins.action import toa_facts, toa_plan
+from ansible_collections.realip.toa.plugins.modules import toa_facts as toa_facts_docs
+from ansible_collections.realip.toa.plugins.modules import toa_plan as toa_plan_docs
+from ansible_collections.realip.toa.plugins.plugin_utils import formats, planner, selection
+
+ROOT = Path(__file__).resolve().parents[3]
+VECTORS = ROOT / "tests" / "unit" / "vectors"
+BIN = Path(sys.executable).parent
+DIGEST = "ab" * 32
+
+
+def ansible(command, *argv, cwd=None):
+    """Run one of Ansible's commands from the environment of this Python; returns what it printed."""
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run([str(BIN / command), *argv], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def play(tmp_path, *tasks, **variables):
+    """Results of tasks that ran on localhost, in order."""
+    listed = [{**task, "register": f"result{number}"} for number, task in enumerate(tasks)]
+    names = ", ".join(task["register"] for task in listed)
+    listed.append({"ansible.builtin.copy": {"content": "{{ [%s] | to_json }}" % names, "dest": str(tmp_path / "results.json")}, "check_mode": False})
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "vars": variables, "tasks": listed}]))
+    ansible("ansible-playbook", str(playbook), cwd=tmp_path)
+    return json.loads((tmp_path / "results.json").read_text())
+
+
+def assume(name, kernel, **more):
+    return {"realip.toa.toa_plan": {"assume": {"os_release": (VECTORS / "os-release" / name).read_text(encoding="utf-8"), "kernel": kernel}, **more}}
+
+
+UBUNTU = ("ubuntu-16.04", "4.4.0-210-generic")
+FILE = "linux-image-4.4.87.toa_1.0_amd64.deb"
+LOCK = {"packages": [{"file": FILE, "url": "http://x.example/" + FILE, "size": 3, "sha256": DIGEST}]}
+
+
+def test_filters_and_test(tmp_path):
+    fleet = {"a": {"plan": {"state": "pending", "reboot": True}}, "b": {"plan": {"state": "converged"}}}
+    results = play(
+        tmp_path,
+        {"debug": {"msg": "{{ '5.10.134-16.3.al8.x86_64' is realip.toa.kernel_at_least('5.10.134-15') }}"}},
+        {"debug": {"msg": "{{ ('5.10.134-007.ali5000.al8.x86_64' | realip.toa.kernel_release) is realip.toa.kernel_at_least('5.10.134-15') }}"}},
+        {"debug": {"msg": "{{ '5.10.134-007.ali5000.al8.x86_64' | realip.toa.kernel_release }}"}},
+        {"debug": {"msg": "{{ fleet | realip.toa.toa_select(\"plan.state == 'pending' && plan.reboot\") }}"}},
+        {"debug": {"msg": "{{ fleet | realip.toa.toa_select('plan.[') }}"}},
+        {"debug": {"msg": "{{ 'rubbish' | realip.toa.kernel_release }}"}},
+        {"debug": {"msg": "{{ 'rubbish' is realip.toa.kernel_at_least('5.10') }}"}},
+        fleet=fleet,
+    )
+    messages = [result["msg"] for result in results]
+    assert [str(message) for message in messages[:2]] == ["True", "False"]
+    assert messages[2]["build"] == [7] and messages[2]["extra"] == "ali5000"
+    assert messages[3] == ["a"]
+    assert results[4]["failed"] and "'plan.[' is not a JMESPath expression" in messages[4]
+    assert results[5]["failed"] and "'rubbish' is not a kernel release" in messages[5]
+    assert results[6]["failed"] and "'rubbish' is not a kernel release" in messages[6]
+
+
+def test_selection():
+    hosts = {"a": {"facts": {"n": 0}, "plan": {"reasons": [{"code": "no_digest"}]}}, "b": {"facts": {"n": 1}, "plan": {"reasons": []}}}
+    assert selection.matching(hosts, "plan.reasons[?code == 'no_digest']") == ["a"]
+    assert selection.matching(list(hosts.values()), "facts.n == `1`") == [hosts["b"]]
+    assert selection.matching(hosts, "facts.n") == ["a", "b"]
+    assert selection.matching(hosts, "facts.missing") == []
+    assert selection.matching({}, "x") == []
+    for expression in ("", "  ", 5, None):
+        with pytest.raises(selection.SelectionError, match="JMESPath"):
+            selection.matching(hosts, expression)
+    with pytest.raises(selection.SelectionError, match="cannot be evaluated for a"):
+        selection.matching(hosts, "length(facts.n)")
+    for wrong in ("abc", 5, {"a": 5}, [5]):
+        with pytest.raises(selection.SelectionError):
+            selection.matching(wrong, "x")
+
+
+def test_selection_without_jmespath(monkeypatch):
+    monkeypatch.setattr(selection, "jmespath", None)
+    with pytest.raises(selection.SelectionError, match="pip install jmespath"):
+        selection.matching({}, "x")
+
+
+@pytest.mark.parametrize("kind, names", [("filter", ("toa_select", "kernel_release")), ("test", ("kernel_at_least",)), ("module", ("toa_facts", "toa_plan"))])
+def test_documentation_is_found(kind, names):
+    shown = json.loads(ansible("ansible-doc", "-t", kind, "-j", *(f"realip.toa.{name}" for name in names)))
+    assert set(shown) == {f"realip.toa.{name}" for name in names}
+    for page in shown.values():
+        assert page["doc"]["short_description"] and page["examples"].strip() and page["return"]
+
+
+@pytest.mark.parametrize("action, docs", [(toa_facts, toa_facts_docs), (toa_plan, toa_plan_docs)])
+def test_options_and_documentation_are_equal(action, docs):
+    def plain(options, sub):
+        keys = ("type", "elements", "choices", "default", "required")
+        return {
+            name: {**{key: option[key] for key in keys if key in option}, **({"options": plain(option[sub], sub)} if sub in option else {})}
+            for name, option in options.items()
+        }
+
+    documented = yaml.safe_load(docs.DOCUMENTATION)
+    assert plain(documented["options"], "suboptions") == plain(action.ActionModule.SPEC, "options")
+    examples = yaml.safe_load(docs.EXAMPLES)
+    assert all(set(task.get(f"realip.toa.{documented['module']}") or {}) <= set(documented["options"]) for task in examples)
+    assert yaml.safe_load(docs.RETURN)
+
+
+def test_every_policy_is_an_option():
+    assert set(planner.POLICY) < set(toa_plan.ActionModule.SPEC)
+    assert tuple(toa_plan.ActionModule.SPEC["vendor"]["choices"]) == ("", *formats.VENDOR_CHOICES)
+
+
+def test_plan_of_a_machine_that_is_not_there(tmp_path):
+    assumed = {"assume": {"os_release": (VECTORS / "os-release" / "alinux-3").read_text(encoding="utf-8"), "kernel": "5.10.134-14.1.al8.x86_64"}}
+    out = ansible("ansible", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(assumed), cwd=tmp_path)
+    result = json.loads(out[out.index("=> {") + 3:])
+    assert result["plan"]["state"] == "unsupported" and not result["changed"]
+    assert {"kernel_too_old", "no_cgroup2"} <= {reason["code"] for reason in result["plan"]["reasons"]}
+    assert result["ansible_facts"]["toa"]["kernel"]["build"] == [14, 1] and result["probe"] is None
+
+
+def test_policy_comes_from_variables_and_options_win(tmp_path):
+    results = play(
+        tmp_path,
+        assume(*UBUNTU),
+        assume(*UBUNTU, accept_unverified_packages=False),
+        assume(*UBUNTU, vendor="alibaba"),
+        toa_accept_unverified_packages="{{ 'ye' ~ 's' }}", toa_vendor="tencent", toa_package_mirror="http://m.example/{{ 'k' }}", toa_install_headers="true",
+    )  # fmt: skip
+    plans = [result["plan"] for result in results]
+    assert [plan["state"] for plan in plans] == ["pending", "blocked", "unsupported"]
+    assert [item["url"] for item in plans[0]["packages"]] == [f"http://m.example/k/{name}" for name in (FILE, FILE.replace("image", "headers"))]
+
+
+def test_the_lock_file_beside_the_playbook(tmp_path):
+    elsewhere = tmp_path / "locks"
+    elsewhere.mkdir()
+    (elsewhere / "mine.yml").write_text(yaml.safe_dump(LOCK))
+    found = play(tmp_path, assume(*UBUNTU), assume(*UBUNTU, lockfile="locks/mine.yml"), assume(*UBUNTU, lock=LOCK))
+    assert [result["plan"]["state"] for result in found] == ["blocked", "pending", "pending"]
+    (tmp_path / "toa.lock.yml").write_text(yaml.safe_dump(LOCK))
+    assert play(tmp_path, assume(*UBUNTU))[0]["plan"]["packages"][0]["sha256"] == DIGEST
+    (tmp_path / "toa.lock.yml").write_text("packages: [{file: x.deb, sha256: 1}]")
+    (tmp_path / "broken.yml").write_text("packages: [")
+    (tmp_path / "list.yml").write_text("- 1")
+    wrong = play(tmp_path, assume(*UBUNTU), assume(*UBUNTU, lockfile=str(tmp_path / "broken.yml")), assume(*UBUNTU, lockfile="list.yml"))
+    assert all(result["failed"] and result["code"] == "bad_policy" and "lock file" in result["msg"] for result in wrong)
+
+
+SENSELESS = [
+    ({"option_kinds": ["2/8"]}, "Maximum Segment Size"),
+    ({"option_kinds": ["C8/8"]}, "KIND/LENGTH"),
+    ({"vendor": "tencen"}, "tencen"),
+    ({"backends": ["magic"]}, "magic"),
+    ({"vendor": "custom"}, "toa_option_kinds"),
+    ({"catalog": [{"key": "x"}]}, "toa_catalog entry x"),
+    ({"lock": {"package": []}}, "holds `packages`"),
+    ({"assume": {"kernel": "5.10.0"}}, "os_release"),
+    ({"acept_conflicts": True}, "acept_conflicts"),
+]
+
+
+def test_options_that_make_no_sense(tmp_path):
+    given = assume(*UBUNTU)["realip.toa.toa_plan"]
+    results = play(tmp_path, *({"realip.toa.toa_plan": {**given, **options}} for options, _expected in SENSELESS))
+    for (options, expected), result in zip(SENSELESS, results):
+        assert result["failed"] and result["code"] in ("bad_policy", "bad_option"), options
+        assert expected in result["msg"] and result["remedy"], options
+
+
+def test_a_garbage_kernel_is_a_plan_and_not_a_traceback(tmp_path):
+    (result,) = play(tmp_path, assume("debian-12", "{{ '5.10' ~ ';reboot' }}"))
+    assert result["plan"]["state"] == "unsupported"
+    assert [reason["code"] for reason in result["plan"]["reasons"]] == ["kernel_unparsable"]
+
+
+def test_facts_and_plan_of_this_machine(tmp_path):
+    looked, planned, back, checked = play(
+        tmp_path,
+        {"realip.toa.toa_facts": {}},
+        {"realip.toa.toa_plan": {}},
+        {"realip.toa.toa_plan": {"goal": "remove", "probe": False}},
+        {"realip.toa.toa_facts": {}, "check_mode": True, "diff": True},
+    )
+    toa = looked["ansible_facts"]["toa"]
+    assert toa["kernel"]["release"] == os.uname().release and toa["schema"] == 1
+    assert toa["os"]["id"] and toa["boot"]["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert planned["plan"]["goal"] == "install" and planned["ansible_facts"]["toa"]["os"] == toa["os"]
+    assert back["plan"]["goal"] == "remove"
+    assert not any(result["changed"] for result in (looked, planned, back, checked))
