@@ -221,7 +221,7 @@ def _guarded(action: ActionBase, step: t.Callable[[], T]) -> T:
 
 
 def _reason(problem: Exception) -> str:
-    return _tail(to_text(problem)) or type(problem).__name__
+    return _tail(to_text(problem)).rstrip(" :") or type(problem).__name__
 
 
 def _tail(text: str, limit: int = 800) -> str:

@@ -15,4 +15,11 @@ class ActionModule(ToaAction):
     SEARCH = (str(Path(__file__).parent.parent / "target"),)
     SPEC = {
         "say": {"type": "raw"},
+        "mode": {"type": "str", "default": "plain"},
+        "count": {"type": "int", "default": 1},
+        "time": {"type": "int"},
     }
+
+    def act(self, args, task_vars):
+        self.TIMEOUT = args["time"]
+        return super().act(args, task_vars)

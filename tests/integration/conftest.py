@@ -1,0 +1,31 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lets integration tests import their helpers (sshd.py) by name, and gives them every ansible-core that is here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from sshd import cores  # noqa: E402
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test (or a fixture of it) that takes `core` runs with each ansible-core."""
+    if "core" in metafunc.fixturenames:
+        metafunc.parametrize("core", cores(), scope="module")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that any account may enter."""
+    folder = tmp_path_factory.mktemp("place")
+    for path in (folder, *folder.parents):
+        if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
+            path.chmod(path.stat().st_mode | 0o755)
+    return folder
