@@ -27,7 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils import handshake, probe
 from ansible_collections.realip.toa.plugins.module_utils.netns import in_child
 from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import parse_format
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle
-from sshd import ROOT, VENVS, cores, pythons
+from sshd import ROOT, VENVS, pythons
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NONCE = "test"
@@ -254,7 +254,6 @@ PLAY = """
 """
 
 
-@pytest.mark.parametrize("core", cores())
 @pytest.mark.parametrize("options", [[], ["--check", "--diff"]], ids=["for real", "check"])
 def test_the_module(core: str, options: list[str], cgroup: Cgroup, tmp_path: Path) -> None:
     cgroup.attach(*EVERYTHING)
