@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of toa_facts; the logic is in plugins/action/toa_facts.py, plugins/module_utils/inspect_host.py and plugins/plugin_utils/facts.py."""
+"""Documentation of toa_facts; the logic is in plugins/action, plugins/module_utils/inspect_host.py and plugins/plugin_utils/facts.py."""
 
 from __future__ import annotations
 

@@ -77,6 +77,10 @@ options:
   accept_conflicts:
     description: Allow TOA beside something else that changes peer addresses.
     type: bool
+  trusted_sources:
+    description: Networks of the load balancers. The proof plays a load balancer inside them.
+    type: list
+    elements: str
   catalog:
     description:
       - Entries that extend the catalog of TOA kernels, or change those with the same C(key). The shape is that of

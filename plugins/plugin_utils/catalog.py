@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernels with TOA that exist as packages: data in catalog.yml, extended or overridden by the operator's `toa_catalog`.
@@ -17,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-
 from ansible_collections.realip.toa.plugins.plugin_utils import formats, kernel
 
 DATA = Path(__file__).with_name("catalog.yml")
@@ -120,7 +118,11 @@ def read_lock(lock: Any) -> dict[str, Locked]:
     if not lock:
         return {}
     packages = lock.get("packages") if isinstance(lock, Mapping) else None
-    _check(isinstance(packages, list), "lock file", "it holds `packages`, a list of {file, url, size, sha256}, as the playbook realip.toa.lock writes it")
+    _check(
+        isinstance(packages, list),
+        "lock file",
+        "it holds `packages`, a list of {file, url, size, sha256}, as the playbook realip.toa.lock writes it",
+    )
     found = {}
     for index, item in enumerate(packages or []):
         where = f"lock file, packages[{index}]"
@@ -180,13 +182,21 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
         source=_text(item, "source", where, default=""),
         notes=_text(item, "notes", where, default=""),
     )
-    _check(bool(entry.major or entry.versions), where, "`match` needs `major` or `version`: a kernel is never for every release of a distribution")
+    _check(
+        bool(entry.major or entry.versions),
+        where,
+        "`match` needs `major` or `version`: a kernel is never for every release of a distribution",
+    )
     return entry
 
 
 def _packages(item: Mapping[str, Any], packaging: str, where: str) -> tuple[Package, ...]:
     given = item.get("packages")
-    _check(isinstance(given, list) and bool(given), where, "`packages` is a list with at least the image: {role: image, file: NAME, sha256: DIGEST or null}")
+    _check(
+        isinstance(given, list) and bool(given),
+        where,
+        "`packages` is a list with at least the image: {role: image, file: NAME, sha256: DIGEST or null}",
+    )
     base = _text(item, "base_url", where, default="")
     packages = [_package(package, base, packaging, f"{where}, packages[{index}]") for index, package in enumerate(given or [])]
     _check([package.role for package in packages].count("image") == 1, where, "exactly one package has `role: image`")
@@ -242,7 +252,11 @@ def _text(item: Mapping[str, Any], key: str, where: str, pattern: re.Pattern[str
 def _texts(item: Mapping[str, Any], key: str, where: str, needed: bool = True) -> list[str]:
     value = item.get(key)
     listed = [value] if isinstance(value, str) else [] if value is None else value
-    _check(isinstance(listed, list) and all(isinstance(text, str) and text for text in listed), where, f"`{key}` is a text or a list of texts (quote versions)")
+    _check(
+        isinstance(listed, list) and all(isinstance(text, str) and text for text in listed),
+        where,
+        f"`{key}` is a text or a list of texts (quote versions)",
+    )
     _check(bool(listed) or not needed, where, f"`{key}` is missing")
     return list(listed)
 
@@ -255,7 +269,9 @@ def _choice(item: Mapping[str, Any], key: str, choices: Sequence[str], where: st
 
 def _whole(item: Mapping[str, Any], key: str, where: str) -> int:
     value = item.get(key) or 0
-    _check(isinstance(value, int) and not isinstance(value, bool) and value >= 0, where, f"`{key}` is {value!r:.80}; expected a whole number")
+    _check(
+        isinstance(value, int) and not isinstance(value, bool) and value >= 0, where, f"`{key}` is {value!r:.80}; expected a whole number"
+    )
     return int(value)
 
 
@@ -267,7 +283,9 @@ def _digest(item: Mapping[str, Any], where: str, needed: bool) -> str:
     value = item.get("sha256")
     if not value and not needed:
         return ""
-    _check(isinstance(value, str) and bool(_SHA256.match(value.lower())), where, f"`sha256` is {value!r:.80}; expected 64 hexadecimal digits")
+    _check(
+        isinstance(value, str) and bool(_SHA256.match(value.lower())), where, f"`sha256` is {value!r:.80}; expected 64 hexadecimal digits"
+    )
     return str(value).lower()
 
 

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`ansible_facts.toa`: out of what a host answered, or out of what is known of a machine that is not there.
@@ -26,6 +25,7 @@ Cleaner: TypeAlias = Callable[[Any], Any]
 
 
 # ---- cleaners: any value in, a value of one type out
+
 
 def text(value: Any) -> str:
     """Text of at most TEXT_LIMIT characters in which nothing can move a terminal's cursor."""
@@ -211,6 +211,7 @@ def _pairs(value: Any) -> list[tuple[str, Any]]:
 
 
 # ---- what distributions come with
+
 
 def _enterprise_level(entry: Mapping[str, Any]) -> int:
     """The release of Enterprise Linux that a distribution is like (7 for Amazon Linux 2, 8 for Alinux 3); 0 for others."""

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TCP option formats, written KIND/LENGTH as in "200/8", and who sends which.
@@ -84,13 +83,15 @@ class Format(NamedTuple):
 
 
 def parse(text: object) -> Format:
-    """"200/8" -> Format(200, 8); ValueError with one sentence for anything that cannot be an address option."""
+    """ "200/8" -> Format(200, 8); ValueError with one sentence for anything that cannot be an address option."""
     match = _FORMAT.match(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{text!r:.80} is not an option format; write KIND/LENGTH as in '200/8' (Tencent) or '254/8' (Alibaba, Huawei)")
     found = Format(int(match.group(1)), int(match.group(2)))
     if found.kind in TAKEN_KINDS:
-        raise ValueError(f"option kind {found.kind} of {text!r} is {TAKEN_KINDS[found.kind]} in every TCP stack; it cannot carry an address")
+        raise ValueError(
+            f"option kind {found.kind} of {text!r} is {TAKEN_KINDS[found.kind]} in every TCP stack; it cannot carry an address"
+        )
     if found.kind > 255:
         raise ValueError(f"option kind {found.kind} of {text!r} does not fit in a byte; kinds go from 1 to 255")
     if not SHORTEST <= found.length <= LONGEST:

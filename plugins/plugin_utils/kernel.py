@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernel releases (`uname -r`) of all families: what is in the string, and which of two is newer.
@@ -33,7 +32,7 @@ ARCHITECTURES = {
 # struct utsname gives a release 64 characters; anything much longer was not made by a kernel.
 LONGEST_RELEASE = 128
 
-_ARCH = re.compile(r"[._+-](%s)(?=$|[.+_-])" % "|".join(sorted(ARCHITECTURES, key=len, reverse=True)))
+_ARCH = re.compile("[._+-](" + "|".join(sorted(ARCHITECTURES, key=len, reverse=True)) + ")(?=$|[.+_-])")
 _UPSTREAM = re.compile(r"(\d{1,9}(?:\.\d{1,9}){1,3})(?=$|[-+._~])")
 _LEGAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*\Z")
 _NUMBER = re.compile(r"\d{1,18}\Z")
@@ -133,7 +132,7 @@ def is_older(candidate: Kernel, running: Kernel) -> bool:
 def rpm_order(left: str, right: str) -> int:
     """-1, 0 or 1 by rpm's rules: segments of digits or letters; digits are newer than letters, more is newer, `~` is older."""
     one, other = re.findall(r"\d+|[A-Za-z]+|~", left), re.findall(r"\d+|[A-Za-z]+|~", right)
-    for a, b in zip(one, other):
+    for a, b in zip(one, other, strict=False):
         if a == b:
             continue
         if "~" in (a, b):
@@ -142,7 +141,7 @@ def rpm_order(left: str, right: str) -> int:
             return 1 if a.isdigit() else -1
         x, y = (int(a), int(b)) if a.isdigit() else (a, b)
         if x != y:
-            return -1 if x < y else 1  # type: ignore[operator]
+            return -1 if x < y else 1
     if len(one) == len(other):
         return 0
     longer, sign = (one, 1) if len(one) > len(other) else (other, -1)

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which distribution a host is: out of os-release, or of the release file where there is none (CentOS 6).
@@ -15,7 +14,14 @@ from typing import Any
 # /etc first: TencentOS 3.1 ships a CentOS 8 file under /usr/lib.
 OS_RELEASE_FILES = ("/etc/os-release", "/usr/lib/os-release")
 # The vendor's own file before the one that a rebuild keeps for compatibility.
-RELEASE_FILES = ("/etc/alinux-release", "/etc/centos-release", "/etc/oracle-release", "/etc/system-release", "/etc/redhat-release", "/etc/SuSE-release")
+RELEASE_FILES = (
+    "/etc/alinux-release",
+    "/etc/centos-release",
+    "/etc/oracle-release",
+    "/etc/system-release",
+    "/etc/redhat-release",
+    "/etc/SuSE-release",
+)
 DEBIAN_VERSION = "/etc/debian_version"
 
 # First words of a release file and the os-release ID that later releases of the same distribution carry.
@@ -62,7 +68,9 @@ def identify(files: Mapping[str, str]) -> dict[str, Any]:
             return _from_release_line(line, path)
     version = files.get(DEBIAN_VERSION, "").strip()
     if version[:1].isdigit():
-        return _entry(id="debian", version_id=version[:_LONGEST_VALUE], pretty_name=f"Debian {version}"[:_LONGEST_VALUE], source=DEBIAN_VERSION)
+        return _entry(
+            id="debian", version_id=version[:_LONGEST_VALUE], pretty_name=f"Debian {version}"[:_LONGEST_VALUE], source=DEBIAN_VERSION
+        )
     return _entry()
 
 
@@ -125,7 +133,7 @@ def _from_release_line(line: str, path: str) -> dict[str, Any]:
 
 
 def _major(version: str) -> int:
-    """"16.04" -> 16, "V10" -> 10, "2.1903" -> 2; 0 where there is no number."""
+    """ "16.04" -> 16, "V10" -> 10, "2.1903" -> 2; 0 where there is no number."""
     match = re.match(r"[Vv]?(\d{1,6})", version)
     return int(match.group(1)) if match else 0
 

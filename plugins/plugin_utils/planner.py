@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The decision: what a host is, what the operator allows, what exists -> what shall be done to this host, and why.
@@ -221,6 +220,7 @@ def _locked(lock: Any) -> Mapping[str, Locked]:
 
 # ---- what decides before any backend is looked at
 
+
 def gate(case: Case) -> Plan | None:
     if not case.kernel["upstream"]:
         return empty_plan(case, UNSUPPORTED, [reason("kernel_unparsable", release=repr(case.running[:80]))])
@@ -233,6 +233,7 @@ def gate(case: Case) -> Plan | None:
 
 
 # ---- backends
+
 
 def _vtoa(case: Case) -> Offer:
     offer = Offer("vtoa", "vtoa", module="vtoa", ipv6=True)
@@ -336,7 +337,10 @@ def _ebpf(case: Case) -> Offer:
     _check_conflicts(case, offer)
     if not ebpf["attached"]:
         offer.steps.append(f"attach the eBPF programs for {listed(offer.option_kinds)} to {ebpf['cgroup2']}")
-    if not any(place["effective"] and place["kind"] == "systemd" and "ebpf" in place["module"] + place["path"] for place in case.facts["persistence"]):
+    if not any(
+        place["effective"] and place["kind"] == "systemd" and "ebpf" in place["module"] + place["path"]
+        for place in case.facts["persistence"]
+    ):
         offer.tell("not_persistent", module="the eBPF programs")
         offer.steps.append("attach them at every boot")
     if ebpf["attached"]:
@@ -444,7 +448,8 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
 
 def _check_packages(case: Case, offer: Offer, entry: Entry) -> None:
     if case.os["package_manager"] != entry.format:
-        offer.block("package_manager_missing", what=listed(package.file for package in offer.packages), wanted=PACKAGE_TOOLS[entry.format], found=_manager(case))
+        files = listed(package.file for package in offer.packages)
+        offer.block("package_manager_missing", what=files, wanted=PACKAGE_TOOLS[entry.format], found=_manager(case))
     nowhere = [package.file for package in offer.packages if not package.url and not case.policy["package_mirror"]]
     if nowhere:
         offer.block("no_url", files=listed(nowhere))
@@ -475,7 +480,11 @@ def _source_module(case: Case) -> Offer:
     security = case.facts["security"]
     if security["secure_boot"] or security["sig_enforce"]:
         offer.block("secure_boot_unsigned", what="module toa", why=_enforcement(security))
-    offer.steps += [f"install the headers of {case.running}", f"build toa from {case.policy['source_url']}", "load toa now and at every boot"]
+    offer.steps += [
+        f"install the headers of {case.running}",
+        f"build toa from {case.policy['source_url']}",
+        "load toa now and at every boot",
+    ]
     _add_proof_step(offer)
     return offer
 
@@ -491,6 +500,7 @@ _EVALUATE: dict[str, Callable[[Case], Offer]] = {
 
 
 # ---- what several backends ask
+
 
 def _agree_on_kinds(case: Case, offer: Offer, reads: Sequence[str], usual: Sequence[str]) -> bool:
     """Settle which formats will be translated: the wanted ones that the backend reads, or `usual` where nothing was said."""
@@ -605,6 +615,7 @@ def listed(words: Any) -> str:
 
 
 # ---- the plan
+
 
 def _chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
     reasons = _unread(case) + offer.reasons

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every reason a plan can give, in one place: stable code, how much it weighs, the words, and what the operator can do."""
@@ -21,14 +20,19 @@ class Reason(NamedTuple):
 REASONS = {
     # -- the host
     "inside_container": Reason(
-        BLOCK, "this host is itself inside a container ({container}); the kernel belongs to the machine around it",
+        BLOCK,
+        "this host is itself inside a container ({container}); the kernel belongs to the machine around it",
         "install on the host: run this against the machine that runs the container",
     ),
     "kernel_unparsable": Reason(
-        BLOCK, "{release} is not a kernel release as `uname -r` prints it", "look at `uname -r` on the host, or at what was given to `assume`",
+        BLOCK,
+        "{release} is not a kernel release as `uname -r` prints it",
+        "look at `uname -r` on the host, or at what was given to `assume`",
     ),
     "unknown_distribution": Reason(
-        WARNING, "neither os-release nor a release file told which distribution this is", "give the host an /etc/os-release",
+        WARNING,
+        "neither os-release nor a release file told which distribution this is",
+        "give the host an /etc/os-release",
     ),
     "unsupported_distribution": Reason(BLOCK, "{what} is for {wanted}; this is {os}"),
     "arch_not_supported": Reason(BLOCK, "{what} exists for {wanted}, not for {arch}"),
@@ -36,13 +40,19 @@ REASONS = {
     "facts_incomplete": Reason(WARNING, "a part of the host could not be read: {section} ({why})"),
     # -- the kernel
     "kernel_too_old": Reason(
-        BLOCK, "kernel {running} is older than {wanted}", "update the distribution's kernel to {wanted} or newer and reboot",
+        BLOCK,
+        "kernel {running} is older than {wanted}",
+        "update the distribution's kernel to {wanted} or newer and reboot",
     ),
     "wrong_dist_tag": Reason(
-        BLOCK, "kernel {running} carries {tag}, not {wanted}: it was built for another distribution", "boot a kernel of this distribution",
+        BLOCK,
+        "kernel {running} carries {tag}, not {wanted}: it was built for another distribution",
+        "boot a kernel of this distribution",
     ),
     "debug_kernel": Reason(
-        BLOCK, "kernel {running} is a debug build; TOA has crashed hosts on these", "boot the plain kernel of the same version",
+        BLOCK,
+        "kernel {running} is a debug build; TOA has crashed hosts on these",
+        "boot the plain kernel of the same version",
     ),
     "already_toa_kernel": Reason(INFO, "the running kernel {running} is the TOA kernel of {entry}"),
     "running_other_kernel": Reason(INFO, "the TOA kernel {target} is installed, but {running} is running"),
@@ -50,17 +60,21 @@ REASONS = {
     "not_confirmed": Reason(INFO, "{running} is on trial: the boot guard reverts it unless it is confirmed"),
     "trial_reverted": Reason(WARNING, "an earlier trial of {target} was taken back by the boot guard: {why}"),
     "downgrade_needs_consent": Reason(
-        BLOCK, "the TOA kernel {target} is older than the running {running}, and lacks the security fixes between them",
+        BLOCK,
+        "the TOA kernel {target} is older than the running {running}, and lacks the security fixes between them",
         "set toa_accept_kernel_downgrade: true for hosts on which that is acceptable",
     ),
     "secure_boot_unsigned": Reason(
-        BLOCK, "{what} is not signed by a key this host trusts, and {why}", "turn secure boot off, or sign {what} with a key enrolled on the host (MOK)",
+        BLOCK,
+        "{what} is not signed by a key this host trusts, and {why}",
+        "turn secure boot off, or sign {what} with a key enrolled on the host (MOK)",
     ),
     # -- module and persistence
     "no_module": Reason(INFO, "no TOA module comes with the running kernel {running}"),
     "not_loaded": Reason(INFO, "module {module} is there but not loaded"),
     "module_inert": Reason(
-        BLOCK, "module {module} is loaded but dead: {why}",
+        BLOCK,
+        "module {module} is loaded but dead: {why}",
         "see its lines in dmesg (a start that failed leaves it loaded; IPv6 switched off is a common cause), unload it, and run again",
     ),
     "not_persistent": Reason(INFO, "nothing that really runs at boot loads {module}"),
@@ -68,49 +82,73 @@ REASONS = {
     "service_stopped": Reason(INFO, "service {service} is not {missing}"),
     # -- option formats
     "unknown_format": Reason(
-        BLOCK, "nobody knows what an option {kinds} carries", "correct toa_option_kinds; lengths that carry an address are 8, 20, 7 and 19",
+        BLOCK,
+        "nobody knows what an option {kinds} carries",
+        "correct toa_option_kinds; lengths that carry an address are 8, 20, 7 and 19",
     ),
     "option_kind_mismatch": Reason(
-        BLOCK, "{what} reads {reads}, and {wanted} is wanted", "check toa_vendor and toa_option_kinds against what the load balancer sends",
+        BLOCK,
+        "{what} reads {reads}, and {wanted} is wanted",
+        "check toa_vendor and toa_option_kinds against what the load balancer sends",
     ),
     "option_kinds_partial": Reason(WARNING, "{what} does not read {missing}, only {reads}"),
-    "option_kinds_unknown": Reason(WARNING, "which option kinds module {module} reads is known only after the proof", "name the sender in toa_vendor"),
+    "option_kinds_unknown": Reason(
+        WARNING, "which option kinds module {module} reads is known only after the proof", "name the sender in toa_vendor"
+    ),
     # -- eBPF
     "no_cgroup2": Reason(
-        BLOCK, "no cgroup v2 is mounted, and eBPF programs attach to one", "boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line",
+        BLOCK,
+        "no cgroup v2 is mounted, and eBPF programs attach to one",
+        "boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line",
     ),
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
     # -- conflicts
     "conflict_ebpf_getpeername": Reason(
-        BLOCK, "another eBPF program sits on the getpeername hooks: {detail}", "remove it (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
+        BLOCK,
+        "another eBPF program sits on the getpeername hooks: {detail}",
+        "remove it (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
     ),
     "conflict_toa_module": Reason(
-        BLOCK, "another TOA module is loaded: {detail}; two of them change the same pointers", "unload it, or set toa_accept_conflicts: true",
+        BLOCK,
+        "another TOA module is loaded: {detail}; two of them change the same pointers",
+        "unload it, or set toa_accept_conflicts: true",
     ),
     "conflict_ebpf_toa": Reason(
-        BLOCK, "the eBPF backend is attached as well and would be asked first", "detach it (toa_ebpf: state: detached), or set toa_accept_conflicts: true",
+        BLOCK,
+        "the eBPF backend is attached as well and would be asked first",
+        "detach it (toa_ebpf: state: detached), or set toa_accept_conflicts: true",
     ),
     "cilium_present": Reason(WARNING, "Cilium is on this host ({path}); its socket load balancer may change peer addresses too"),
     "conflict_other": Reason(BLOCK, "{detail}", "resolve it, or set toa_accept_conflicts: true"),
     # -- packages
     "no_module_package": Reason(
-        BLOCK, "no catalog entry names a TOA kernel for {os}", "name one in toa_catalog, or build one with the playbook realip.toa.build_kernel",
+        BLOCK,
+        "no catalog entry names a TOA kernel for {os}",
+        "name one in toa_catalog, or build one with the playbook realip.toa.build_kernel",
     ),
     "package_manager_missing": Reason(BLOCK, "{what} needs {wanted}; the host has {found}"),
     "no_digest": Reason(
-        BLOCK, "no SHA-256 is known for {files}, so what the server sends could be anything",
+        BLOCK,
+        "no SHA-256 is known for {files}, so what the server sends could be anything",
         "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept_unverified_packages: true",
     ),
     "digest_conflict": Reason(
-        BLOCK, "catalog and lock file name different digests for {files}", "find out which is right; the file may have been replaced at the vendor's",
+        BLOCK,
+        "catalog and lock file name different digests for {files}",
+        "find out which is right; the file may have been replaced at the vendor's",
     ),
     "no_url": Reason(
-        BLOCK, "no address is known for {files}", "put the file on a mirror and set toa_package_mirror, or name its url in toa_catalog",
+        BLOCK,
+        "no address is known for {files}",
+        "put the file on a mirror and set toa_package_mirror, or name its url in toa_catalog",
     ),
-    "boot_full": Reason(BLOCK, "/boot has {free} MiB free; a kernel and its initramfs need about {needed}", "remove old kernels from the host"),
+    "boot_full": Reason(
+        BLOCK, "/boot has {free} MiB free; a kernel and its initramfs need about {needed}", "remove old kernels from the host"
+    ),
     # -- booting
     "no_fallback": Reason(
-        BLOCK, "one-shot boot is not possible: {why}; a kernel that fails would stay the default",
+        BLOCK,
+        "one-shot boot is not possible: {why}; a kernel that fails would stay the default",
         "move /boot to a plain ext4 or xfs partition, or set toa_accept_no_fallback: true",
     ),
     "no_stock_kernel": Reason(BLOCK, "{running} is the only kernel installed", "install the distribution's kernel first"),
@@ -119,12 +157,14 @@ REASONS = {
     "no_built_kernel": Reason(INFO, "no kernel was built for {os}", "build one with the playbook realip.toa.build_kernel"),
     # -- the proof
     "wrong_kind": Reason(
-        BLOCK, "the proof found {found} translated, and {wanted} is wanted", "set toa_vendor or toa_option_kinds to what the load balancer sends",
+        BLOCK,
+        "the proof found {found} translated, and {wanted} is wanted",
+        "set toa_vendor or toa_option_kinds to what the load balancer sends",
     ),
     "partial": Reason(BLOCK, "the proof found some cases untranslated: {why}", "see the matrix of `probe`"),
     "absent": Reason(BLOCK, "the proof found nothing that translates: {why}", "see dmesg on the host"),
     "unprovable": Reason(BLOCK, "the proof could not be run: {why}", "make /dev/net/tun and network namespaces available on the host"),
-}  # fmt: skip
+}
 
 
 def reason(code: str, backend: str = "", severity: str | None = None, **words: Any) -> dict[str, str]:

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Catalog, lock and option formats: what the documents name is there, and what makes no sense is refused by name."""
@@ -8,7 +7,6 @@ from __future__ import annotations
 import copy
 
 import pytest
-
 from ansible_collections.realip.toa.plugins.plugin_utils import catalog, formats, kernel
 
 TENCENT = "http://toakernel-1253438722.cossh.myqcloud.com/"
@@ -197,7 +195,9 @@ def test_profiles():
     assert formats.wanted("alibaba", ["28/7", "28/7"]) == ["28/7"]
     assert formats.wanted("", []) == []
     assert formats.wanted("custom", ["111/8"]) == ["111/8"]
-    assert all(profile.source and formats.normalise(profile.option_kinds) == list(profile.option_kinds) for profile in formats.VENDORS.values())
+    assert all(
+        profile.source and formats.normalise(profile.option_kinds) == list(profile.option_kinds) for profile in formats.VENDORS.values()
+    )
     assert not any(formats.unknown(profile.option_kinds) for profile in formats.VENDORS.values())
     for vendor, kinds, expected in (("custom", [], "toa_option_kinds"), ("tencen", [], "expected one of"), ("", "200/8", "list")):
         with pytest.raises(ValueError, match=expected):

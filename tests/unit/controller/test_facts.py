@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Facts: hosts may answer what they like, and what is assumed of a machine that is not there."""
@@ -10,11 +9,10 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.realip.toa.plugins.module_utils import inspect_host
 from ansible_collections.realip.toa.plugins.plugin_utils import facts
+from hypothesis import given
+from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = ROOT / "tests" / "unit" / "vectors" / "os-release"
@@ -34,7 +32,9 @@ def shape(value):
 
 
 def test_keys_are_those_of_the_contract():
-    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Facts")[1].split("\n## ")[0], re.M)
+    table = re.findall(
+        r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Facts")[1].split("\n## ")[0], re.M
+    )
     assert len(table) > 15
     assert set(table) <= set(facts.build({}))
 
@@ -46,11 +46,13 @@ def test_a_real_host_keeps_everything():
     assert built["kernel"]["upstream"]
     assert built["os"]["id"] and built["os"]["package_manager"] == raw["package_manager"]
     for key in ("python", "security", "boot", "ebpf"):
-        assert {name: value for name, value in built[key].items() if value} == {name: value for name, value in raw[key].items() if value}, key
+        assert {name: value for name, value in built[key].items() if value} == {name: value for name, value in raw[key].items() if value}, (
+            key
+        )
     lost = [
         (key, sorted(set(before) - set(after)))
         for key in ("kernels", "modules", "persistence", "conflicts")
-        for before, after in zip(raw[key], built[key])
+        for before, after in zip(raw[key], built[key], strict=True)
         if set(before) - set(after)
     ]
     assert not lost
@@ -80,7 +82,7 @@ def test_long_and_unprintable_texts():
     raw = {
         "container": "x" * 1000,
         "held": ["h\x1b[2J\nname", 5, "", None] + ["k"] * 500,
-        "os_files": {"/etc/os-release": "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"\x1b]0;owned\x07" + "y" * 2000 + '"'},
+        "os_files": {"/etc/os-release": 'ID=debian\nVERSION_ID=12\nPRETTY_NAME="\x1b]0;owned\x07' + "y" * 2000 + '"'},
         "uname": {"release": "6.1.0-18-amd64\x1b[31m", "machine": "amd64"},
     }
     built = facts.build(raw)

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernel releases: every string of the vectors and of the field, by parts and by age."""
@@ -8,10 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils import kernel
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.realip.toa.plugins.plugin_utils import kernel
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 
@@ -79,7 +77,10 @@ def test_at_least(release, wanted, reached):
     assert kernel.at_least(kernel.parse(release), wanted) is reached
 
 
-@pytest.mark.parametrize("garbage", ["", "garbage", "5", "5.10;reboot", "5.10.134-15 al8", "\x1b[2J5.10.1", "5.10." + "1" * 200, "٥.١٠.١", "-5.10.1", None, 5, []])
+@pytest.mark.parametrize(
+    "garbage",
+    ["", "garbage", "5", "5.10;reboot", "5.10.134-15 al8", "\x1b[2J5.10.1", "5.10." + "1" * 200, "٥.١٠.١", "-5.10.1", None, 5, []],
+)
 def test_garbage(garbage):
     assert kernel.parse(garbage)["upstream"] == []
     with pytest.raises(ValueError, match="kernel release") as caught:
@@ -130,7 +131,11 @@ def test_order(family, releases):
 
 def test_downgrade_goes_by_numbers_alone():
     older = [("3.10.0-693.el7.centos.toa.x86_64", "3.10.0-1160.el7.x86_64"), ("4.4.0-1-generic", "4.15.0-1-generic")]
-    not_older = [("4.4.87.toa", "4.4.0-210-generic"), ("3.16.43.toa", "3.16.0-11-amd64"), ("2.6.32-220.23.1.el6.toa.x86_64", "2.6.32-220.23.1.el6.x86_64")]
+    not_older = [
+        ("4.4.87.toa", "4.4.0-210-generic"),
+        ("3.16.43.toa", "3.16.0-11-amd64"),
+        ("2.6.32-220.23.1.el6.toa.x86_64", "2.6.32-220.23.1.el6.x86_64"),
+    ]
     assert all(kernel.is_older(kernel.parse(one), kernel.parse(other)) for one, other in older)
     assert not any(kernel.is_older(kernel.parse(one), kernel.parse(other)) for one, other in not_older)
 

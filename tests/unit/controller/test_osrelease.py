@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Distributions: every os-release of the vectors, the tricky ones of the field, and release files."""
@@ -8,10 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils import osrelease
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.realip.toa.plugins.plugin_utils import osrelease
 
 FILES = Path(__file__).resolve().parent.parent / "vectors" / "os-release"
 
@@ -109,7 +107,11 @@ def test_release_files(line, expected):
 
 
 def test_the_first_file_that_knows_counts():
-    files = {"/etc/os-release": "# nothing\n", "/usr/lib/os-release": "ID=centos\nVERSION_ID=8", "/etc/redhat-release": "CentOS release 6.7 (Final)"}
+    files = {
+        "/etc/os-release": "# nothing\n",
+        "/usr/lib/os-release": "ID=centos\nVERSION_ID=8",
+        "/etc/redhat-release": "CentOS release 6.7 (Final)",
+    }
     assert osrelease.identify(files)["source"] == "/usr/lib/os-release"
     files["/etc/os-release"] = 'ID="tencentos"\nVERSION_ID="3.1"'
     assert osrelease.identify(files)["id"] == "tencentos"
@@ -119,7 +121,7 @@ def test_the_first_file_that_knows_counts():
 
 
 def test_shell_quotes():
-    text = "A=\"x \\\"y\\\" \\$z\"\nB='a \"b\"'\nC=plain # a comment\n#D=1\n E = 2\nexport F=3\nA2=\"unclosed\nG=\"last\"\nG=\"really\""
+    text = 'A="x \\"y\\" \\$z"\nB=\'a "b"\'\nC=plain # a comment\n#D=1\n E = 2\nexport F=3\nA2="unclosed\nG="last"\nG="really"'
     assert osrelease.parse(text) == {"A": 'x "y" $z', "B": 'a "b"', "C": "plain", "F": "3", "A2": '"unclosed', "G": "really"}
 
 

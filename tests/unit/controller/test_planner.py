@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The decision and the way back: every row of the vectors, every consent, every obstacle."""
@@ -11,10 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner, reasons, removal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner, reasons, removal
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "unit" / "vectors"
@@ -52,7 +50,9 @@ def decide(known, probe=None, lock=None, entries=CATALOG, **policy):
     # What every plan must keep, whatever the host.
     assert plan["state"] in ("converged", "pending", "blocked", "unsupported")
     assert bool(blocks) == (plan["state"] in ("blocked", "unsupported"))
-    assert bool(plan["backend"]) == (plan["state"] != "unsupported" and not (plan["state"] == "blocked" and not plan["steps"] and not blocks[0]["backend"]))
+    assert bool(plan["backend"]) == (
+        plan["state"] != "unsupported" and not (plan["state"] == "blocked" and not plan["steps"] and not blocks[0]["backend"])
+    )
     assert bool(plan["steps"]) or plan["state"] != "pending"
     assert plan["state"] != "converged" or not (plan["steps"] or plan["reboot"])
     assert not plan["reboot"] or plan["kernel_target"] not in ("", known["kernel"]["release"])
@@ -206,9 +206,9 @@ def test_what_stands_in_the_way_of_a_kernel_package(changes, code, consent):
     assert plan["state"] == "blocked"
     assert codes(plan, "block") == {("kernel_package", code)}
     assert plan["packages"] and plan["kernel_target"] == "4.4.87.toa"
-    for given in CONSENTS:
-        allowed = decide(host(*UBUNTU, **changes), lock=lock, **policy, **{given: True})
-        assert allowed["state"] == ("pending" if given == consent else "blocked"), given
+    for allowing in CONSENTS:
+        allowed = decide(host(*UBUNTU, **changes), lock=lock, **policy, **{allowing: True})
+        assert allowed["state"] == ("pending" if allowing == consent else "blocked"), allowing
     if consent:
         assert f"toa_{consent}" in plan["remedy"]
 
@@ -385,7 +385,9 @@ def test_unsigned_modules_and_secure_boot():
     plan = decide(host(*DEBIAN12, modules=there, security={"secure_boot": True}), vendor="huawei", backends=["in_tree"])
     assert codes(plan, "block") == {("in_tree", "secure_boot_unsigned")}
     signed = [module(file="/lib/modules/x/kernel/net/toa/toa.ko", loaded=False, live=False)]
-    assert decide(host(*DEBIAN12, modules=signed, security={"secure_boot": True}), vendor="huawei", backends=["in_tree"])["state"] == "pending"
+    assert (
+        decide(host(*DEBIAN12, modules=signed, security={"secure_boot": True}), vendor="huawei", backends=["in_tree"])["state"] == "pending"
+    )
 
 
 def test_vtoa():
@@ -515,7 +517,8 @@ def test_a_part_that_could_not_be_read_is_told():
 
 def test_every_code_that_is_used_is_in_the_table_and_every_one_in_the_table_is_used():
     text = "".join((ROOT / "plugins" / "plugin_utils" / name).read_text(encoding="utf-8") for name in ("planner.py", "removal.py"))
-    used = set(re.findall(r"""(?:reject|block|tell|reason)\(\s*"(\w+)\"""", text)) | set(re.findall(r'"(no_module_package|no_built_kernel|partial|absent)"', text))
+    used = set(re.findall(r"""(?:reject|block|tell|reason)\(\s*"(\w+)\"""", text))
+    used |= set(re.findall(r'"(no_module_package|no_built_kernel|partial|absent)"', text))
     # Given by the channel, before there is anything to plan.
     assert used | {"no_python"} == set(reasons.REASONS)
 
@@ -601,7 +604,9 @@ def test_any_answer_of_a_host_gives_a_plan(data):
     scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "toa", "vtoa", "x", "{0}", "systemd", "4.4.87.toa"])
     raw = {}
     for key in data.draw(st.lists(st.sampled_from(SECTIONS), unique=True)):
-        fields = st.dictionaries(st.sampled_from(["name", "loaded", "live", "release", "effective", "module", "one_shot", "foreign", "code", "boot"]), scalars)
+        fields = st.dictionaries(
+            st.sampled_from(["name", "loaded", "live", "release", "effective", "module", "one_shot", "foreign", "code", "boot"]), scalars
+        )
         raw[key] = data.draw(scalars | fields | st.lists(fields, max_size=3))
     release = data.draw(st.sampled_from(["4.4.0-210-generic", "4.4.87.toa", "6.1.0-18-amd64", "5.10.134-16.3.al8.x86_64", "x"]))
     raw["uname"] = {"release": release, "machine": "x86_64"}

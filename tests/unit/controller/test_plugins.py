@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Filters, tests and actions as Ansible itself runs them, on the core this test runs under."""
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from ansible_collections.realip.toa.plugins.action import toa_facts, toa_plan
 from ansible_collections.realip.toa.plugins.modules import toa_facts as toa_facts_docs
 from ansible_collections.realip.toa.plugins.modules import toa_plan as toa_plan_docs
@@ -37,15 +35,27 @@ def play(tmp_path, *tasks, **variables):
     """Results of tasks that ran on localhost, in order."""
     listed = [{**task, "register": f"result{number}"} for number, task in enumerate(tasks)]
     names = ", ".join(task["register"] for task in listed)
-    listed.append({"ansible.builtin.copy": {"content": "{{ [%s] | to_json }}" % names, "dest": str(tmp_path / "results.json")}, "check_mode": False})
+    listed.append(
+        {
+            "ansible.builtin.copy": {"content": "{{ [" + names + "] | to_json }}", "dest": str(tmp_path / "results.json")},
+            "check_mode": False,
+        }
+    )
     playbook = tmp_path / "play.yml"
-    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "vars": variables, "tasks": listed}]))
+    playbook.write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "vars": variables, "tasks": listed}])
+    )
     ansible("ansible-playbook", str(playbook), cwd=tmp_path)
     return json.loads((tmp_path / "results.json").read_text())
 
 
 def assume(name, kernel, **more):
-    return {"realip.toa.toa_plan": {"assume": {"os_release": (VECTORS / "os-release" / name).read_text(encoding="utf-8"), "kernel": kernel}, **more}}
+    return {
+        "realip.toa.toa_plan": {
+            "assume": {"os_release": (VECTORS / "os-release" / name).read_text(encoding="utf-8"), "kernel": kernel},
+            **more,
+        }
+    }
 
 
 UBUNTU = ("ubuntu-16.04", "4.4.0-210-generic")
@@ -58,7 +68,11 @@ def test_filters_and_test(tmp_path):
     results = play(
         tmp_path,
         {"debug": {"msg": "{{ '5.10.134-16.3.al8.x86_64' is realip.toa.kernel_at_least('5.10.134-15') }}"}},
-        {"debug": {"msg": "{{ ('5.10.134-007.ali5000.al8.x86_64' | realip.toa.kernel_release) is realip.toa.kernel_at_least('5.10.134-15') }}"}},
+        {
+            "debug": {
+                "msg": "{{ ('5.10.134-007.ali5000.al8.x86_64' | realip.toa.kernel_release) is realip.toa.kernel_at_least('5.10.134-15') }}"
+            }
+        },
         {"debug": {"msg": "{{ '5.10.134-007.ali5000.al8.x86_64' | realip.toa.kernel_release }}"}},
         {"debug": {"msg": "{{ fleet | realip.toa.toa_select(\"plan.state == 'pending' && plan.reboot\") }}"}},
         {"debug": {"msg": "{{ fleet | realip.toa.toa_select('plan.[') }}"}},
@@ -98,7 +112,9 @@ def test_selection_without_jmespath(monkeypatch):
         selection.matching({}, "x")
 
 
-@pytest.mark.parametrize("kind, names", [("filter", ("toa_select", "kernel_release")), ("test", ("kernel_at_least",)), ("module", ("toa_facts", "toa_plan"))])
+@pytest.mark.parametrize(
+    "kind, names", [("filter", ("toa_select", "kernel_release")), ("test", ("kernel_at_least",)), ("module", ("toa_facts", "toa_plan"))]
+)
 def test_documentation_is_found(kind, names):
     shown = json.loads(ansible("ansible-doc", "-t", kind, "-j", *(f"realip.toa.{name}" for name in names)))
     assert set(shown) == {f"realip.toa.{name}" for name in names}
@@ -128,9 +144,11 @@ def test_every_policy_is_an_option():
 
 
 def test_plan_of_a_machine_that_is_not_there(tmp_path):
-    assumed = {"assume": {"os_release": (VECTORS / "os-release" / "alinux-3").read_text(encoding="utf-8"), "kernel": "5.10.134-14.1.al8.x86_64"}}
+    assumed = {
+        "assume": {"os_release": (VECTORS / "os-release" / "alinux-3").read_text(encoding="utf-8"), "kernel": "5.10.134-14.1.al8.x86_64"}
+    }
     out = ansible("ansible", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(assumed), cwd=tmp_path)
-    result = json.loads(out[out.index("=> {") + 3:])
+    result = json.loads(out[out.index("=> {") + 3 :])
     assert result["plan"]["state"] == "unsupported" and not result["changed"]
     assert {"kernel_too_old", "no_cgroup2"} <= {reason["code"] for reason in result["plan"]["reasons"]}
     assert result["ansible_facts"]["toa"]["kernel"]["build"] == [14, 1] and result["probe"] is None
@@ -146,7 +164,9 @@ def test_policy_comes_from_variables_and_options_win(tmp_path):
     )  # fmt: skip
     plans = [result["plan"] for result in results]
     assert [plan["state"] for plan in plans] == ["pending", "blocked", "unsupported"]
-    assert [item["url"] for item in plans[0]["packages"]] == [f"http://m.example/k/{name}" for name in (FILE, FILE.replace("image", "headers"))]
+    assert [item["url"] for item in plans[0]["packages"]] == [
+        f"http://m.example/k/{name}" for name in (FILE, FILE.replace("image", "headers"))
+    ]
 
 
 def test_the_lock_file_beside_the_playbook(tmp_path):
@@ -169,6 +189,7 @@ SENSELESS = [
     ({"option_kinds": ["C8/8"]}, "KIND/LENGTH"),
     ({"vendor": "tencen"}, "tencen"),
     ({"backends": ["magic"]}, "magic"),
+    ({"trusted_sources": ["10.0.0.0/99"]}, "10.0.0.0/99"),
     ({"vendor": "custom"}, "toa_option_kinds"),
     ({"catalog": [{"key": "x"}]}, "toa_catalog entry x"),
     ({"lock": {"package": []}}, "holds `packages`"),
@@ -180,7 +201,7 @@ SENSELESS = [
 def test_options_that_make_no_sense(tmp_path):
     given = assume(*UBUNTU)["realip.toa.toa_plan"]
     results = play(tmp_path, *({"realip.toa.toa_plan": {**given, **options}} for options, _expected in SENSELESS))
-    for (options, expected), result in zip(SENSELESS, results):
+    for (options, expected), result in zip(SENSELESS, results, strict=True):
         assert result["failed"] and result["code"] in ("bad_policy", "bad_option"), options
         assert expected in result["msg"] and result["remedy"], options
 
