@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from ansible_collections.realip.toa.plugins.action.toa_probe import trusted_peers
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, planner, removal
+from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, peers, planner, removal
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
@@ -66,7 +65,7 @@ class ActionModule(ToaAction):
     def act(self, args: Result, task_vars: Variables) -> Result:
         try:
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
-            peers = trusted_peers(args["trusted_sources"] or [])
+            trusted = peers.trusted_peers(args["trusted_sources"] or [])
             entries = catalog.load(args["catalog"]) if args["catalog"] else CATALOG
             lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
         except ValueError as problem:
@@ -74,16 +73,16 @@ class ActionModule(ToaAction):
         if args["assume"]:
             known, probe = facts.assumed(**args["assume"]), None
         else:
-            answer = self.call(self._survey(args, policy, peers), task_vars)
+            answer = self.call(self._survey(args, policy, trusted), task_vars)
             if answer.get("failed"):
                 return answer
             known, probe = facts.build(answer.get("facts")), facts.probe(answer.get("probe"))
         plan = removal.decide(known, policy, entries) if args["goal"] == "remove" else planner.decide(known, policy, entries, lock, probe)
         return {"changed": False, "plan": plan, "probe": probe, "ansible_facts": {"toa": known}}
 
-    def _survey(self, args: Result, policy: Mapping[str, t.Any], peers: list[str]) -> Result:
+    def _survey(self, args: Result, policy: Mapping[str, t.Any], trusted: list[str]) -> Result:
         """The arguments of survey.main(). Packets of the proof come from where a load balancer's may come from."""
-        probe_args = {"option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]), "peers": peers, "rows": "failed"}
+        probe_args = {"option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]), "peers": trusted, "rows": "failed"}
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
 
     def _from_variables(self, task_vars: Variables) -> Result:
