@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, peers, planner, removal
+from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, peers, planner, removal, variables
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
@@ -63,6 +63,9 @@ class ActionModule(ToaAction):
             self._task.args = before
 
     def act(self, args: Result, task_vars: Variables) -> Result:
+        strange = variables.misspelt(task_vars)
+        if strange:
+            raise ToaError("unknown_variable", "; ".join(strange), "correct the name; variables that begin with toa_ belong to this collection")
         try:
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
             trusted = peers.trusted_peers(args["trusted_sources"] or [])

@@ -206,6 +206,12 @@ def test_options_that_make_no_sense(tmp_path):
         assert expected in result["msg"] and result["remedy"], options
 
 
+def test_a_misspelt_variable_stops_before_anything_is_decided(tmp_path):
+    (result,) = play(tmp_path, assume(*UBUNTU), toa_accept_kernel_downgrad=True)
+    assert result["failed"] and result["code"] == "unknown_variable" and "plan" not in result
+    assert "toa_accept_kernel_downgrad " in result["msg"] and "did you mean toa_accept_kernel_downgrade?" in result["msg"]
+
+
 def test_a_garbage_kernel_is_a_plan_and_not_a_traceback(tmp_path):
     (result,) = play(tmp_path, assume("debian-12", "{{ '5.10' ~ ';reboot' }}"))
     assert result["plan"]["state"] == "unsupported"
