@@ -80,9 +80,26 @@ def _answers(number: int) -> bool:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of one directory, one line of JSON in the log for each request."""
+    """Files of one directory, one line of JSON in the log for each request.
+
+    Below /fault/ the same files as a bad mirror gives them: truncated (half of it, then the connection ends), gone (404).
+    """
 
     log_file: Path
+
+    def do_GET(self) -> None:
+        """A file, or a fault."""
+        if self.path.startswith("/fault/truncated/"):
+            self._truncated(Path(self.directory) / Path(self.path).name)
+        else:
+            super().do_GET()
+
+    def _truncated(self, path: Path) -> None:
+        content = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Append the request to the log; one write, so that lines of several threads do not mix."""
