@@ -435,7 +435,7 @@ class _Interpreter:
     def save(self, words):
         for name in _names(words):
             self.saved.append(name)
-            if self.variables.get(name):
+            if name in self.variables:  # set to nothing is not unset: GRUB writes "name="
                 self.block[name] = self.variables[name]
             else:
                 self.block.pop(name, None)

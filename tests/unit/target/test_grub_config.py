@@ -86,7 +86,7 @@ def test_an_armed_entry_of_old_grub_is_next():
 
 def test_running_the_configuration_clears_the_armed_entry():
     ran = run_grub_cfg(UBUNTU, {"saved_entry": OLD_SPEC, "next_entry": "1>0"})
-    assert ran["env"] == {"saved_entry": OLD_SPEC}
+    assert ran["env"] == {"saved_entry": OLD_SPEC, "next_entry": ""}
     assert ran["saved"] == ["next_entry"]
 
 
