@@ -132,7 +132,8 @@ class Grub2:
         name = self._default_file()
         lines = _DEFAULT_LINE.findall(self.machine.read_latin(name))
         return {"file": name, "missing": not self.machine.exists(name), "line": lines[-1] if lines else None,
-                "saved_entry": self._env().get("saved_entry"), "block_missing": not self.machine.exists(self.block)}
+                "saved_entry": self._env().get("saved_entry"), "next_entry": self._env().get("next_entry"),
+                "block_missing": not self.machine.exists(self.block)}
 
     def pinned(self, release):
         return (self.setting() == "saved" and self._honours_saved(release)
@@ -152,6 +153,8 @@ class Grub2:
             self._edit_env("set", "saved_entry=" + original["saved_entry"])
         elif self._env().get("saved_entry") is not None:
             self._edit_env("unset", "saved_entry")
+        if self._env().get("next_entry") == "" and original.get("next_entry") is None:
+            self._edit_env("unset", "next_entry")  # GRUB empties what it has taken, and leaves the name.
         if original.get("block_missing") and self._env() == {}:
             self.machine.remove(self.block)
         if self._config_default() != self._expected_default():

@@ -124,7 +124,8 @@ class Root:
         text = (grub / "grub.cfg").read_text() + ((grub / "custom.cfg").read_text() if (grub / "custom.cfg").exists() else "")
         order = boot_order(text, self.environment())
         entry = order["next"] or order["default"]
-        subprocess.run(["grub-editenv", grub / "grubenv", "unset", "next_entry"], check=True)
+        if order["next"]:
+            subprocess.run(["grub-editenv", grub / "grubenv", "set", "next_entry="], check=True)
         self.runs(entry["release"])
         return entry
 

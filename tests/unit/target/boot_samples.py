@@ -167,7 +167,8 @@ class Host:
             values = self.environment()
             order = boot_order(text, values, self.bls())
             entry = order["next"] or order["default"]
-            if values and values.pop("next_entry", None):
+            if values and values.get("next_entry"):
+                values["next_entry"] = ""  # as GRUB's save_env leaves it
                 self.set_environment(values)
             release, options = entry["release"], entry["options"]
         self.boots += 1

@@ -82,7 +82,7 @@ def test_confirmed_stays(host):
     assert result["changed"]
     assert result["after"] == {"default": NEW, "next": None, "trial": None, "guard": False, "grub_default_setting": "saved"}
     assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
-    assert host.environment() == {"saved_entry": spec_of(NEW)}
+    assert host.environment() == {"saved_entry": spec_of(NEW), "next_entry": ""}
     assert host.boot() == NEW
     host.install("9.9.9-1-generic")
     assert host.boot() == NEW
