@@ -18,7 +18,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from sshd import Controller, Run, Sshd, cores
+from sshd import Controller, Run, Sshd, cores, result_of
 
 ADDRESS = "127.0.43.1"
 OLD = {"boot_id": "old", "kernel": "4.4.0-210-generic", "up": True, "refusal": "", "systemd_state": "running"}
@@ -105,8 +105,7 @@ def reboot(host: Host, core: str, args: dict[str, t.Any] | None = None, story: t
         over.set()
         thread.join(60)
     assert not trouble, trouble
-    assert "web" in run.results, run.output
-    return run.results["web"], run
+    return result_of(run, "web"), run
 
 
 def comes_back(identity: dict[str, t.Any], after: float = 1.0) -> t.Callable[[Host], None]:
@@ -118,7 +117,6 @@ def comes_back(identity: dict[str, t.Any], after: float = 1.0) -> t.Callable[[Ho
     return story
 
 
-@pytest.mark.parametrize("core", cores())
 def test_back_with_the_expected_kernel(host: Host, core: str) -> None:
     result, run = reboot(host, core, {"kernel": NEW["kernel"], "timeout": 60}, comes_back(NEW))
     assert not result["failed"] and result["changed"], run.output
@@ -136,7 +134,6 @@ def test_wrong_kernel(host: Host) -> None:
     assert "4.4.99" in result["msg"] and NEW["kernel"] in result["msg"]
 
 
-@pytest.mark.parametrize("core", cores())
 def test_lost(host: Host, core: str) -> None:
     result, run = reboot(host, core, {"timeout": 5}, Host.go)
     assert result["failed"] and result["code"] == "lost_after_reboot" and result["toa_state"] == "lost"
@@ -204,4 +201,4 @@ def test_bad_options(host: Host, args: dict[str, t.Any]) -> None:
 
 def test_the_controller_itself_is_never_rebooted(tmp_path: Path) -> None:
     run = Controller(cores()[-1], tmp_path).task({"here": {"ansible_connection": "local"}}, "realip.toa.toa_reboot")
-    assert run.results["here"]["code"] == "reboot_of_controller"
+    assert result_of(run, "here")["code"] == "reboot_of_controller"

@@ -1,0 +1,166 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_package over SSH, with the machine's own dpkg on a stage (stage.py), and a mirror on loopback."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import os
+import subprocess
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from sshd import Controller, Run, cores, pythons, result_of
+from stage import Stage
+
+NAME, RELEASE = "realip-toa-test-image", "4.4.87.toatest"
+KERNEL = f"/boot/vmlinuz-{RELEASE}"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *unused: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[tuple[Path, str]]:
+    """A folder, and the URL that it is served under."""
+    folder = tmp_path_factory.mktemp("mirror")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> t.Iterator[Stage]:
+    with Stage(tmp_path, "127.0.44.1") as made:
+        made.sh(f"echo running >/boot/vmlinuz-{os.uname().release}")
+        yield made
+
+
+def package(mirror: tuple[Path, str], scripts: dict[str, str] | None = None) -> dict[str, t.Any]:
+    """Build a .deb like a kernel's into the mirror; its entry of a plan."""
+    folder, url = mirror
+    tree = folder / "tree"
+    for made in ("DEBIAN", "boot", f"lib/modules/{RELEASE}/kernel/net/toa"):
+        (tree / made).mkdir(parents=True, exist_ok=True)
+    (tree / KERNEL.lstrip("/")).write_text("kernel" * 1000)
+    (tree / f"lib/modules/{RELEASE}/kernel/net/toa/toa.ko").write_text("module")
+    (tree / "DEBIAN/control").write_text(
+        f"Package: {NAME}\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: test\n"
+    )
+    for name in ("preinst", "postinst", "prerm", "postrm"):
+        (tree / "DEBIAN" / name).unlink(missing_ok=True)
+    for name, body in (scripts or {}).items():
+        (tree / "DEBIAN" / name).write_text("#!/bin/sh\n" + body)
+        (tree / "DEBIAN" / name).chmod(0o755)
+    path = folder / f"{NAME}_1.0_all.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, path], check=True, capture_output=True)
+    data = path.read_bytes()
+    return {
+        "name": NAME, "file": path.name, "url": f"{url}/{path.name}", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data),
+        "format": "deb", "role": "image", "release": RELEASE,
+    }
+
+
+def call(stage: Stage, core: str, args: dict[str, t.Any], *options: str, **variables: t.Any) -> tuple[dict[str, t.Any], Run]:
+    run = Controller(core, stage.base.parent / "run").task(stage.host(**variables), "realip.toa.toa_package", args, options=options)
+    return result_of(run, "web"), run
+
+
+def ours(stage: Stage) -> dict[str, str]:
+    """What is written on the stage, but for dpkg's own bookkeeping and the lock file."""
+    ignored = ("/var/lib/dpkg/", "/var/log/dpkg.log", "/run/realip-toa.lock", "/var/log/btmp")
+    return {name: text for name, text in stage.written().items() if not name.startswith(ignored)}
+
+
+def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core: str) -> None:
+    item = package(mirror, {"postinst": f"echo made >/boot/initrd.img-{RELEASE}\necho made >/lib/modules/{RELEASE}/modules.dep\n"})
+    stock = ours(stage)
+
+    predicted, _run = call(stage, core, {"packages": [item]}, "--check", "--diff")
+    assert predicted["changed"] and predicted["diff"] and ours(stage) == stock
+
+    done, run = call(stage, core, {"packages": [item]})
+    assert not done["failed"], run.output
+    assert (done["before"], done["after"]) == (predicted["before"], predicted["after"])
+    assert stage.sh(f"dpkg-query -W -f='${{Status}}' {NAME}; cat {KERNEL}").startswith("install ok installedkernelkernel")
+
+    again, _run = call(stage, core, {"packages": [item]})
+    assert not again["changed"] and again["before"] == again["after"]
+
+    held, _run = call(stage, core, {"state": "held"})
+    assert held["changed"] and held["after"]["held"] == [NAME]
+    assert stage.sh(f"apt-mark showhold").split() == [NAME]
+
+    gone, run = call(stage, core, {"state": "absent"})
+    assert not gone["failed"] and gone["changed"], run.output
+    assert gone["after"] == {"installed": {}, "held": [], "cached": []}
+    assert ours(stage) == stock
+    assert NAME not in stage.sh("cat /var/lib/dpkg/status; ls /var/lib/dpkg/info")
+    assert not call(stage, core, {"state": "absent"})[0]["changed"]
+
+
+@pytest.mark.parametrize("python", sorted(pythons()))
+def test_on_every_python(stage: Stage, mirror: tuple[Path, str], python: str) -> None:
+    item = package(mirror)
+    stock = ours(stage)
+    done, run = call(stage, cores()[0], {"packages": [item]}, ansible_python_interpreter=pythons()[python])
+    assert not done["failed"] and done["after"]["installed"] == {NAME: "1.0"}, run.output
+    assert call(stage, cores()[0], {"packages": [item], "state": "absent"}, ansible_python_interpreter=pythons()[python])[0]["changed"]
+    assert ours(stage) == stock
+
+
+def test_a_script_that_fails_is_quoted_and_taken_back(stage: Stage, mirror: tuple[Path, str]) -> None:
+    item = package(mirror, {"postinst": f"touch /boot/initrd.img-{RELEASE}\necho no initramfs today >&2\nexit 7\n"})
+    stock = ours(stage)
+    result, _run = call(stage, cores()[-1], {"packages": [item]})
+    assert result["failed"] and result["code"] == "install_failed" and "no initramfs today" in result["msg"]
+    left = ours(stage)
+    assert left.pop(f"/var/cache/realip-toa/{item['file']}")
+    assert left == stock
+    assert NAME not in stage.sh("cat /var/lib/dpkg/status; ls /var/lib/dpkg/info")
+
+
+@pytest.mark.parametrize("mode", [(), ("--check",)])
+def test_bad_input_leaves_the_host_untouched(stage: Stage, mirror: tuple[Path, str], mode: tuple[str, ...]) -> None:
+    item = package(mirror)
+    stock = ours(stage)
+    for change, code in (({"sha256": ""}, "no_digest"), ({"sha256": "abc"}, "bad_package"), ({"file": "../x.deb"}, "bad_package")):
+        result, _run = call(stage, cores()[-1], {"packages": [{**item, **change}]}, *mode)
+        assert result["failed"] and result["code"] == code and result["remedy"], result
+    for args in ({"packages": [item], "stat": "present"}, {"state": "gone"}, {"packages": [{**item, "digest": "x"}]}):
+        assert call(stage, cores()[-1], args, *mode)[0]["code"] == "bad_option"
+    assert ours(stage) == stock
+
+
+def test_wrong_bytes_and_lost_files(stage: Stage, mirror: tuple[Path, str]) -> None:
+    item = package(mirror)
+    stock = ours(stage)
+    gone = {**item, "url": mirror[1] + "/gone.deb"}
+    for change, code, told in (
+        ({**item, "sha256": "0" * 64}, "digest_mismatch", item["sha256"]),
+        ({**item, "size": item["size"] + 1}, "package_truncated", str(item["size"] + 1)),
+        (gone, "package_unavailable", gone["url"]),
+    ):
+        result, _run = call(stage, cores()[-1], {"packages": [change]})
+        assert result["failed"] and result["code"] == code and told in result["msg"], result
+    assert ours(stage) == stock
+
+
+def test_no_space_in_boot(stage: Stage, mirror: tuple[Path, str]) -> None:
+    item = package(mirror)
+    stage.sh("mount -t tmpfs -o size=512k none /boot; echo running >/boot/vmlinuz-$(uname -r)")
+    result, _run = call(stage, cores()[-1], {"packages": [item]})
+    assert result["failed"] and result["code"] == "boot_full" and "KiB free" in result["msg"]
+    assert stage.sh("ls /boot").split() == [f"vmlinuz-{os.uname().release}"]
+    assert NAME not in stage.sh("cat /var/lib/dpkg/status")
