@@ -225,7 +225,8 @@ def _reason(problem: Exception) -> str:
 
 
 def _tail(text: str, limit: int = 800) -> str:
-    text = text.strip()
+    """The end of what a host printed, fit for a message: no control characters, nothing that UTF-8 cannot carry."""
+    text = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[-2 * limit:]).strip()
     return text if len(text) <= limit else "..." + text[-limit:]
 
 
