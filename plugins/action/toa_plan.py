@@ -102,7 +102,7 @@ class ActionModule(ToaAction):
         try:
             if found.stat().st_size > LOCKFILE_LIMIT:
                 raise catalog.CatalogError(f"lock file {found} has more than {LOCKFILE_LIMIT} bytes; that is no lock file")
-            content = yaml.load(found.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            content = catalog.parse_yaml(found.read_bytes())
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
             raise catalog.CatalogError(f"lock file {found} cannot be read: {problem}") from problem
         if content is None:

@@ -140,9 +140,14 @@ def mirrored(url: str, file: str, mirror: str) -> str:
     return mirror.rstrip("/") + path
 
 
+def parse_yaml(data: bytes) -> Any:
+    """Plain YAML, by libyaml where it is there: ten times as fast. Raises yaml.YAMLError."""
+    return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 @functools.lru_cache(maxsize=1)
 def _data() -> tuple[Mapping[str, Any], ...]:
-    return tuple(yaml.safe_load(DATA.read_text(encoding="utf-8")))
+    return tuple(parse_yaml(DATA.read_bytes()))
 
 
 @functools.lru_cache(maxsize=1)

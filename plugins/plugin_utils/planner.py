@@ -239,7 +239,7 @@ def _vtoa(case: Case) -> Offer:
     offer = Offer("vtoa", "vtoa", module="vtoa", ipv6=True)
     running = case.running
     if case.os["id"] != "alinux" or case.os["major"] != 3:
-        return offer.reject("unsupported_distribution", what="vtoa", wanted="Alibaba Cloud Linux 3", os=case.distribution)
+        return offer.reject("unsupported_distribution", wanted="Alibaba Cloud Linux 3", os=case.distribution)
     if case.kernel["tag"] != VTOA_TAG:
         return offer.reject("wrong_dist_tag", running=running, tag=_tag(case.kernel), wanted=f"the tag {VTOA_TAG}")
     if case.kernel["debug"]:

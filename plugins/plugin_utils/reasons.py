@@ -34,7 +34,7 @@ REASONS = {
         "neither os-release nor a release file told which distribution this is",
         "give the host an /etc/os-release",
     ),
-    "unsupported_distribution": Reason(BLOCK, "{what} is for {wanted}; this is {os}"),
+    "unsupported_distribution": Reason(BLOCK, "made for {wanted}; this is {os}"),
     "arch_not_supported": Reason(BLOCK, "{what} exists for {wanted}, not for {arch}"),
     "no_python": Reason(BLOCK, "no usable Python was found on the host: {detail}", "install Python 2.6 or newer on the host"),
     "facts_incomplete": Reason(WARNING, "a part of the host could not be read: {section} ({why})"),
