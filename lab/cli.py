@@ -7,26 +7,35 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 from lab import inventory, machines, mirror
 from lab.hosts import HOSTS
-from lab.progress import LabError, say
+from lab.progress import LabError, interrupted, say
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         return int(options.run(options) or 0)
     except LabError as error:
         say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
-        say("interrupted")
         return 130
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """End in good order: every thread that waits gives up, and takes its half-made machine with it."""
+    say(f"interrupted by {signal.Signals(number).name}")
+    interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

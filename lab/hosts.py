@@ -15,11 +15,14 @@ class Image:
     """A root file system, made once and shared by every host dressed on it.
 
     suite: the Debian suite that mmdebstrap installs. packages: what is installed beside the essential ones.
+    left_out: files of those packages that are not (dpkg's path-exclude). masked: systemd units that never start.
     features: mke2fs -O, for boot loaders and kernels that do not know today's defaults. size_mib: of the disk.
     """
 
     suite: str
     packages: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     features: str = "^metadata_csum_seed,^orphan_file"
     size_mib: int = 3072
 
@@ -46,8 +49,32 @@ class Host:
 
 _DEBIAN = ("dbus", "ifupdown", "initramfs-tools", "iproute2", "kmod", "openssh-server", "procps", "python3", "sudo", "udev")
 
+_LEFT_OUT = (
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/locale/*",
+    "/usr/share/man/*",
+    # Disk and root file system are built into the kernels: an initramfs with udev and fsck only takes long to make and to leave.
+    # What is left of it finds the root by UUID with blkid (lab/dress/common/etc/initramfs-tools/hooks/blkid).
+    *(f"/usr/share/initramfs-tools/hooks/{name}" for name in ("dmsetup", "fsck", "keymap", "resume", "thermal", "udev")),
+    *(f"/usr/share/initramfs-tools/scripts/{name}" for name in ("init-top/udev", "init-bottom/udev", "local-premount/resume")),
+    # The kernels are too small for so many processes, and a failed unit would spoil the picture.
+    "/usr/lib/sysctl.d/50-pid-max.conf",
+)
+
+# What a machine would spend its first minutes on, and no test looks at; and the wait for network cards that are plugged in later.
+_MASKED = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "ifupdown-pre.service",
+)
+
 IMAGES = {
-    "bookworm": Image("bookworm", (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv")),
+    "bookworm": Image("bookworm", (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv"), _LEFT_OUT, _MASKED),
 }
 
 HOSTS = {

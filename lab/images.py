@@ -8,6 +8,7 @@ place, and appears under its name only when it is whole.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -33,17 +34,10 @@ DEBIAN_MIRROR = os.environ.get("REALIP_LAB_DEBIAN_MIRROR", "http://deb.debian.or
 FIRST_SECTOR = 2048
 SECTOR = 512
 
-# What a machine would spend its first minutes on, and no test looks at.
-IDLE_UNITS = (
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "e2scrub_reap.service",
-    "fstrim.timer",
-)
+# What a console says where nobody will ever answer on SSH.
+HOPELESS = (b"Kernel panic", b"(initramfs)", b"grub rescue>", b"grub>")
 
-_BOOTSTRAP = "mount -o remount,rw / && tar -xf /dev/vdb -C / && exec /bin/sh /lab/install.sh"
+_BOOTSTRAP = "mount -o remount,rw / && mount -t tmpfs tmpfs /run && tar -xf /dev/vdb -C / && exec /bin/sh /run/lab/install.sh"
 
 
 def content_key(*parts: object) -> str:
@@ -91,7 +85,7 @@ def _run(what: str, words: list[str], **options: object) -> None:
 def root_image(name: str) -> Path:
     """The disk all hosts on the image `name` begin with: partitioned, a Debian on it, no kernel and no boot loader yet."""
     image = IMAGES[name]
-    key = content_key("root", image.suite, image.packages, image.features, image.size_mib, IDLE_UNITS, DEBIAN_MIRROR, partition_table(8))
+    key = content_key("root", dataclasses.asdict(image), DEBIAN_MIRROR, partition_table(8))
     path = cache_dir() / "roots" / f"{name}-{key}.qcow2"
     with _making(path) as scratch:
         if scratch:
@@ -105,9 +99,8 @@ def root_image(name: str) -> Path:
 
 def _install_root(image: Image, archive: Path) -> None:
     words = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
-    words += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "info", "locale", "man")]
-    units = " ".join(IDLE_UNITS)
-    words += [f'--customize-hook=for unit in {units}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done']
+    words += [f"--dpkgopt=path-exclude={path}" for path in image.left_out]
+    words += [f'--customize-hook=for unit in {" ".join(image.masked)}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done']
     words += [image.suite, str(archive), DEBIAN_MIRROR]
     _run(f"installing the root image of {image.suite}", words)
 
@@ -146,7 +139,8 @@ def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
     payload = {**dress(host), **_payload(host, kernel.image)}
     version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
     shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0))
-    key = content_key("stock", base.name, payload, version, shape, SETTLED[host.init])
+    # The disk names the root image it lies over by its whole path, so a cache that was moved makes it anew.
+    key = content_key("stock", str(base), payload, version, shape, SETTLED[host.init])
     path = cache_dir() / "stock" / f"{host.name}-{key}"
     with _making(path) as scratch:
         if scratch:
@@ -158,7 +152,7 @@ def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
 
 
 def _payload(host: Host, package: Path) -> dict[str, tuple[int, bytes]]:
-    """What the machine needs on its very first start, below /lab."""
+    """What the machine needs on its very first start, below /run/lab: in memory, so that nothing of it stays."""
     host_key = ssh.host_key(host.name)
     files = {
         "install.sh": (HERE / "guest" / "install.sh").read_bytes(),
@@ -170,7 +164,7 @@ def _payload(host: Host, package: Path) -> dict[str, tuple[int, bytes]]:
         "ssh_host_ed25519_key.pub": f"{ssh.public(host_key)}\n".encode(),
     }
     files[f"kernel/{package.name}"] = package.read_bytes()
-    return {f"lab/{name}": (0o600, content) for name, content in files.items()}
+    return {f"run/lab/{name}": (0o600, content) for name, content in files.items()}
 
 
 def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
@@ -187,8 +181,7 @@ def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
 def _install(host: Host, machine: Path, base: Path, kernel: Path, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
     """The very first start: no boot loader yet, so QEMU loads the stock kernel; guest/install.sh is process 1."""
     say(f"{host.name}: installing {host.kernel} and its boot loader inside the machine")
-    # Relative, and as deep as the place the directory is moved to, so that it is right in both.
-    qemu.image_tool("create", "-q", "-f", "qcow2", "-b", _beside(base, machine), "-F", "qcow2", machine / "disk.qcow2")
+    qemu.overlay(base, machine / "disk.qcow2")
     archive = machine / "payload.tar"
     archive.write_bytes(tar_of(payload))
     extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
@@ -205,11 +198,6 @@ def _install(host: Host, machine: Path, base: Path, kernel: Path, payload: dict[
     archive.unlink()
 
 
-def _beside(base: Path, machine: Path) -> str:
-    """The way from the stock directory of `machine`, in the cache, to the root image."""
-    return os.path.relpath(base, cache_dir() / "stock" / machine.name)
-
-
 def _first_start(host: Host, machine: Path, accelerator: str) -> None:
     """Boot from the machine's own disk through its own boot loader, wait until it is idle, and keep that moment."""
     say(f"{host.name}: first start through its own boot loader")
@@ -220,7 +208,7 @@ def _first_start(host: Host, machine: Path, accelerator: str) -> None:
     network = qemu.Network(port, 9)
     qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network))
     try:
-        wait_for_ssh(host.name, machine, port)
+        wait_for_ssh(host.name, machine, port, hopeless=HOPELESS)
         release = ssh.run(port, known, f"{SETTLED[host.init]}; python3 -c 'import json, ctypes, zlib, base64'; sync; uname -r").split()[-1]
         if release != host.kernel:
             raise LabError(f"{host.name} came up with kernel {release}, not with {host.kernel}")
@@ -232,15 +220,17 @@ def _first_start(host: Host, machine: Path, accelerator: str) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def wait_for_ssh(name: str, machine: Path, port: int) -> None:
-    """Wait until the machine's SSH server greets; LabError at once when its QEMU ends instead."""
+def wait_for_ssh(name: str, machine: Path, port: int, hopeless: tuple[bytes, ...] = ()) -> None:
+    """Wait until the machine's SSH server greets; LabError at once when QEMU ends, or the console says something hopeless, instead."""
 
     def greeted() -> bool:
+        if any(sign in (machine / "console.log").read_bytes() for sign in hopeless):
+            raise LabError(f"{name} did not start:\n{qemu.tail(machine / 'console.log')}")
         if not qemu.alive(machine):
             raise LabError(f"{name}: QEMU ended: {qemu.tail(machine / 'qemu.log')}\n{qemu.tail(machine / 'console.log')}")
         return ssh.greets(port)
 
-    wait_until(greeted, f"{name} to answer on SSH; what it says: {machine / 'console.log'}")
+    wait_until(greeted, f"{name} to answer on SSH")
 
 
 def clean() -> None:

@@ -16,6 +16,9 @@ T = TypeVar("T")
 # Emulated machines on a busy two-core computer are slow; a limit only exists so that nothing waits for ever.
 PATIENCE = float(os.environ.get("REALIP_LAB_PATIENCE", "900"))
 
+# Set when the command is to end: whoever waits, in whichever thread, stops waiting.
+interrupted = threading.Event()
+
 _START = time.monotonic()
 _LOCK = threading.Lock()
 
@@ -31,7 +34,7 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
-def wait_until(condition: Callable[[], T | None], what: str, limit: float = PATIENCE, every: float = 0.25, tell_every: float = 20.0) -> T:
+def wait_until(condition: Callable[[], T | None], what: str, limit: float = PATIENCE, every: float = 0.25, tell_every: float = 30.0) -> T:
     """The first truthy answer of `condition`, asked every `every` seconds; LabError after `limit` seconds.
 
     `what` completes "waiting for ...".
@@ -48,4 +51,5 @@ def wait_until(condition: Callable[[], T | None], what: str, limit: float = PATI
         if now - told >= tell_every:
             say(f"waiting for {what} ({now - begin:.0f} s)")
             told = now
-        time.sleep(every)
+        if interrupted.wait(every):
+            raise LabError(f"interrupted while waiting for {what}")

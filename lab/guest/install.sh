@@ -3,26 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Process 1 of a machine's very first start: turns the bare root image into the machine it plays, then switches off.
-# Booted with -kernel, since there is no boot loader yet. Beside this file lie loader.sh and packages.sh (see lab/hosts.py),
+# Booted with -kernel, since there is no boot loader yet. Beside this file, in memory, lie loader.sh and packages.sh (see lab/hosts.py),
 # settings, keys and the stock kernel's package; the files of lab/dress are in place already.
 
 set -eu
-cd /lab
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb
+cd /run/lab
+# shellcheck source=/dev/null
 . ./settings          # HOST, KERNEL
+# shellcheck source=/dev/null
 . ./packages.sh       # install_package FILE
+# shellcheck source=/dev/null
 . ./loader.sh         # prepare_loader DISK, check_loader RELEASE
 
 finish() {
     # The machine switches off whatever happened; the lab reads the verdict from the console.
     status=$?
     trap - EXIT
-    cd /
-    rm -rf /lab
     sync
     mount -o remount,ro / || status=1
     if [ $status -eq 0 ]; then echo "lab-install: done"; else echo "lab-install: failed in: $step"; fi
     sleep 1           # the console drains before the power goes
-    reboot -f
+    reboot -f -d
 }
 step=start
 trap finish EXIT
@@ -31,7 +33,6 @@ begin() { step=$1; echo "lab-install: $step"; }
 begin "file systems"
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 tmpfs /run
 mountpoint -q /dev || mount -t devtmpfs devtmpfs /dev
 ln -sfn /proc/self/fd /dev/fd
 uuid=$(blkid -s UUID -o value /dev/vda1)
@@ -54,7 +55,8 @@ useradd -m -s /bin/bash ops
 echo ops:ops | chpasswd
 usermod -p '*' root
 for home in /root /home/ops; do
-    mkdir -p -m 700 $home/.ssh
+    mkdir -p $home/.ssh
+    chmod 700 $home/.ssh
     install -m 600 authorized_keys $home/.ssh/authorized_keys
 done
 chown -R ops: /home/ops/.ssh

@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
 # GRUB 2 in the gap behind the master boot record; its configuration is written by update-grub when a kernel is installed.
 
 prepare_loader() {

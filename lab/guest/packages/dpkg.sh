@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
 
 install_package() {
     DEBIAN_FRONTEND=noninteractive dpkg -i "$1"
