@@ -31,7 +31,7 @@ def load(path=STATE_FILE):
         return {}
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RuntimeError):  # RuntimeError: nested beyond the interpreter's limit
         return {}
     return record if isinstance(record, dict) else {}
 
