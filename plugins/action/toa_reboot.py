@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa_reboot: reboot, wait, and compare boot_id and `uname -r` with what was expected."""
@@ -12,7 +11,6 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleError
-
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0

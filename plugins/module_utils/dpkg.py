@@ -19,7 +19,7 @@ import subprocess
 import tarfile
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, list_dir, read_text, run, to_text
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text, run, to_text
 
 QUERY = "${Package}\t${Status}\t${Version}\t${Architecture}\n"
 # A maintainer script must neither ask nor draw; needrestart must not restart services because of a kernel.
@@ -32,6 +32,9 @@ QUIET = {
 }
 # Seconds. A kernel's postinst makes an initramfs, which takes minutes on a slow machine.
 TOOL_TIMEOUT = 1800
+# Lists the kernels that apt must keep (Debian up to 10, Ubuntu up to 20.04). Only installing a kernel runs it, so that a removed
+# one would stay in the list.
+AUTOREMOVE_HOOK = "/etc/kernel/postinst.d/apt-auto-removal"
 BROKEN = ("unpacked", "half-configured", "half-installed")
 
 
@@ -100,19 +103,24 @@ class Dpkg:
         return not promised or re.sub(r"^\d+:", "", version) == promised
 
     def describe(self, path):
-        """{name, version, arch, files: [(path below /, bytes)]} of a .deb; TargetError where it is none."""
-        values = {}
-        for field in ("Package", "Version", "Architecture"):
-            rc, out, err = run(["dpkg-deb", "-f", path, field])
-            if rc != 0 or not out.strip():
-                raise _corrupt(path, tail(err) or "it has no field %s" % field)
-            values[field] = out.strip()
+        """{name, version, arch, conflicts: [names], files: [(path below /, bytes)]} of a .deb; TargetError where it is none."""
+        rc, out, err = run(["dpkg-deb", "-f", path, "Package", "Version", "Architecture", "Conflicts"])
+        values = dict(re.findall(r"(?m)^(\w+): *(.*)$", out))
+        missing = [field for field in ("Package", "Version", "Architecture") if not values.get(field)]
+        if rc != 0 or missing:
+            raise _corrupt(path, tail(err) or "it has no %s" % ", ".join(missing))
         return {
             "name": values["Package"],
             "version": values["Version"],
             "arch": values["Architecture"],
+            "conflicts": re.findall(r"(?:^|,)\s*([a-z0-9][a-z0-9.+-]+)", values.get("Conflicts", "")),
             "files": self._contents(path),
         }
+
+    def owners(self, path):
+        """Names of the packages that own an absolute path."""
+        _rc, out, _err = run(["dpkg-query", "--admindir=" + self.admin, "-S", path])
+        return re.findall(r"[a-z0-9][a-z0-9.+-]+", out.split(": ", 1)[0]) if ": " in out else []
 
     def fits(self, arch):
         """Whether a package of this architecture can be installed here."""
@@ -145,7 +153,10 @@ class Dpkg:
         """Purge packages; returns (rc, what it said). One that was left half-installed is removable only when dpkg is told so."""
         inventory = self.inventory()
         force = ["--force-remove-reinstreq"] if [name for name in names if inventory.get(name, {}).get("reinstall")] else []
-        return self._dpkg(["--purge"] + force + list(names))
+        rc, said = self._dpkg(["--purge"] + force + list(names))
+        if rc == 0 and self.root == "/" and os.access(AUTOREMOVE_HOOK, os.X_OK):
+            run([AUTOREMOVE_HOOK, os.uname()[2]], env=QUIET)
+        return rc, said
 
     def hold(self, names, held):
         """Hold packages against updates, or let go of them: the same selection that apt-mark(8) writes."""

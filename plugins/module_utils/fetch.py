@@ -11,6 +11,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import base64
 import errno
 import hashlib
 import os
@@ -27,9 +28,11 @@ except ImportError:  # a Python built without OpenSSL
 try:
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
+    from urllib.parse import unquote
     from urllib.request import HTTPSHandler, Request, build_opener
 except ImportError:
     from httplib import HTTPException
+    from urllib import unquote
     from urllib2 import HTTPError, HTTPSHandler, Request, URLError, build_opener
 
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, remove_file, sync_dir
@@ -182,13 +185,24 @@ def _open(url):
             )
         handlers.append(HTTPSHandler(context=ssl.create_default_context()))
     try:
-        return build_opener(*handlers).open(Request(url, headers={"User-Agent": "realip.toa"}), timeout=SILENCE)
+        return build_opener(*handlers).open(_request(url), timeout=SILENCE)
     except HTTPError as problem:
         raise _unavailable(url, "HTTP %s %s" % (problem.code, problem.msg))
     except URLError as problem:
         raise _unavailable(url, problem.reason)
     except (HTTPException, IOError, OSError, ValueError) as problem:
         raise _unavailable(url, problem or problem.__class__.__name__)
+
+
+def _request(url):
+    """A request for a URL; USER:PASSWORD@ in it goes where HTTP wants it."""
+    parts = re.match(r"(https?://)([^/@]*)@(.*)$", url)
+    headers = {"User-Agent": "realip.toa"}
+    if parts:
+        user = unquote(parts.group(2)).encode("utf-8")
+        headers["Authorization"] = "Basic " + base64.b64encode(user).decode("ascii")
+        url = parts.group(1) + parts.group(3)
+    return Request(url, headers=headers)
 
 
 def _read(response, url):

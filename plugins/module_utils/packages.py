@@ -361,8 +361,14 @@ def _refuse_other_package(host, item, package):
             "%s is not what was planned: %s" % (item["file"], "; ".join(problems)),
             "correct the catalog entry or the lock file, or serve the right file",
         )
-    running = ("boot/vmlinuz-" + host.running, "lib/modules/%s/" % host.running)
-    if [path for path in paths if path == running[0] or path.startswith(running[1])]:
+    _refuse_loss_of_running(host, item, package, paths)
+
+
+def _refuse_loss_of_running(host, item, package, paths):
+    """dpkg removes without a question what a new package conflicts with and replaces, and overwrites what it brings anew."""
+    running = "boot/vmlinuz-" + host.running
+    over = [path for path in paths if path == running or path.startswith("lib/modules/%s/" % host.running)]
+    if over or set(package["conflicts"]) & set(host.manager.owners("/" + running)):
         raise TargetError(
             "running_kernel",
             "%s would replace the kernel that is running, %s" % (item["file"], host.running),

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This machine as a host that tests may change: the same programs and files, in a mount namespace where every write goes elsewhere.

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa_package over SSH, with the machine's own dpkg on a stage (stage.py), and a mirror on loopback."""
@@ -19,6 +18,7 @@ from sshd import Controller, Run, cores, pythons, result_of
 from stage import Stage
 
 NAME, RELEASE = "realip-toa-test-image", "4.4.87.toatest"
+HOOK = "/etc/kernel/postinst.d/apt-auto-removal"
 KERNEL = f"/boot/vmlinuz-{RELEASE}"
 
 
@@ -77,6 +77,15 @@ def call(stage: Stage, core: str, args: dict[str, t.Any], *options: str, **varia
     return result_of(run, "web"), run
 
 
+def calls(stage: Stage, *several: dict[str, t.Any], **variables: t.Any) -> list[dict[str, t.Any]]:
+    """Results of several tasks in one run, with the oldest core."""
+    first, *more = ({"realip.toa.toa_package": args} for args in several)
+    (module, args), = first.items()
+    run = Controller(cores()[0], stage.base.parent / "run").task(stage.host(**variables), module, args, more_tasks=more)
+    assert [line["status"] for line in run.results] == ["ok"] * len(several), run.output
+    return [line["result"] for line in run.results]
+
+
 def ours(stage: Stage) -> dict[str, str]:
     """What is written on the stage, but for dpkg's own bookkeeping and the lock file."""
     ignored = ("/var/lib/dpkg/", "/var/log/dpkg.log", "/run/realip-toa.lock", "/var/log/btmp")
@@ -84,7 +93,10 @@ def ours(stage: Stage) -> dict[str, str]:
 
 
 def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core: str) -> None:
-    item = package(mirror, {"postinst": f"echo made >/boot/initrd.img-{RELEASE}\necho made >/lib/modules/{RELEASE}/modules.dep\n"})
+    item = package(mirror, {"postinst": f"echo made >/boot/initrd.img-{RELEASE}\necho made >/lib/modules/{RELEASE}/modules.dep\n{HOOK}\n"})
+    stage.sh(
+        f"printf '%s\\n' '#!/bin/sh' 'ls /boot | sed s,^,//, >/etc/apt/apt.conf.d/01autoremove-kernels' >{HOOK}; chmod 755 {HOOK}; {HOOK}"
+    )
     stock = ours(stage)
 
     predicted, _run = call(stage, core, {"packages": [item]}, "--check", "--diff")
@@ -100,7 +112,7 @@ def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core
 
     held, _run = call(stage, core, {"state": "held"})
     assert held["changed"] and held["after"]["held"] == [NAME]
-    assert stage.sh(f"apt-mark showhold").split() == [NAME]
+    assert stage.sh("apt-mark showhold").split() == [NAME]
 
     gone, run = call(stage, core, {"state": "absent"})
     assert not gone["failed"] and gone["changed"], run.output
@@ -114,9 +126,10 @@ def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core
 def test_on_every_python(stage: Stage, mirror: tuple[Path, str], python: str) -> None:
     item = package(mirror)
     stock = ours(stage)
-    done, run = call(stage, cores()[0], {"packages": [item]}, ansible_python_interpreter=pythons()[python])
-    assert not done["failed"] and done["after"]["installed"] == {NAME: "1.0"}, run.output
-    assert call(stage, cores()[0], {"packages": [item], "state": "absent"}, ansible_python_interpreter=pythons()[python])[0]["changed"]
+    steps = [{"packages": [item]}, {"state": "held"}, {"state": "unheld"}, {"packages": [item]}, {"state": "absent"}]
+    results = calls(stage, *steps, ansible_python_interpreter=pythons()[python])
+    assert results[0]["after"]["installed"] == {NAME: "1.0"}
+    assert [result["changed"] for result in results] == [True, True, True, False, True]
     assert ours(stage) == stock
 
 

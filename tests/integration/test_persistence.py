@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa_persistence and toa_module over SSH, on a stage (stage.py) that is dressed as a Debian where somebody followed the documents."""
@@ -65,14 +64,18 @@ def test_what_the_documents_left_goes_and_comes_back(stage: Stage, core: str) ->
 @pytest.mark.parametrize("python", sorted(pythons()))
 def test_on_every_python(stage: Stage, python: str) -> None:
     before = ours(stage)
-    named = {"ansible_python_interpreter": pythons()[python]}
-    done, run = call(stage, cores()[0], "toa_persistence", {"method": "rc_local"}, **named)
-    assert not done["failed"] and done["changed"], run.output
-    assert "modprobe toa || true  # realip.toa\nexit 0\n" in stage.sh("cat /etc/rc.local")
-    assert call(stage, cores()[0], "toa_persistence", {"state": "absent"}, **named)[0]["changed"]
+    host = stage.host(ansible_python_interpreter=pythons()[python])
+    tasks: list[dict[str, t.Any]] = [
+        {"realip.toa.toa_persistence": {"method": "rc_local"}},
+        {"realip.toa.toa_persistence": {"state": "absent"}},
+        {"realip.toa.toa_module": {"state": "status"}},
+    ]
+    run = Controller(cores()[0], stage.base.parent / "run").task(host, "realip.toa.toa_persistence", {"method": "rc_local"}, more_tasks=tasks)
+    assert [line["status"] for line in run.results] == ["ok"] * 4, run.output
+    assert [line["result"]["changed"] for line in run.results] == [True, False, True, False]
+    assert "modprobe toa || true  # realip.toa\nexit 0\n" in run.results[0]["result"]["after"]["files"]["/etc/rc.local"]["content"]
+    assert not run.results[3]["result"]["before"]["loaded"]
     assert ours(stage) == before
-    status, run = call(stage, cores()[0], "toa_module", {"state": "status"}, **named)
-    assert not status["failed"] and not status["before"]["loaded"], run.output
 
 
 def test_refusals(stage: Stage) -> None:

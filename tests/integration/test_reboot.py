@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa_reboot's half on the controller, against a real sshd that goes away as a rebooting host does.
@@ -9,6 +8,7 @@ a machine's power goes, and a new sshd comes up with another identity.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -56,10 +56,8 @@ class Host:
 
     def bury(self) -> None:
         for pid in self.frozen:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
 
 def descendants(pid: int) -> list[int]:

@@ -62,7 +62,8 @@ class Machine(object):
         """IPv4 sockets: one listener on port 80 and connections to it in these states."""
         lines = ["   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1\n"]
         for number, state in enumerate(states):
-            lines.append("   1: 0100007F:0050 0100007F:%04X %s 00000000:00000000 00:00000000 00000000     0        0 %d 1\n" % (5000 + number, state, 200 + number))
+            peer = "0100007F:%04X %s" % (5000 + number, state)
+            lines.append("   1: 0100007F:0050 %s 00000000:00000000 00:00000000 00000000     0        0 %d 1\n" % (peer, 200 + number))
         self.put("proc/net/tcp", TCP_HEAD + "".join(lines))
 
     def call(self, state="loaded", check=False, **more):

@@ -35,7 +35,7 @@ RUNNING = "9.9.9-running"
 STATE = "var/lib/realip-toa/state.json"
 
 
-def build_deb(folder, name=NAME, version="1.0", arch="all", release=RELEASE, scripts=None, kernel_size=5000):
+def build_deb(folder, name=NAME, version="1.0", arch="all", release=RELEASE, scripts=None, kernel_size=5000, fields=""):
     """A package like a kernel's, under the name that Debian gives its file."""
     tree = os.path.join(str(folder), "tree-%s-%s" % (name, version))
     shutil.rmtree(tree, True)
@@ -45,8 +45,8 @@ def build_deb(folder, name=NAME, version="1.0", arch="all", release=RELEASE, scr
         os.makedirs(os.path.join(tree, "lib/modules", release, "kernel/net/toa"))
         write(os.path.join(tree, "boot/vmlinuz-" + release), "k" * kernel_size)
         write(os.path.join(tree, "lib/modules", release, "kernel/net/toa/toa.ko"), "module")
-    control = "Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: nobody <nobody@example.org>\nDescription: test\n" % (name, version, arch)
-    write(os.path.join(tree, "DEBIAN/control"), control)
+    control = "Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: nobody <nobody@example.org>\n" % (name, version, arch)
+    write(os.path.join(tree, "DEBIAN/control"), control + fields + "Description: test\n")
     for script, body in (scripts or {}).items():
         write(os.path.join(tree, "DEBIAN", script), body)
         os.chmod(os.path.join(tree, "DEBIAN", script), 0o755)
@@ -103,6 +103,7 @@ class Mirror(object):
     def __init__(self):
         self.files = {}
         self.cut = {}
+        self.private = []
         self.asked = []
         mirror = self
 
@@ -110,6 +111,9 @@ class Mirror(object):
             def do_GET(self):
                 mirror.asked.append(self.path)
                 name = self.path.split("?")[0].lstrip("/")
+                if name in mirror.private and self.headers.get("Authorization") != "Basic dXNlcjpzZWNyZXQ=":
+                    self.send_error(401)
+                    return
                 if name not in mirror.files:
                     self.send_error(404)
                     return
@@ -312,8 +316,15 @@ def test_url_gone_names_the_url_without_its_secrets(root, mirror):
     url = mirror.url.replace("127", "user:secret@127", 1) + "gone_1.0_all.deb?token=secret"
     item = {"name": "gone", "url": url, "sha256": "0" * 64, "format": "deb"}
     problem = refused(root, [item])
-    assert problem.code in ("package_unavailable",)
+    assert problem.code == "package_unavailable" and "404" in problem.message
     assert "gone_1.0_all.deb" in problem.message and "secret" not in problem.message
+
+
+def test_mirror_with_a_password(root, mirror, tmpdir):
+    item = mirror.serve(build_deb(tmpdir))
+    mirror.private.append(item["file"])
+    assert "401" in refused(root, [item]).message
+    assert call(root, [dict(item, url=item["url"].replace("127", "user:secret@127", 1))])["changed"]
 
 
 def test_url_404(root, mirror):
@@ -365,6 +376,17 @@ def test_not_a_package_at_all(root, mirror, tmpdir):
 def test_never_over_the_running_kernel(root, mirror, tmpdir):
     item = dict(mirror.serve(build_deb(tmpdir, release=RUNNING)), release=RUNNING)
     assert refused(root, [item]).code == "running_kernel"
+
+
+def test_what_conflicts_with_the_running_kernel_would_remove_it(root, mirror, tmpdir):
+    """Seen with dpkg 1.21: `Conflicts` and `Replaces` together make `dpkg --install` remove an installed package unasked."""
+    stock = build_deb(tmpdir, name="realip-toa-test-stock", release=RUNNING)
+    os.unlink(os.path.join(root, "boot/vmlinuz-" + RUNNING))
+    subprocess.check_call(["dpkg", "--root=" + root, "--log=" + root + "/var/log/dpkg.log", "--install", stock], stdout=subprocess.PIPE)
+    fields = "Conflicts: realip-toa-test-stock (<< 2), other\nReplaces: realip-toa-test-stock\n"
+    problem = refused(root, [mirror.serve(build_deb(tmpdir, fields=fields))])
+    assert problem.code == "running_kernel" and RUNNING in problem.message
+    assert status_of(root, "realip-toa-test-stock") == "install ok installed"
 
 
 def test_running_kernel_is_not_removed(root, mirror, tmpdir):
