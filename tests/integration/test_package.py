@@ -19,6 +19,10 @@ from stage import Stage
 
 NAME, RELEASE = "realip-toa-test-image", "4.4.87.toatest"
 HOOK = "/etc/kernel/postinst.d/apt-auto-removal"
+# What apt's hook does, in short: it writes the kernels that are installed where apt's autoremove finds them.
+LIST_OF_KERNELS = """#!/bin/sh
+dpkg-query -W "realip-toa-test*" 2>/dev/null | sed s,^,//, >/etc/apt/apt.conf.d/01autoremove-kernels
+"""
 KERNEL = f"/boot/vmlinuz-{RELEASE}"
 
 
@@ -94,9 +98,7 @@ def ours(stage: Stage) -> dict[str, str]:
 
 def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core: str) -> None:
     item = package(mirror, {"postinst": f"echo made >/boot/initrd.img-{RELEASE}\necho made >/lib/modules/{RELEASE}/modules.dep\n{HOOK}\n"})
-    stage.sh(
-        f"printf '%s\\n' '#!/bin/sh' 'ls /boot | sed s,^,//, >/etc/apt/apt.conf.d/01autoremove-kernels' >{HOOK}; chmod 755 {HOOK}; {HOOK}"
-    )
+    stage.sh(f"cat >{HOOK} <<'END'\n{LIST_OF_KERNELS}\nEND\nchmod 755 {HOOK}; {HOOK}")
     stock = ours(stage)
 
     predicted, _run = call(stage, core, {"packages": [item]}, "--check", "--diff")
