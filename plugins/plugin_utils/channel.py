@@ -144,8 +144,7 @@ def shell_command(pythons: t.Sequence[str], stdin: str = "", environment: str = 
 
 def _interpreter_words(python: str) -> str:
     # `/usr/bin/env python3` is one candidate of two words: $p is left unquoted on purpose, and split there.
-    words = shlex.split(python)
-    return shlex.quote(" ".join(words))
+    return shlex.quote(" ".join(python.split()))
 
 
 def _send(action: ActionBase, program: bytes, pythons: t.Sequence[str]) -> dict[str, t.Any]:
