@@ -10,6 +10,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import errno
 import os
 import struct
 
@@ -18,8 +19,10 @@ HOOKS = {"sock_ops": 3, "getsockopt": 21, "getpeername4": 29, "getpeername6": 30
 GETPEERNAME_HOOKS = ("getpeername4", "getpeername6")
 
 # Our own programs are known by this prefix of the name the kernel keeps (at most 15 characters).
-OUR_PREFIX = "toa_"
+OUR_PREFIX = "realip_"
 
+MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY = 1, 4
+OBJ_GET = 7
 PROG_GET_FD_BY_ID = 13
 OBJ_GET_INFO_BY_FD = 15
 PROG_QUERY = 16
@@ -28,7 +31,7 @@ _SYSCALLS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, 
              "i386": 357, "i686": 357, "armv7l": 386}
 _MOST_PROGRAMS = 64  # BPF_CGROUP_MAX_PROGS
 _INFO_SIZE = 80  # struct bpf_prog_info up to and with `name`
-_NAME_AT = 64
+_ID_AT, _NAME_AT = 4, 64
 
 
 class BpfError(Exception):
@@ -79,15 +82,53 @@ def program_name(identity):
     try:
         descriptor = bpf(PROG_GET_FD_BY_ID, struct.pack("=III", identity, 0, 0))[0]
     except BpfError as problem:
-        if problem.errno == 2:  # ENOENT: unloaded since it was listed
+        if problem.errno == errno.ENOENT:  # unloaded since it was listed
             return ""
         raise
     try:
-        info = ctypes.create_string_buffer(_INFO_SIZE)
-        bpf(OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", descriptor, _INFO_SIZE, ctypes.addressof(info)))
+        return program_info(descriptor)["name"]
     finally:
         os.close(descriptor)
-    return info.raw[_NAME_AT:_INFO_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
+
+
+def program_info(descriptor):
+    """{"id", "name"} of a program, by a descriptor of it."""
+    import ctypes
+    info = ctypes.create_string_buffer(_INFO_SIZE)
+    bpf(OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", descriptor, _INFO_SIZE, ctypes.addressof(info)))
+    name = info.raw[_NAME_AT:_INFO_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
+    return {"id": struct.unpack_from("=I", info.raw, _ID_AT)[0], "name": name}
+
+
+def pinned(path):
+    """A descriptor of what is pinned at a path; BpfError where nothing is."""
+    import ctypes
+    name = ctypes.create_string_buffer(path.encode("ascii"))
+    return bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))[0]
+
+
+def lookup_in_map(descriptor, key, size):
+    """The value (bytes) of a key in a map; `size` is that of a value, for a per-CPU map of all its values."""
+    import ctypes
+    given = ctypes.create_string_buffer(key, len(key))
+    value = ctypes.create_string_buffer(size)
+    bpf(MAP_LOOKUP_ELEM, struct.pack("=IIQQQ", descriptor, 0, ctypes.addressof(given), ctypes.addressof(value), 0))
+    return value.raw
+
+
+def next_key_of_map(descriptor, key, size):
+    """The key (bytes of length `size`) after a key, the first one after None; None after the last."""
+    import ctypes
+    given = ctypes.create_string_buffer(key, size) if key is not None else None
+    found = ctypes.create_string_buffer(size)
+    address = ctypes.addressof(given) if given is not None else 0
+    try:
+        bpf(MAP_GET_NEXT_KEY, struct.pack("=IIQQQ", descriptor, 0, address, ctypes.addressof(found), 0))
+    except BpfError as problem:
+        if problem.errno == errno.ENOENT:
+            return None
+        raise
+    return found.raw
 
 
 def programs_on(cgroup, hooks):

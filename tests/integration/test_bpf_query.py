@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """bpf_query against the running kernel: programs that the test attaches to a cgroup of its own, with bpftool as the second witness."""
@@ -10,11 +9,10 @@ import os
 import struct
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
-
 from ansible_collections.realip.toa.plugins.module_utils import bpf_query, inspect_host
 
 PROG_LOAD, PROG_ATTACH = 5, 8
@@ -64,30 +62,30 @@ def test_an_empty_cgroup_has_no_programs(cgroup: Path) -> None:
 
 def test_programs_are_found_by_hook_id_and_name_as_bpftool_sees_them(cgroup: Path) -> None:
     for name, hook, kind in (
-        (b"toa_peer4", "getpeername4", CGROUP_SOCK_ADDR),
+        (b"realip_peer4", "getpeername4", CGROUP_SOCK_ADDR),
         (b"cil_sock4_getpe", "getpeername4", CGROUP_SOCK_ADDR),
         (b"", "getpeername6", CGROUP_SOCK_ADDR),
-        (b"toa_sockops", "sock_ops", SOCK_OPS),
+        (b"realip_sockops", "sock_ops", SOCK_OPS),
     ):
         program = load(name, kind, bpf_query.HOOKS[hook])
         attach(cgroup, program, hook)
         os.close(program)
     found = bpf_query.programs_on(str(cgroup), sorted(bpf_query.HOOKS))
     assert [(program["hook"], program["name"]) for program in found] == [
-        ("getpeername4", "toa_peer4"), ("getpeername4", "cil_sock4_getpe"), ("getpeername6", ""), ("sock_ops", "toa_sockops"),
+        ("getpeername4", "realip_peer4"), ("getpeername4", "cil_sock4_getpe"), ("getpeername6", ""), ("sock_ops", "realip_sockops"),
     ]
     seen = json.loads(subprocess.run(["bpftool", "-j", "cgroup", "show", cgroup], check=True, capture_output=True, text=True).stdout)
     assert sorted(program["id"] for program in found) == sorted(program["id"] for program in seen)
 
 
 def test_facts_tell_ours_from_others(cgroup: Path) -> None:
-    for name in (b"toa_peer4", b"cil_sock4_getpe"):
+    for name in (b"realip_peer4", b"cil_sock4_getpe"):
         program = load(name, CGROUP_SOCK_ADDR, bpf_query.HOOKS["getpeername4"])
         attach(cgroup, program, "getpeername4")
         os.close(program)
     facts = inspect_host.main({"check": False})
     here = [program for program in facts["ebpf"]["attached"] if program["cgroup"] == str(cgroup)]
-    assert [program["name"] for program in here] == ["toa_peer4"]
+    assert [program["name"] for program in here] == ["realip_peer4"]
     others = [program for program in facts["ebpf"]["foreign"] if program["cgroup"] == str(cgroup)]
     assert [(program["hook"], program["name"]) for program in others] == [("getpeername4", "cil_sock4_getpe")]
     assert [conflict for conflict in facts["conflicts"] if conflict["code"] == "conflict_ebpf_getpeername" and "cil_sock4_getpe" in conflict["detail"]]
