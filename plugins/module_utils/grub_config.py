@@ -171,8 +171,8 @@ def _run(nodes, env, bls, with_menu=True):
 def boot_order(text, env=None, bls=()):
     """Which entries GRUB 2 would boot, by running its configuration for this boot and, where a one-shot is armed, for the one after.
 
-    Returns a dict: `entries`, `uses_bls`, `uses_legacy`, `default` (entry booted when nothing is armed, or None), `next` (armed entry, or None),
-    `honours_next` (the configuration takes `next_entry` and clears it again, so that grub-reboot works).
+    Returns a dict: `entries`, `uses_bls`, `uses_legacy`, `default` (entry booted when nothing is armed, or None), `next` (armed entry,
+    or None), `honours_next` (the configuration takes `next_entry` and clears it again, so that grub-reboot works).
     """
     nodes = _Parser(text or "").parse()
     now = _run(nodes, env, bls)
@@ -375,7 +375,12 @@ class _Interpreter:
         for node in nodes:
             if node[0] == "command":
                 words = self.expand(node[1])
-                truth = self.test(words[1:-1] if words[:1] == ["["] else words[1:]) if words[:1] in (["["], ["test"]) else words[:1] == ["true"]
+                if words[:1] == ["["]:
+                    truth = self.test(words[1:-1])
+                elif words[:1] == ["test"]:
+                    truth = self.test(words[1:])
+                else:
+                    truth = words[:1] == ["true"]
         return truth
 
     def test(self, words):

@@ -33,13 +33,14 @@ OS_FILE_LIMIT = 4096  # bytes
 
 # The first kernel with the hooks that the eBPF backend needs (BPF_CGROUP_INET4_GETPEERNAME is older: 5.8).
 EBPF_KERNEL = (5, 10)
+_NO_EBPF = {"possible": False, "reason": "", "cgroup2": None, "attached": [], "foreign": []}
 _MOST_CGROUPS = 64
 
 # The kernel's own namespaces have fixed inode numbers since 3.8 (include/linux/proc_ns.h).
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 _INITIAL_CGROUP_NAMESPACE = "cgroup:[4026531835]"
-_CONTAINER_CGROUPS = (("/docker", "docker"), ("kubepods", "kubernetes"), ("libpod", "podman"), ("/lxc", "lxc"), ("containerd", "containerd"),
-                      ("machine.slice/machine-", "systemd-nspawn"))
+_CONTAINER_CGROUPS = (("/docker", "docker"), ("kubepods", "kubernetes"), ("libpod", "podman"), ("/lxc", "lxc"),
+                      ("containerd", "containerd"), ("machine.slice/machine-", "systemd-nspawn"))
 
 _KERNEL_IMAGES = ("vmlinuz-", "vmlinux-", "Image-", "kernel-")
 _EFI_GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -48,8 +49,8 @@ _KERNEL_PACKAGE = r"(linux-(image|headers|modules|generic|virtual|kvm|aws|azure|
 _VERSIONLOCKS = ("/etc/yum/pluginconf.d/versionlock.list", "/etc/dnf/plugins/versionlock.list")
 _RPM_DATABASES = ("/var/lib/rpm/Packages", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
                   "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages")
-_RPM_IDS = frozenset(("rhel", "fedora", "centos", "suse", "opensuse", "sles", "alinux", "anolis", "amzn", "ol", "rocky", "almalinux", "tencentos",
-                      "opencloudos", "openeuler", "kylin", "hce", "mageia", "azurelinux", "mariner"))
+_RPM_IDS = frozenset(("rhel", "fedora", "centos", "suse", "opensuse", "sles", "alinux", "anolis", "amzn", "ol", "rocky", "almalinux",
+                      "tencentos", "opencloudos", "openeuler", "kylin", "hce", "mageia", "azurelinux", "mariner"))
 _DEB_IDS = frozenset(("debian", "ubuntu", "linuxmint", "raspbian", "devuan", "kali"))
 
 
@@ -74,7 +75,7 @@ class Host:
         self.modules = self._guarded("modules", self._modules, [])
 
     def facts(self):
-        ebpf = self._guarded("ebpf", self._ebpf, {"possible": False, "reason": "could not be found out", "cgroup2": None, "attached": [], "foreign": []})
+        ebpf = self._guarded("ebpf", self._ebpf, dict(_NO_EBPF, reason="could not be found out"))
         return {
             "changed": False,
             "os_files": self.os_files,
@@ -126,7 +127,7 @@ class Host:
         return found
 
     def _package_manager(self):
-        """rpm, deb or none: the family whose database is there. Where both are (a tool of the other one is installed), os-release decides."""
+        """rpm, deb or none: the family whose database is there. Where both are (the other one's tool is installed), os-release decides."""
         deb = self._size("/var/lib/dpkg/status") > 0
         rpm = [path for path in _RPM_DATABASES if self._size(path) > 0]
         if not (deb and rpm):
@@ -249,7 +250,7 @@ class Host:
     # -- eBPF -----------------------------------------------------------------------------------------------------------------
 
     def _ebpf(self):
-        facts = {"possible": False, "reason": "", "cgroup2": self._cgroup2(), "attached": [], "foreign": []}
+        facts = dict(_NO_EBPF, cgroup2=self._cgroup2(), attached=[], foreign=[])
         numbers = re.match(r"(\d+)\.(\d+)", self.release)
         if numbers is None or (int(numbers.group(1)), int(numbers.group(2))) < EBPF_KERNEL:
             facts["reason"] = "kernel %s is older than %d.%d" % ((self.release,) + EBPF_KERNEL)
@@ -283,7 +284,7 @@ class Host:
             return "the kernel cannot be asked for eBPF programs: %s" % problem
         for name in self._child_cgroups(top):
             try:
-                programs.extend(programs_on(top + "/" + name, GETPEERNAME_HOOKS))
+                programs.extend(programs_on(under(top, "/" + name), GETPEERNAME_HOOKS))
             except (BpfError, OSError):
                 continue  # A cgroup that went away while we looked.
         for program in programs:
@@ -296,16 +297,16 @@ class Host:
     def _child_cgroups(self, top):
         """First level of the tree, where somebody would attach for a part of a host; files of a cgroup are `controller.file`."""
         names = [name for name in list_dir(top) if "." not in name or name.endswith((".slice", ".scope", ".service"))]
-        return [name for name in names if os.path.isdir(top + "/" + name)][:_MOST_CGROUPS]
+        return [name for name in names if os.path.isdir(under(top, "/" + name))][:_MOST_CGROUPS]
 
     def _conflicts(self, ebpf):
         conflicts = []
         loaded = [name for name in sorted(self.loaded) if name not in HELPERS]
         if len(loaded) > 1:
             conflicts.append({"code": "two_toa_modules", "detail": "%s are loaded at once" % " and ".join(loaded)})
-        names = sorted(set("%s: %s (id %d)" % (program["hook"], program["name"] or "without a name", program["id"]) for program in ebpf["foreign"]))
-        if names:
-            conflicts.append({"code": "conflict_ebpf_getpeername", "detail": ", ".join(names)})
+        if ebpf["foreign"]:
+            programs = ["%s: %s (id %d)" % (one["hook"], one["name"] or "without a name", one["id"]) for one in ebpf["foreign"]]
+            conflicts.append({"code": "conflict_ebpf_getpeername", "detail": ", ".join(sorted(set(programs)))})
         for sign in ("/run/cilium", "/var/run/cilium", "/sys/fs/bpf/cilium"):
             if self._exists(sign):
                 conflicts.append({"code": "cilium_present", "detail": sign})
@@ -329,8 +330,8 @@ class Host:
 
     def _secure_boot(self):
         """The firmware's variable is four bytes of attributes and one of value; older kernels give the value alone."""
-        for path, size in (("/sys/firmware/efi/efivars/SecureBoot-" + _EFI_GUID, 5), ("/sys/firmware/efi/vars/SecureBoot-%s/data" % _EFI_GUID, 1)):
-            value = read_text(self._path(path), 16)
+        for path, size in (("efivars/SecureBoot-" + _EFI_GUID, 5), ("vars/SecureBoot-%s/data" % _EFI_GUID, 1)):
+            value = read_text(self._path("/sys/firmware/efi/" + path), 16)
             if value is not None and len(value) >= size:
                 return value[size - 1] == "\x01"
         return False

@@ -27,7 +27,8 @@ MARKER = "# realip.toa"
 
 MODULES_LOAD_DIRS = ("/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d",
                      "/lib/modules-load.d")
-UNIT_DIRS = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+UNIT_DIRS = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+             "/lib/systemd/system")
 RC_LOCAL_FILES = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
 
 # initscripts' unit for /etc/sysconfig/modules under its names of EL7, early EL7 and Fedora, EL8.
@@ -37,6 +38,7 @@ LOADMODULES_UNITS = ("rhel-loadmodules.service", "fedora-loadmodules.service", "
 KMOD_SCRIPTS = ("/etc/init.d/kmod", "/etc/init/kmod.conf", "/etc/init.d/module-init-tools", "/etc/init/module-init-tools.conf")
 
 _SCRIPT_LIMIT = 256 << 10
+_MOST_FINDINGS = 64  # in one file
 # Patterns are text here, compiled where they are first used (re keeps them): most hosts have no script that names TOA.
 _TOKEN = (
     r"""(?s)(?P<skip>[ \t]+|\\\n|(?<![^ \t\n;&|()])\#[^\n]*)|(?P<operator>\n|;;?|&&?|\|\|?|[()])|"""
@@ -50,7 +52,8 @@ _EXEC_START = r"(?m)^[ \t]*ExecStart(?:Pre|Post)?[ \t]*=[ \t]*[-@:+!]*(.*)$"
 _OPENERS = {"if": "fi", "case": "esac", "while": "done", "for": "done", "until": "done", "select": "done", "{": "}"}
 _PREFIXES = ("then", "else", "elif", "do", "!", "time", "nohup", "sudo", "command", "builtin", "exec", "env", "nice", "setsid")
 _VALUE_OPTIONS = ("-C", "--config", "-d", "--dirname", "-S", "--set-version")
-_NOT_LOADING = ("-r", "--remove", "-n", "--dry-run", "--show", "-D", "--show-depends", "-c", "--showconfig", "-l", "--list", "-R", "--resolve-alias")
+_NOT_LOADING = ("-r", "--remove", "-n", "--dry-run", "--show", "-D", "--show-depends", "-c", "--showconfig", "-l", "--list",
+                "-R", "--resolve-alias")
 _ODD_SPACES = u"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
 _DROP_QUOTES = u"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\uff07\ufffd"
 
@@ -64,9 +67,8 @@ def init_system(root="/"):
         return "other"
     if os.path.exists(under(root, "/sbin/initctl")) and any(name.endswith(".conf") for name in list_dir(under(root, "/etc/init"))):
         return "upstart"
-    if os.path.exists(under(root, "/etc/inittab")) or os.path.isdir(under(root, "/etc/rc2.d")) or os.path.isdir(under(root, "/etc/rc.d/rc3.d")):
-        return "sysvinit"
-    return "other"
+    runlevels = [sign for sign in ("/etc/inittab", "/etc/rc2.d", "/etc/rc.d/rc3.d") if os.path.exists(under(root, sign))]
+    return "sysvinit" if runlevels else "other"
 
 
 def find_places(root="/", release=None, init=None):
@@ -233,6 +235,8 @@ def _list_findings(path, kind, text, reason, root, whole_file, with_parameters):
     """Findings in a file that names one module per line."""
     places = []
     for number, line, ours in _marked_lines(text, whole_file):
+        if len(places) >= _MOST_FINDINGS:
+            break
         words = line.split()
         module = _named(words[0]) if words and words[0][0] not in "#;" else ""
         if not module and len(words) > 1 and words[0] in ("modprobe", "insmod") and _named(words[1]):
@@ -263,9 +267,11 @@ def _blacklisted(root, module, kind):
                 continue
             for line in text.split("\n"):
                 words = line.split()
-                if words[:1] == ["blacklist"] and kind == "modules_load" and len(words) > 1 and _named(words[1]) == module:
+                if len(words) < 2 or _named(words[1]) != module:
+                    continue
+                if words[0] == "blacklist" and kind == "modules_load":
                     return "%s/%s blacklists it" % (folder, name)
-                if words[:1] == ["install"] and len(words) > 2 and _named(words[1]) == module and words[2].rsplit("/", 1)[-1] in ("false", "true", ":"):
+                if words[0] == "install" and len(words) > 2 and words[2].rsplit("/", 1)[-1] in ("false", "true", ":"):
                     return "%s/%s replaces loading it by %s" % (folder, name, words[2])
     return ""
 
@@ -336,7 +342,7 @@ def _script_findings(path, kind, text, reason, root, release, whole_file):
     lines = text.split("\n")
     marked = dict((number, ours) for number, unused, ours in _marked_lines(text, whole_file))
     places = []
-    for load in script_loads(text):
+    for load in script_loads(text)[:_MOST_FINDINGS]:
         number = load["line_number"]
         why = reason or load["reason"] or _file_reason(load["file"], root, release) or _blacklisted(root, load["module"], kind)
         places.append(_finding(path, kind, load["module"], lines[number - 1], number, why, marked.get(number, False)))
@@ -393,13 +399,13 @@ def _ends(command):
 def _load_in(words):
     """((module, file), why it fails) of one simple command, or (None, "")."""
     plain = [_plain(word) for word in words]
-    whole = _unquote(words[0])
+    whole = _unquote(words[0]).split()
     meant = [piece for word in plain for piece in re.split(_ODD_SPACES, word) if piece]
     if meant != plain:
         found = _module_loaded(meant)
         return found, "a space in it is none for a shell (a non-breaking one, say)" if found else ""
-    if len(words) == 1 and " " in whole and whole.split()[0].rsplit("/", 1)[-1] in ("modprobe", "insmod"):
-        found = _module_loaded(whole.split())
+    if len(words) == 1 and len(whole) > 1 and whole[0].rsplit("/", 1)[-1] in ("modprobe", "insmod"):
+        found = _module_loaded(whole)
         return found, "the whole command is quoted, so that the shell looks for one of that long name" if found else ""
     found = _module_loaded(plain)
     if found is None:
@@ -631,7 +637,7 @@ def _initramfs(root, release):
     path = "/etc/initramfs-tools/modules"
     text = read_text(under(root, path), _SCRIPT_LIMIT) or ""
     if _names_a_module(text):
-        reason = _initrd_reason(root, path, ("/boot/initrd.img-" + release,))
+        reason = _initrd_reason(root, path, "/boot/initrd.img-" + release)
         places.extend(_list_findings(path, "initramfs", text, reason, root, False, True))
     folder = "/etc/dracut.conf.d"
     for name in list_dir(under(root, folder)) if os.path.isdir(under(root, folder)) else []:
@@ -647,25 +653,25 @@ def _dracut_findings(root, path, text, release):
         match = re.match(r"\s*(add_drivers|force_drivers|drivers)\+?=(.*)$", line)
         for word in _unquote(match.group(2)).split() if match else []:
             if _named(word):
-                why = "" if match.group(1) == "force_drivers" else "%s puts it into the initramfs, and nothing loads it there" % match.group(1)
-                why = why or _initrd_reason(root, path, ("/boot/initramfs-%s.img" % release,))
+                if match.group(1) == "force_drivers":
+                    why = _initrd_reason(root, path, "/boot/initramfs-%s.img" % release)
+                else:
+                    why = "%s puts it into the initramfs, and nothing loads it there" % match.group(1)
                 places.append(_finding(path, "initramfs", _named(word), line, number, why, ours))
     return places
 
 
-def _initrd_reason(root, path, images):
+def _initrd_reason(root, path, image):
     """An initramfs that was made before the list was changed does not know of it."""
     try:
         changed = os.stat(under(root, path)).st_mtime
     except OSError:
         return "the list cannot be read"
-    for image in images:
-        try:
-            made = os.stat(under(root, image)).st_mtime
-        except OSError:
-            continue
-        return "" if made >= changed else "%s was made before this list was changed" % image
-    return "the running kernel has no initramfs of its own (%s)" % images[0]
+    try:
+        made = os.stat(under(root, image)).st_mtime
+    except OSError:
+        return "the running kernel has no initramfs of its own (%s)" % image
+    return "" if made >= changed else "%s was made before this list was changed" % image
 
 
 def _finding(path, kind, module, line, number, reason, ours):

@@ -33,8 +33,18 @@ _COUNTER = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*:?((?:\s+[0-9]+)+)\s*$"
 
 
 def under(root, path):
-    """A path of the host, below the root that is looked at."""
-    return path if root == "/" else root.rstrip("/") + path
+    """A path of the host, below the root that is looked at; fit for every Python whatever the path holds.
+
+    Paths come out of files, too. In the C locale Python 2, and 3 before 3.7, cannot open text that is not ASCII; no Python can open a NUL.
+    """
+    whole = (path if root == "/" else root.rstrip("/") + path).replace("\0", "?")
+    if str is bytes:
+        return whole if isinstance(whole, str) else whole.encode("utf-8")
+    try:
+        os.fsencode(whole)
+    except UnicodeEncodeError:
+        return os.fsdecode(whole.encode("utf-8", "replace"))
+    return whole
 
 
 def module_of_file(path):
@@ -102,10 +112,10 @@ def loaded_modules(root="/"):
 
 def parameters(name, root="/"):
     """Module parameters as the kernel shows them: {name: text}; those that cannot be read are left out."""
-    folder = under(root, "/sys/module/%s/parameters" % name)
+    folder = "/sys/module/%s/parameters" % name
     values = {}
-    for parameter in list_dir(folder)[:64]:
-        value = read_line(os.path.join(folder, parameter))
+    for parameter in list_dir(under(root, folder))[:64]:
+        value = read_line(under(root, folder + "/" + parameter))
         if value is not None:
             values[parameter] = value[:256]
     return values
@@ -126,7 +136,7 @@ def stats(name, root="/"):
 
 
 def parse_counters(text):
-    """Statistics -> {counter: sum over the CPUs}. One row per counter, one column per CPU; rows of another form (the heading) are left out."""
+    """Statistics -> {counter: sum over the CPUs}. A row per counter, a column per CPU; rows of another form (the heading) are left out."""
     totals = {}
     for name, columns in _COUNTER.findall(text or ""):
         totals[name] = totals.get(name, 0) + sum(int(column) for column in columns.split())

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parsers of grub_config against GRUB itself: one machine boots a chain of menus and says which entry it took in each.
@@ -16,9 +15,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "target"))
-import fake_hosts  # noqa: E402
-
-from ansible_collections.realip.toa.plugins.module_utils.grub_config import boot_order, entry_of_release, parse_grubenv, run_grub_cfg  # noqa: E402
+import fake_hosts
+from ansible_collections.realip.toa.plugins.module_utils.grub_config import boot_order, entry_of_release, parse_grubenv, run_grub_cfg
 
 GRUB_MODULES = "biosdisk ext2 normal configfile echo test true serial terminal halt loadenv reboot"
 # GRUB refuses to nest configurations much deeper than this; the machine starts anew then.
@@ -90,7 +88,8 @@ def text_of(place: int) -> str:
     name, body, default, _env = CASES[place]
     header = (fake_hosts.GRUB_HEADER % default).split("function load_video")[0]
     following = place + 1
-    after = "(hd1)/end.cfg" if following == len(CASES) else f"(hd1)/again{following}.cfg" if following % CHAIN == 0 else f"(hd1)/c{following}/grub.cfg"
+    after = f"c{following}/grub.cfg" if following % CHAIN else f"again{following}.cfg"
+    after = "(hd1)/" + (after if following < len(CASES) else "end.cfg")
     return f"set prefix=(hd1)/c{place}\nset next_case={after}\nexport next_case\n{header}set timeout=0\n{body}"
 
 

@@ -293,7 +293,8 @@ def test_the_default_of_a_legacy_menu(line, saved, place):
 
 
 def test_a_legacy_entry_without_a_kernel_counts():
-    menu = parse_menu_lst("default=1\ntitle Windows\nrootnoverify (hd0,0)\nchainloader +1\ntitle L\nkernel --no-mem-option /boot/vmlinuz-2.6.32-71.el6.x86_64 ro\n")
+    menu = parse_menu_lst("default=1\ntitle Windows\nrootnoverify (hd0,0)\nchainloader +1\n"
+                          "title L\nkernel --no-mem-option /boot/vmlinuz-2.6.32-71.el6.x86_64 ro\n")
     assert pick_legacy(menu)["release"] == "2.6.32-71.el6.x86_64"
     assert pick_legacy(menu)["options"] == "ro"
     assert pick_legacy(parse_menu_lst("")) is None

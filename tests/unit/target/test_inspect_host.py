@@ -8,11 +8,13 @@ from __future__ import absolute_import, division, print_function
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
 import fake_hosts
-from fake_hosts import CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, FOLDER, LINK, MACHINE_ID, ROCKY9, UBUNTU1604, debian_cfg, grubenv, kernel, menuentry, mountinfo
+from fake_hosts import (
+    CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, FOLDER, LINK, MACHINE_ID, ROCKY9, UBUNTU1604, debian_cfg, grubenv, kernel, menuentry, mountinfo)
 from ansible_collections.realip.toa.plugins.module_utils import boot_loader, hostio, inspect_host
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import parse_counters, toa_files
 
@@ -113,7 +115,8 @@ def test_boot_id(tmpdir):
 def test_an_armed_kernel_is_next(tmpdir):
     spec = "gnulinux-advanced-2c1f>gnulinux-%s-advanced-2c1f"
     env = grubenv(saved_entry=spec % "4.4.0-210-generic", next_entry=spec % "4.4.87.toa")
-    boot = look(tmpdir, "ubuntu1604", {"/boot/grub/grub.cfg": debian_cfg(["4.4.87.toa", "4.4.0-210-generic"], "${saved_entry}"), "/boot/grub/grubenv": env})["boot"]
+    config = debian_cfg(["4.4.87.toa", "4.4.0-210-generic"], "${saved_entry}")
+    boot = look(tmpdir, "ubuntu1604", {"/boot/grub/grub.cfg": config, "/boot/grub/grubenv": env})["boot"]
     assert (boot["default"], boot["next"]) == ("4.4.0-210-generic", "4.4.87.toa")
 
 
@@ -214,7 +217,8 @@ def test_a_saved_legacy_default(tmpdir):
 
 
 def test_an_entry_that_names_its_kernel_by_a_link(tmpdir):
-    layer = {"/boot/grub/grub.cfg": "set default=0\nmenuentry a {\n linux /vmlinuz root=/dev/sda1\n}\n", "/vmlinuz": (LINK, "boot/vmlinuz-3.16.0-11-amd64")}
+    layer = {"/boot/grub/grub.cfg": "set default=0\nmenuentry a {\n linux /vmlinuz root=/dev/sda1\n}\n",
+             "/vmlinuz": (LINK, "boot/vmlinuz-3.16.0-11-amd64")}
     assert look(tmpdir, "debian8", layer)["boot"]["default"] == "3.16.0-11-amd64"
 
 
@@ -239,7 +243,8 @@ def test_modules_of_a_kernel(tmpdir, path, name):
     assert toa_files("1.0", root) == {name: path if path.startswith("/") else "/lib/modules/1.0/" + path}
 
 
-@pytest.mark.parametrize("path", ["kernel/drivers/gpu/drm/ttm/ttm.ko.xz", "kernel/net/notoa.ko", "kernel/net/toa.kont", "kernel/toa/x.ko", "kernel/net/toa.ko.so"])
+@pytest.mark.parametrize("path", [
+    "kernel/drivers/gpu/drm/ttm/ttm.ko.xz", "kernel/net/notoa.ko", "kernel/net/toa.kont", "kernel/toa/x.ko", "kernel/net/toa.ko.so"])
 def test_modules_that_only_look_like_it(tmpdir, path):
     assert toa_files("1.0", fake_hosts.build(tmpdir, kernel("1.0", path))) == {}
 
@@ -247,10 +252,12 @@ def test_modules_that_only_look_like_it(tmpdir, path):
 def test_a_module_that_another_one_needs_is_found_by_its_own_line(tmpdir):
     lines = "kernel/net/vtoa/vtoa.ko: kernel/net/hookers/hookers.ko\nkernel/net/hookers/hookers.ko:\nkernel/x.ko: kernel/net/toa.ko\n"
     root = fake_hosts.build(tmpdir, {"/lib/modules/1.0/modules.dep": lines, "/lib/modules/1.0/modules.builtin": "kernel/net/toa/toa.ko\n"})
-    assert toa_files("1.0", root) == {"vtoa": "/lib/modules/1.0/kernel/net/vtoa/vtoa.ko", "hookers": "/lib/modules/1.0/kernel/net/hookers/hookers.ko", "toa": "builtin"}
+    folder = "/lib/modules/1.0/kernel/net/"
+    assert toa_files("1.0", root) == {"vtoa": folder + "vtoa/vtoa.ko", "hookers": folder + "hookers/hookers.ko", "toa": "builtin"}
 
 
-STATS = "                                  CPU0       CPU1\nsyn_recv_sock_toa                :   3          4\nsyn_recv_sock_no_toa             :  10         20\n"
+STATS = "                                  CPU0       CPU1\n" \
+        "syn_recv_sock_toa                :   3          4\nsyn_recv_sock_no_toa             :  10         20\n"
 LOADED = {
     "/proc/modules": "toa 16384 0 - Live 0x0000000000000000 (OE)\nxtoa 1 0 - Live 0x0\nip_tables 1 0 - Live 0x0\n",
     "/proc/net/toa_stats": STATS,
@@ -260,8 +267,8 @@ LOADED = {
 
 def test_a_live_module(tmpdir):
     facts = look(tmpdir, "ubuntu1604", LOADED, release="4.4.87.toa")
-    assert facts["modules"] == [{"name": "toa", "file": "/lib/modules/4.4.87.toa/kernel/net/toa/toa.ko", "loaded": True, "live": True, "parameters": {"dbg": "0"},
-                                 "stats": "/proc/net/toa_stats", "refcount": 0, "state": "Live"}]
+    assert facts["modules"] == [{"name": "toa", "file": "/lib/modules/4.4.87.toa/kernel/net/toa/toa.ko", "loaded": True, "live": True,
+                                 "parameters": {"dbg": "0"}, "stats": "/proc/net/toa_stats", "refcount": 0, "state": "Live"}]
     assert facts["counters"] == {"syn_recv_sock_toa": 7, "syn_recv_sock_no_toa": 30}
     assert facts["conflicts"] == []
 
@@ -335,7 +342,8 @@ def test_where_ebpf_is_not_possible(tmpdir, release, mounts, reason):
     ("none /cgroup2 cgroup2 rw 0 0\n", "/cgroup2"),
 ])
 def test_where_ebpf_is_possible(tmpdir, mounts, point):
-    ebpf = look(tmpdir, "rocky9", {"/proc/mounts": mounts, "/sys/fs/bpf": (FOLDER, ""), "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n"})["ebpf"]
+    ebpf = look(tmpdir, "rocky9", {"/proc/mounts": mounts, "/sys/fs/bpf": (FOLDER, ""),
+                                   "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n"})["ebpf"]
     assert (ebpf["possible"], ebpf["reason"], ebpf["cgroup2"]) == (True, "", point)
 
 
@@ -376,7 +384,8 @@ def test_security(tmpdir):
     guid = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
     plain = look(tmpdir.mkdir("plain"), "debian8")["security"]
     assert plain == {"secure_boot": False, "lockdown": "", "sig_enforce": False}
-    on = look(tmpdir.mkdir("on"), "debian8", {"/sys/firmware/efi/efivars/SecureBoot-" + guid: b"\x06\0\0\0\x01", "/sys/module/module/parameters/sig_enforce": "Y\n"})["security"]
+    on = look(tmpdir.mkdir("on"), "debian8", {"/sys/firmware/efi/efivars/SecureBoot-" + guid: b"\x06\0\0\0\x01",
+                                              "/sys/module/module/parameters/sig_enforce": "Y\n"})["security"]
     assert (on["secure_boot"], on["sig_enforce"]) == (True, True)
     off = look(tmpdir.mkdir("off"), "debian8", {"/sys/firmware/efi/efivars/SecureBoot-" + guid: b"\x06\0\0\0\x00"})["security"]
     assert off["secure_boot"] is False
@@ -412,7 +421,8 @@ def test_the_vtoa_service(tmpdir):
     unit = {"/usr/lib/systemd/system/vtoa.service": "[Service]\nExecStart=/bin/true\n"}
     assert look(tmpdir.mkdir("none"), "rocky9")["service"] is None
     assert look(tmpdir.mkdir("old"), "rocky9", unit)["service"] == {"name": "vtoa", "enabled": False, "active": None}
-    running = dict(unit, **{"/run/systemd/units/invocation:vtoa.service": (LINK, "0123"), "/etc/systemd/system/multi-user.target.wants/vtoa.service": (LINK, "/x")})
+    running = dict(unit, **{"/run/systemd/units/invocation:vtoa.service": (LINK, "0123"),
+                            "/etc/systemd/system/multi-user.target.wants/vtoa.service": (LINK, "/x")})
     assert look(tmpdir.mkdir("on"), "rocky9", running)["service"] == {"name": "vtoa", "enabled": True, "active": True}
     stopped = dict(unit, **{"/run/systemd/units": (FOLDER, "")})
     assert look(tmpdir.mkdir("off"), "rocky9", stopped)["service"]["active"] is False
@@ -426,7 +436,8 @@ def test_the_record_of_a_rollout(tmpdir):
 
 # -- hostile hosts
 
-ODD = [b"", b"\0" * 4096, b"\xff\xfe\x80" * 500, b"{" * 20000, b"-" * 70000, b"\n" * 5000, b"%s %d {0}\n" * 50, u"\u202e\u2028\U0001f600".encode("utf-8") * 99]
+ODD = [b"", b"\0" * 4096, b"\xff\xfe\x80" * 500, b"{" * 20000, b"-" * 70000, b"\n" * 5000,
+       b"%s %d {0}\n" * 50, u"\u202e\u2028\U0001f600".encode("utf-8") * 99]
 
 
 @pytest.mark.parametrize("number", range(len(ODD)))
@@ -455,6 +466,42 @@ def test_folders_in_place_of_files(tmpdir):
 def test_links_that_turn_in_circles(tmpdir):
     layer = {"/etc/rc.local": (LINK, "rc.local"), "/boot/grub/grubenv": (LINK, "grubenv"), "/etc/os-release": (LINK, "../etc/os-release")}
     assert look(tmpdir, "ubuntu1604", layer)["unread"] == []
+
+
+STRANGE = u"\u6d4b\u8bd5-\xe9"
+CHILD = """
+import json, sys
+sys.path.insert(0, %r)
+import conftest
+from ansible_collections.realip.toa.plugins.module_utils import inspect_host
+sys.stdout.write(json.dumps(inspect_host.main({"check": False, "root": %r})))
+"""
+
+
+def test_names_that_are_not_ascii_in_the_c_locale(tmpdir):
+    """Python 2 and 3.6 take the C locale for ASCII."""
+    strange = STRANGE if sys.version_info[0] > 2 else STRANGE.encode("utf-8")
+    layer = {"/etc/rc.local": (EXECUTABLE, u"#!/bin/sh\ninsmod /root/%s/toa.ko\ninsmod /a\0b/toa.ko\n" % STRANGE),
+             "/lib/systemd/system/rc-local.service": "[Service]\nExecStart=/etc/rc.local start\n",
+             "/boot/grub/grub.cfg": (u"set default=0\nmenuentry x {\n linux /%s root=x\n}\n" % STRANGE).encode("utf-8")}
+    for folder in ("/etc/modules-load.d/", "/etc/modprobe.d/", "/boot/vmlinuz-1.", "/etc/sysconfig/modules/", "/etc/systemd/system/",
+                   "/boot/loader/entries/", "/etc/systemd/system/x.wants/", "/sys/module/toa/parameters/", "/etc/dracut.conf.d/"):
+        layer[folder + strange] = "toa\n"
+        layer[folder + strange + ".conf"] = "toa\n"
+    layer["/lib/modules/1." + strange] = (FOLDER, "")
+    layer["/proc/modules"] = "toa 1 0 - Live 0x0\n"
+    root = fake_hosts.build(tmpdir, UBUNTU1604, layer)
+    tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    environment = dict((name, value) for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON")))
+    environment.update(LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONDONTWRITEBYTECODE="1")
+    child = subprocess.Popen([sys.executable, "-c", CHILD % (tests, root)], env=environment, stdout=subprocess.PIPE)
+    facts = json.loads(child.communicate()[0].decode("ascii"))
+    assert facts["unread"] == []
+    effective = [place["path"] for place in facts["persistence"] if place["effective"]]
+    # Python 3.6 shows the bytes of such a name as they are (surrogates).
+    assert effective == [(u"/etc/modules-load.d/%s.conf" % STRANGE)] or (sys.version_info[:2] == (3, 6) and len(effective) == 1)
+    assert [place["reason"] for place in facts["persistence"] if place["kind"] == "rc_local"] == [
+        u"there is no /root/%s/toa.ko" % STRANGE, u"there is no /a\0b/toa.ko"]
 
 
 def test_an_empty_root(tmpdir):

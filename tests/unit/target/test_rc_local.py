@@ -125,7 +125,8 @@ def test_without_its_unit_rc_local_is_not_run(tmpdir, unit, reason):
 
 
 def test_an_operators_own_unit_names_the_file(tmpdir):
-    files = {"/etc/systemd/system/rc-local.service": "[Service]\nExecStart=/etc/rc.d/rc.local\n", "/etc/rc.d/rc.local": (EXECUTABLE, "#!/bin/sh\nmodprobe toa\n")}
+    files = {"/etc/systemd/system/rc-local.service": "[Service]\nExecStart=/etc/rc.d/rc.local\n",
+             "/etc/rc.d/rc.local": (EXECUTABLE, "#!/bin/sh\nmodprobe toa\n")}
     assert only(tmpdir, UBUNTU1604, files)["effective"]
 
 
@@ -235,8 +236,9 @@ def test_every_word_of_why():
     ]
 
 
-@pytest.mark.parametrize("text", [u"", u"toa", u"modprobe", u"modprobe toa'", u"'modprobe toa", u"toa() (", u"<<toa", u"case toa in", u") } fi toa", u"modprobe " * 9999 + u"toa",
-                                  u"{ " * 9999 + u"toa", u"\0toa\ufffd", u"toa <<"])
+@pytest.mark.parametrize("text", [
+    u"", u"toa", u"modprobe", u"modprobe toa'", u"'modprobe toa", u"toa() (", u"<<toa", u"case toa in", u") } fi toa",
+    u"modprobe " * 9999 + u"toa", u"{ " * 9999 + u"toa", u"\0toa\ufffd", u"toa <<", u"toa;\\ ", u"toa; ''"])
 def test_odd_scripts_never_raise(text):
     assert isinstance(rc_local.script_loads(text), list)
 
@@ -300,10 +302,13 @@ def test_modules_load(tmpdir):
     ({"/etc/modules-load.d/toa": "toa\n"}, "only files named *.conf are read"),
     ({"/etc/modules-load.d/toa.conf": "modprobe toa\n"}, "this file lists names of modules, not commands"),
     ({"/etc/modules-load.d/toa.conf": "toa debug=1\n"}, "the whole line is taken for the name of a module"),
-    ({"/usr/lib/modules-load.d/toa.conf": "toa\n", "/etc/modules-load.d/toa.conf": (LINK, "/dev/null")}, "/etc/modules-load.d/toa.conf takes its place"),
+    ({"/usr/lib/modules-load.d/toa.conf": "toa\n", "/etc/modules-load.d/toa.conf": (LINK, "/dev/null")},
+     "/etc/modules-load.d/toa.conf takes its place"),
     ({"/etc/modules-load.d/toa.conf": "toa\n", "/etc/modprobe.d/no.conf": "blacklist toa\n"}, "/etc/modprobe.d/no.conf blacklists it"),
-    ({"/etc/modules-load.d/toa.conf": "toa\n", "/etc/modprobe.d/no.conf": "install toa /bin/false\n"}, "/etc/modprobe.d/no.conf replaces loading it by /bin/false"),
-    ({"/etc/modules-load.d/toa.conf": "toa\n", "/etc/systemd/system/systemd-modules-load.service": (LINK, "/dev/null")}, "systemd-modules-load.service is masked"),
+    ({"/etc/modules-load.d/toa.conf": "toa\n", "/etc/modprobe.d/no.conf": "install toa /bin/false\n"},
+     "/etc/modprobe.d/no.conf replaces loading it by /bin/false"),
+    ({"/etc/modules-load.d/toa.conf": "toa\n", "/etc/systemd/system/systemd-modules-load.service": (LINK, "/dev/null")},
+     "systemd-modules-load.service is masked"),
     ({"/etc/modules-load.d/toa.conf": "tcp-toa\r\n"}, ""),
 ])
 def test_modules_load_that_may_not_work(tmpdir, files, reason):
@@ -339,7 +344,8 @@ def test_etc_modules(tmpdir):
 
 
 def test_the_marker_covers_its_line_only_in_a_shared_file(tmpdir):
-    found = places(tmpdir, UBUNTU1604, files={"/etc/rc.local": (EXECUTABLE, "#!/bin/sh\nmodprobe vtoa\n# realip.toa\nmodprobe toa\nmodprobe ttm\nmodprobe toa # realip.toa\n")})
+    script = "#!/bin/sh\nmodprobe vtoa\n# realip.toa\nmodprobe toa\nmodprobe ttm\nmodprobe toa # realip.toa\n"
+    found = places(tmpdir, UBUNTU1604, files={"/etc/rc.local": (EXECUTABLE, script)})
     assert [(place["line_number"], place["ours"]) for place in found] == [(2, False), (4, True), (5, False), (6, True)]
 
 
