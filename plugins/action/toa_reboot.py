@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleError
+from ansible.utils.display import Display
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
@@ -21,6 +22,9 @@ LOOK_TIMEOUT = 30
 """Seconds that one look may take on the host."""
 
 NO_MULTIPLEXING = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterval=1 -o ServerAliveCountMax=3 -o ConnectTimeout={timeout} "
+
+
+display = Display()
 
 
 class _Stuck(BaseException):
@@ -73,6 +77,7 @@ class ActionModule(ToaAction):
         while time.monotonic() < deadline:
             last = self._look(task_vars, min(FIRST_CONNECT + looks // 2, LONGEST_CONNECT), deadline)
             looks += 1
+            display.vv(f"{time.monotonic() - started:.1f} s after the reboot was asked for: {_told(last)}", host=self._play_context.remote_addr)
             if not last.get("failed"):
                 if last["boot_id"] != before["boot_id"] and (last["up"] or not args["wait_for_boot"]):
                     return last
@@ -147,6 +152,13 @@ def _at_most(seconds: float) -> t.Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
         if left:
             signal.setitimer(signal.ITIMER_REAL, max(0.01, left - (time.monotonic() - started)))
+
+
+def _told(look: Result) -> str:
+    """What a look has seen, for -vv."""
+    if look.get("failed"):
+        return str(look.get("msg"))
+    return f"boot {look['boot_id']}, kernel {look['kernel']}, {look['systemd_state'] or 'no systemd'}, {'up' if look['up'] else 'not up'}"
 
 
 def _result(before: Result, after: Result, elapsed: float, changed: bool = True) -> Result:
