@@ -17,7 +17,7 @@ from lab.hosts import HOSTS
 def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> dict[str, Any]:
     """The inventory of running machines, `{name: SSH port of 127.0.0.1}`, as Ansible's YAML format has it.
 
-    toa_package_mirror is the mirror as the machines see it, lab_mirror_url as the controller sees it.
+    toa_package_mirror is the mirror as the machines see it, toa_lock_mirror as the controller sees it.
     """
     hosts = {
         name: {"ansible_port": port, "lab_dressed_as": HOSTS[name].dressed_as, "lab_stock_kernel": HOSTS[name].kernel}
@@ -31,7 +31,7 @@ def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> d
         "toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}",
     }
     if mirror_url:
-        variables["lab_mirror_url"] = mirror_url
+        variables["toa_lock_mirror"] = mirror_url
     return {"lab": {"hosts": hosts, "vars": variables}}
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.realip.toa.plugins.plugin_utils import lockfile, report
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import as_data
 from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError, matching
 
 
@@ -27,14 +27,14 @@ def toa_report(hostvars: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The report of a run as plain data."""
     try:
         # Texts that hosts gave are in there: never to be taken for templates, on any core.
-        return wrap_var(report.build(hostvars, kind))
+        return as_data(report.build(hostvars, kind))
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
 
 def toa_pick(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Those of `keys` that a mapping has."""
-    return wrap_var({key: value[key] for key in keys if key in value})
+    return as_data({key: value[key] for key in keys if key in value})
 
 
 def toa_packages(hostvars: Mapping[str, Any], mirror: str = "") -> list[dict[str, str]]:

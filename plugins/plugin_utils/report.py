@@ -92,16 +92,25 @@ def _entry(host: str, variables: Mapping[str, Any], kind: str) -> dict[str, Any]
         "kernel": boot.get("kernel") or (facts.get("kernel") or {}).get("release") or "",
         "kernel_target": plan.get("kernel_target") or "",
         "verdict": probe.get("verdict") or "",
-        "option_kinds": list(plan.get("option_kinds") or []),
+        "option_kinds": _plain(plan.get("option_kinds") or []),
         "reboot_seconds": boot.get("elapsed"),
-        "steps": list(plan.get("steps") or []),
-        "reasons": [dict(reason) for reason in plan.get("reasons") or []],
+        "steps": _plain(plan.get("steps") or []),
+        "reasons": _plain(plan.get("reasons") or []),
         "stage": outcome.get("stage") or "",
         "code": outcome.get("code") or result.get("code") or "",
         "message": outcome.get("message") or (result.get("msg") if result.get("failed") else "") or "",
         "remedy": outcome.get("remedy") or result.get("remedy") or plan.get("remedy") or "",
-        "probe": dict(probe),
+        "probe": _plain(probe),
     }
+
+
+def _plain(value: Any) -> Any:
+    """Containers as dict and list: those of Ansible 2.19 and later are templated when they are read, and cannot be copied."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _state(result: Mapping[str, Any], plan: Mapping[str, Any], outcome: Mapping[str, Any], kind: str) -> str:

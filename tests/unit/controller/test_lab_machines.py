@@ -295,7 +295,7 @@ def test_inventory_says_the_same_in_both_forms(tmp_path: Path) -> None:
     assert group["hosts"]["debian8"]["ansible_port"] == 2222
     assert group["vars"] == listed["lab"]["vars"]
     assert group["vars"]["toa_package_mirror"] == "http://10.0.2.100"
-    assert group["vars"]["lab_mirror_url"] == "http://127.0.0.1:8000"
+    assert group["vars"]["toa_lock_mirror"] == "http://127.0.0.1:8000"
     assert f"'UserKnownHostsFile={tmp_path}/with space/known_hosts'" in group["vars"]["ansible_ssh_common_args"]
 
 
