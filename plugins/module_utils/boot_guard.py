@@ -80,9 +80,11 @@ tick() { # now: seconds since this kernel started
 say() { # TEXT
     tick
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) uptime=$now boot=$boot $1" 2>/dev/null >>"$dir/guard.log"
-    [ -w "$kmsg" ] && echo "<4>realip-toa-guard: $1" >"$kmsg"
+    [ -w "$kmsg" ] && echo "<4>realip-toa-guard: $1" >>"$kmsg"
     # In the background: a serial console without a listener may block.
     [ -w "$console" ] && (echo "realip-toa-guard: $1" >"$console") &
+    # A panic must not take the last lines with it; in the background, since a broken disk may block.
+    sync &
 }
 
 on_trial() {
@@ -105,7 +107,7 @@ verdict() { # REASON: said, left in state.json, and no second time
 
 go_back() {
     # A shell of its own, so that an orderly reboot may end this one and unmount what it reads from.
-    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-guard: forcing the reboot' >$kmsg; $force" </dev/null >/dev/null 2>&1 &
+    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-guard: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
     editenv=$1
     grubenv=$2
     # Spent already, where the boot loader can write; where it cannot, this is what ends the trial.
@@ -129,7 +131,7 @@ if ! on_trial; then
     if [ -f "$dir/trial" ]; then
         verdict "kernel $trial had started, but that boot ended before anybody confirmed it; $running runs"
     else
-        verdict "kernel $trial never got as far as the boot guard (panic, hang, power loss, or it was not booted); $running runs"
+        verdict "the trial boot of $trial left no trace (panic, hang, power loss, read-only disk, or it was never booted); $running runs"
     fi
     exit 0
 fi
