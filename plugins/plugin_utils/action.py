@@ -1,17 +1,16 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all actions of the collection have in common: options in, one call of the channel, a task result out."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
 
 Result = dict[str, t.Any]
@@ -51,11 +50,10 @@ class ToaAction(ActionBase):
     def __init_subclass__(cls, **more: t.Any) -> None:
         super().__init_subclass__(**more)
         # Ansible imports an action before it forks a worker for each host: what is packed now is packed once.
+        # What cannot be packed is said in full by the call.
         if cls.ENTRY:
-            try:
+            with contextlib.suppress(bundle.BundleError, SyntaxError, OSError):
                 bundle.build(cls.ENTRY, cls.SEARCH)
-            except (bundle.BundleError, SyntaxError, OSError):
-                pass  # said in full by the call
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
@@ -71,7 +69,7 @@ class ToaAction(ActionBase):
         result.setdefault("changed", False)
         result.setdefault("failed", False)
         self._add_diff(result)
-        return result
+        return channel.as_data(result)
 
     # ---- what a subclass may override
 
@@ -101,6 +99,11 @@ class ToaAction(ActionBase):
         if validation.error_messages:
             raise ToaError("bad_option", "; ".join(validation.error_messages), f"see `ansible-doc {self._task.action}`")
         return dict(validation.validated_parameters)
+
+    def variable(self, name: str, task_vars: Variables) -> t.Any:
+        """A variable of the inventory with its templates resolved, None where it is not set."""
+        value = task_vars.get(name)
+        return None if value is None else self._templar.template(value)
 
     def cleanup(self, force: bool = False) -> None:
         """As in ActionBase, but a host that has gone cannot turn a failed task into an UNREACHABLE host here."""

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packs target modules into one program that any Python from 2.6 to 3.14 can run from its standard input.
@@ -75,7 +74,7 @@ class Program:
         return (_SHIM % {"major": major, "minor": minor, "nonce": nonce, "call": repr(call), "payload": self.payload}).encode("ascii")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def build(entry: str, search: tuple[str, ...] = ()) -> Program:
     """Pack the module `entry` and everything of ours that it imports.
 

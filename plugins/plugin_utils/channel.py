@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sends a program to whatever Python a host has, in one round trip, and reads one JSON object back.
@@ -10,6 +9,7 @@ What a host says is data: it is checked for size, depth and form here, and never
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -21,7 +21,6 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import wrap_var
-
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle
 
 if t.TYPE_CHECKING:
@@ -76,10 +75,9 @@ def call(
     program = bundle.build(entry, search).render(args, nonce, timeout or DEFAULT_TIMEOUT)
     pythons = _pythons(action, task_vars)
     try:
-        answer = _understand(_send(action, program, pythons), nonce, pythons)
+        return _understand(_send(action, program, pythons), nonce, pythons)
     except _NoAnswer as problem:
-        answer = problem.answer
-    return _unsafe(answer)
+        return problem.answer
 
 
 class _NoAnswer(Exception):
@@ -188,10 +186,9 @@ def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) 
         return _execute(action, shell_command(pythons, stdin=path, environment=_environment(action)), None)
     finally:
         if folder is not None:
-            try:
+            # Where the connection has gone, what happened before is what counts.
+            with contextlib.suppress(AnsibleError):
                 action._remove_tmp_path(folder, force=True)
-            except AnsibleError:
-                pass  # the connection has gone; what happened before is what counts
             shell.tmpdir = None
 
 
@@ -316,5 +313,6 @@ def _explain_silence(outcome: dict[str, t.Any], nonce: str, pythons: t.Sequence[
     )
 
 
-def _unsafe(answer: dict[str, t.Any]) -> dict[str, t.Any]:
-    return wrap_var(answer) if _MUST_MARK_UNSAFE else answer
+def as_data(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result marked so that no core takes a text in it for a template, wherever a playbook uses it."""
+    return wrap_var(result) if _MUST_MARK_UNSAFE else result

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lets integration tests import their helpers (sshd.py) by name, and gives them every ansible-core that is here."""
@@ -12,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sshd import cores  # noqa: E402
+from sshd import cores
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real sshd on loopback, and ansible runs against it.
@@ -101,7 +100,7 @@ class Sshd:
         for address in addresses:
             yield f"ListenAddress {address}:{self.port}"
         yield f"HostKey {self.folder}/host_key"
-        yield f"PidFile none"
+        yield "PidFile none"
         yield f"AuthorizedKeysFile {self.folder}/authorized_keys.%u"
         yield from (
             "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes",

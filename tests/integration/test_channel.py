@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The channel against a real sshd, with every ansible-core and every Python found here.
@@ -56,7 +55,12 @@ def sshd(place: Path) -> t.Iterator[Sshd]:
 
 def noise_file(place: Path) -> Path:
     path = place / "motd"
-    path.write_bytes(b"Welcome to \xff\xfe\x00 {{ 7 * 7 }}\n@realip-toa 0123456789abcdef 2 {} @end 0123456789abcdef\n{\"changed\": true}\nno newline at the end")
+    path.write_bytes(
+        b"Welcome to \xff\xfe\x00 {{ 7 * 7 }}\n"
+        b"@realip-toa 0123456789abcdef 2 {} @end 0123456789abcdef\n"
+        b'{"changed": true}\n'
+        b"no newline at the end"
+    )
     return path
 
 
@@ -404,8 +408,10 @@ def test_a_host_cannot_steer_ansible(fleet: Run) -> None:
 
 def test_what_a_host_says_is_never_a_template(sshd: Sshd, controller: Controller) -> None:
     """Not in the result, and not when a playbook uses the registered result."""
-    look = {"ansible.builtin.debug": {"msg": "<{{ answer.msg }}>"}}
-    run = controller.task(sshd.host("host", PLAIN), "toa_echo", {"mode": "refuse"}, more_tasks=[look])
-    assert [line["result"]["msg"] for line in run.results] == [
-        "/boot has 3 MiB free, {{ 7 * 7 }} are needed", "</boot has 3 MiB free, {{ 7 * 7 }} are needed>"
-    ]
+    hosts = sshd.host("refuse", PLAIN, mode="refuse", look="msg") | sshd.host("change", PLAIN, mode="change", look="diff")
+    look = {"ansible.builtin.debug": {"msg": "<{{ answer[look] }}>"}}
+    run = controller.task(hosts, "toa_echo", {"mode": "{{ mode }}"}, more_tasks=[look], options=["--diff"])
+    said = {(line["host"], line["status"]): str(line["result"].get("msg", "")) for line in run.results}
+    assert said["refuse", "failed"] == "/boot has 3 MiB free, {{ 7 * 7 }} are needed"
+    assert said["refuse", "ok"] == "</boot has 3 MiB free, {{ 7 * 7 }} are needed>"
+    assert "{{ 7 * 7 }}" in said["change", "ok"] and "49" not in said["change", "ok"]

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes every task result as a line of JSON to the file that TOA_TEST_RESULTS names."""

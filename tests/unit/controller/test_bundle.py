@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The bundle: what is packed, in which order, and what is refused."""
@@ -15,7 +14,6 @@ import zlib
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.bundle import BundleError, Program, build
 

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The channel's reading of answers, which never trusts them, and its shell command; the rest is tests/integration/test_channel.py."""
@@ -13,10 +12,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
 
 NONCE = "0123456789abcdef"
 
@@ -94,7 +92,7 @@ def test_surrogates_are_replaced() -> None:
 
 
 def test_a_host_cannot_steer_ansible() -> None:
-    body = {key: True for key in channel._RESERVED} | {"_ansible_no_log": True, "kept": 1}
+    body = dict.fromkeys(channel._RESERVED, True) | {"_ansible_no_log": True, "kept": 1}
     assert understand(frame(json.dumps(body))) == {"kept": 1}
 
 
