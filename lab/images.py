@@ -186,7 +186,7 @@ def _install(host: Host, machine: Path, base: Path, kernel: Path, payload: dict[
     archive.write_bytes(tar_of(payload))
     extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
     extra += ["-no-reboot", "-kernel", str(kernel)]
-    extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet init=/bin/sh -- -c "{_BOOTSTRAP}"']
+    extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet norandmaps init=/bin/sh -- -c "{_BOOTSTRAP}"']
     qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra))
     try:
         wait_until(lambda: not qemu.alive(machine), f"{host.name} to install itself")
