@@ -10,7 +10,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-lab demo test lint unit integration lab molecule bench docs clean
+.PHONY: help setup setup-lab demo test lint unit integration lab molecule bench ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -43,6 +43,9 @@ molecule: setup-lab ## molecule scenarios with testinfra
 
 bench: setup-lab ## ratios, printed
 	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/bench
+
+ebpf: setup ## the object of the eBPF backend, from ebpf/toa.bpf.c
+	@ebpf/build.sh
 
 docs: setup ## module documentation renders
 	@PATH="$(DEV):$$PATH" tests/docs.sh

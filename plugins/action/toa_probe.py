@@ -37,9 +37,9 @@ class ActionModule(ToaAction):
     def prepare(self, args: Result, task_vars: Variables) -> Result:
         if not 1 <= args["timeout"] <= LONGEST:
             raise ToaError("bad_option", f"timeout {args['timeout']}: expected seconds from 1 to {LONGEST}", "leave it out for 10 seconds")
-        vendor = args.pop("vendor") or self._variable("toa_vendor", task_vars) or ""
-        listed = args["option_kinds"] if args["option_kinds"] is not None else self._variable("toa_option_kinds", task_vars)
-        trusted = self._variable("toa_trusted_sources", task_vars)
+        vendor = args.pop("vendor") or self.variable("toa_vendor", task_vars) or ""
+        listed = args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
+        trusted = self.variable("toa_trusted_sources", task_vars)
         try:
             args["option_kinds"] = formats.wanted(vendor, listed or [])
             args["also_kinds"] = formats.normalise(args["also_kinds"] or [])
@@ -59,8 +59,3 @@ class ActionModule(ToaAction):
                 probe=probe,
             )
         return {**result, "probe": probe}
-
-    def _variable(self, name: str, task_vars: Variables) -> t.Any:
-        """A variable of the inventory with its templates resolved, None where it is not set."""
-        value = task_vars.get(name)
-        return None if value is None else self._templar.template(value)

@@ -29,6 +29,8 @@ CONFIG, TRUSTED, COUNTERS = "realip_config", "realip_trusted", "realip_counters"
 
 # Program -> the hook it belongs to, in the order in which they are attached: what shows addresses before what finds them.
 PROGRAMS = (("realip_peer4", "getpeername4"), ("realip_peer6", "getpeername6"), ("realip_getopt", "getsockopt"), ("realip_sockops", "sock_ops"))
+OPTIONAL = "realip_getopt"
+NEEDED = set(name for name, hook in PROGRAMS if name != OPTIONAL)
 
 # Bits of settings.layouts[kind], by the length of the option.
 LAYOUT_BITS = {8: 1, 20: 2, 7: 4, 19: 8}
@@ -110,22 +112,24 @@ def drop_text(networks):
 # -- from the running kernel -------------------------------------------------------------------------------------------
 
 
-def now():
-    """What is pinned on this host: {"programs": {digest: {name: id}}, "option_kinds", "trusted_sources", "counters"}; {} where nothing is.
+def in_force(attached):
+    """What the backend does on this host: {"complete", "object", "option_kinds", "trusted_sources", "getsockopt", "counters"}.
 
-    The digest is that of the object that programs came from. `trusted_sources` is None where every source counts.
+    `attached`: our programs on the hooks, as bpf_query.programs_on() gives them. `complete`: all that are needed are attached. `object`: the
+    digest of the object that they came from, "" where they do not come from one. `trusted_sources` is empty where every source counts.
     Raises BpfError or OSError where the kernel refuses.
     """
-    folders = [name for name in list_dir(PINS) if re.match(_DIGEST, name)]
-    if not folders:
-        return {}
-    option_kinds, check_source = read_config(_value(CONFIG, struct.pack("<I", 0), _CONFIG_SIZE))
-    return {
-        "programs": dict((folder, programs_in(PINS + "/" + folder)) for folder in folders),
-        "option_kinds": option_kinds,
-        "trusted_sources": networks() if check_source else None,
-        "counters": counters(),
-    }
+    names = set(program["name"] for program in attached)
+    ids = set(program["id"] for program in attached)
+    found = {"complete": names >= NEEDED, "object": "", "option_kinds": [], "trusted_sources": [], "getsockopt": OPTIONAL in names, "counters": {}}
+    for folder in list_dir(PINS):
+        if ids and re.match(_DIGEST, folder) and ids <= set(programs_in(PINS + "/" + folder).values()):
+            found["object"] = folder
+    if os.path.isdir(MAPS):
+        found["option_kinds"], check_source = read_config(_value(CONFIG, struct.pack("<I", 0), _CONFIG_SIZE))
+        found["trusted_sources"] = networks() if check_source else []
+        found["counters"] = counters()
+    return found
 
 
 def programs_in(folder):

@@ -19,6 +19,7 @@ import re
 from ansible_collections.realip.toa.plugins.module_utils.hostio import LOCK_FILE, HostLock, TargetError, run, to_text, which
 from ansible_collections.realip.toa.plugins.module_utils.originals import Originals, data_of, digest_of, file_image, link_image
 from ansible_collections.realip.toa.plugins.module_utils.rc_local import (
+    EBPF,
     MARKER,
     boot_script,
     etc_modules_reason,
@@ -83,7 +84,8 @@ class Persistence:
         self.notes = []
 
     def places(self):
-        return find_places(self.root, None, self.init)
+        """Without what attaches the eBPF backend, which is toa_ebpf's."""
+        return [place for place in find_places(self.root, None, self.init) if place["module"] != EBPF]
 
     def lock(self):
         return HostLock(LOCK_FILE if self.root == "/" else under(self.root, LOCK_FILE))
@@ -215,8 +217,12 @@ def _undo(host, kept, record):
 
 
 def _tell_daemons(host, changes):
-    if host.root != "/":
-        return
+    if host.root == "/":
+        tell_daemons(changes)
+
+
+def tell_daemons(changes):
+    """systemd reads changed units again, and SELinux gives new files the label of their place. `changes`: {path: image}."""
     if [name for name in changes if name.startswith("/etc/systemd/system/")] and os.path.isdir("/run/systemd/system"):
         run(["systemctl", "daemon-reload"], timeout=60)
     written = [name for name, image in changes.items() if image is not None]
@@ -277,7 +283,7 @@ def _add_place(host, method, path, wanted):
     else:
         kept = data_of(wanted[path]) if path in wanted else host.data(path)
         if method == "rc_local":
-            wanted[path] = host.keep_owner(path, _with_rc_line(kept, host.module), _runnable(host, path))
+            wanted[path] = host.keep_owner(path, with_rc_line(kept, "modprobe " + host.module), _runnable(host, path))
         else:
             text = "%s\n%s\n" % (MARKER, host.module)
             wanted[path] = host.keep_owner(path, _ended(kept) + text.encode("ascii"), host.mode(path, 0o644))
@@ -290,9 +296,9 @@ def _runnable(host, path):
     return mode | 0o755
 
 
-def _with_rc_line(data, module):
-    """An rc.local with our line where a boot reaches it: before a closing `exit 0`, or else right below the head."""
-    line = ("modprobe %s || true  %s\n" % (module, MARKER)).encode("ascii")
+def with_rc_line(data, command):
+    """An rc.local with a command of ours where a boot reaches it: before a closing `exit 0`, or else right below the head."""
+    line = ("%s || true  %s\n" % (command, MARKER)).encode("ascii")
     lines = _ended(data).split(b"\n")[:-1] if data else []
     if not lines or not lines[0].startswith(b"#!"):
         lines.insert(0, b"#!/bin/sh")

@@ -25,6 +25,10 @@ from ansible_collections.realip.toa.plugins.module_utils.toa_modules import STAT
 # Written beside whatever we put into a file, so that it can be told from what the operator or a vendor put there.
 MARKER = "# realip.toa"
 
+# What attaches the programs of the eBPF backend at boot; findings of it have the module "ebpf".
+EBPF_LOADER = "/var/lib/realip-toa/ebpf/loader.sh"
+EBPF = "ebpf"
+
 MODULES_LOAD_DIRS = ("/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d",
                      "/lib/modules-load.d")
 UNIT_DIRS = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
@@ -437,6 +441,8 @@ def _module_loaded(words):
     if not words:
         return None
     name, rest = words[0].rsplit("/", 1)[-1], words[1:]
+    if EBPF_LOADER in words[:2] and words[-1] != "detach":
+        return EBPF, EBPF_LOADER
     if name == "modprobe":
         return _modprobe(rest)
     if name == "insmod":
@@ -619,8 +625,6 @@ def _unit_load(name, text, root, release):
             return load["module"], number, load["reason"] or _file_reason(load["file"], root, release)
         if name == "vtoa.service":
             return "vtoa", number, ""
-        if name.startswith("realip-toa-ebpf"):
-            return "ebpf", number, ""
     return None
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+from ansible_collections.realip.toa.plugins.plugin_utils import sources
+
 # What the target code uses by itself (probe_cases.PEERS; a test holds them equal): RFC 5737 and RFC 3849 keep them for such use.
 DEFAULTS = ("192.0.2.2", "2001:db8:0:1::2")
 
@@ -17,9 +19,7 @@ def trusted_peers(networks: Sequence[str]) -> list[str]:
 
     Raises ValueError for what is not a list of networks.
     """
-    if isinstance(networks, str):
-        raise ValueError(f"trusted sources are a list of networks as in ['10.0.0.0/8']; got {networks!r:.80}")
-    parsed = [ipaddress.ip_network(text, strict=False) for text in networks]
+    parsed = sources.parse(networks)
     peers = []
     for default in map(ipaddress.ip_address, DEFAULTS):
         # The kernel takes no packet from a loopback or multicast address, whoever trusts it.

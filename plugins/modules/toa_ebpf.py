@@ -1,0 +1,113 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_ebpf; the logic is in plugins/action/toa_ebpf.py and plugins/module_utils/ebpf.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: toa_ebpf
+short_description: Show real client addresses on a stock kernel, with eBPF programs
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
+description:
+  - From Linux 5.10 on no module and no other kernel is needed. The programs read the option from the packets of a connection and show the
+    client's address in C(accept()), C(getpeername()) and C(getsockopt(IPPROTO_IP, 1348)). No reboot, no taint, no headers; Secure Boot
+    and containers do not mind.
+  - They are attached now, and before ordinary services at every boot - by a unit of systemd, or a line in C(rc.local) - with nothing but the
+    distribution's C(bpftool) and a shell.
+  - Option formats and trusted sources are changed in place. Another version of the programs is attached before the old one is detached.
+    No connection is dropped, and open ones keep their clients, but for O(state=detached), which shows the peer again.
+  - Whatever fails, the host stays as it was.
+options:
+  state:
+    description: V(status) only looks. V(detached) takes everything away, packages that came with O(install_bpftool) included.
+    type: str
+    choices: [attached, detached, status]
+    default: attached
+  option_kinds:
+    description:
+      - Option formats to read, as in C(["200/8"]). Lengths 8 and 20 carry a port and an IPv4 or IPv6 address, 7 and 19 a version and an
+        address.
+      - The default is C(toa_option_kinds), else the profile of the vendor, else C(200/8), C(254/8) and C(253/20).
+    type: list
+    elements: str
+  vendor:
+    description: Who sends the options. The default is C(toa_vendor).
+    type: str
+    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
+  trusted_sources:
+    description:
+      - Networks of the load balancers. An option counts only in a packet that comes from one of them; with an empty list anybody who can
+        reach a port can forge an address.
+      - The default is C(toa_trusted_sources). At most 4096.
+    type: list
+    elements: str
+  getsockopt:
+    description: Offer C(getsockopt(IPPROTO_IP, 1348)), as vtoa does. Every C(getsockopt()) of the host then passes a program.
+    type: bool
+    default: true
+  cgroup:
+    description: The cgroup (version 2) whose processes are to see clients, instead of the whole host.
+    type: path
+  accept_conflicts:
+    description: Attach although programs of others, such as Cilium's, sit on the getpeername hooks.
+    type: bool
+    default: false
+  install_bpftool:
+    description: Install C(bpftool) from the host's own repositories where it is missing.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+seealso:
+  - module: realip.toa.toa_probe
+  - module: realip.toa.toa_plan
+"""
+
+EXAMPLES = r"""
+- name: Clients behind Tencent's Anti-DDoS, as named by its nodes and nobody else
+  realip.toa.toa_ebpf:
+    vendor: tencent
+    trusted_sources: [203.0.113.0/24]
+
+- name: As the host was before
+  realip.toa.toa_ebpf:
+    state: detached
+"""
+
+RETURN = r"""
+before:
+  description: How it was. RV(before.object) names the programs' version, RV(before.at_boot) the file that attaches them at boot.
+  returned: success
+  type: dict
+  sample: {attached: false, cgroup: "", object: "", option_kinds: [], trusted_sources: [], getsockopt: false, at_boot: ""}
+after:
+  description: How it is, or would be in check mode.
+  returned: success
+  type: dict
+counters:
+  description: Connections since the programs were attached, summed over the CPUs.
+  returned: success
+  type: dict
+  sample: {translated: 1200, no_option: 14, untrusted: 0, malformed: 0}
+notes:
+  description: What the operator should know, in words.
+  returned: success
+  type: list
+  elements: str
+code:
+  description: >-
+    Why it failed. C(kernel_too_old), C(arch_not_supported), C(lockdown), C(no_cgroup2), C(no_bpffs), C(ebpf_impossible),
+    C(bpftool_missing), C(bpftool_too_old), C(conflict_ebpf_getpeername), C(load_failed), C(attach_refused), C(maps_refused),
+    C(not_attached), C(no_persistence), C(unknown_format) or C(bad_option).
+  returned: failure
+  type: str
+remedy:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""

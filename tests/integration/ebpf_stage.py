@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stage (stage.py) for the eBPF backend: what looks like the whole machine's cgroup v2 there is a cgroup of the test's own.
+
+So everything runs as on a host, defaults included, and only processes of the stage see what is attached.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+import typing as t
+from pathlib import Path
+
+from sshd import ROOT, VENVS
+from stage import Stage
+
+# The BPF file system and the init are the stage's own; without /proc/1 being systemd, systemctl has nobody to talk to.
+SETUP = """
+set -e
+mount --bind {cgroup} {mount}
+test -e {mount}/cgroup.type
+mkdir -p /sys/fs/bpf
+mount -t bpf bpf /sys/fs/bpf
+rm -rf /run/systemd /var/lib/realip-toa
+mkdir -p /run/systemd/system
+printf '#!/bin/sh\\necho "$@" >>/run/systemctl.log\\n' >/usr/local/sbin/systemctl
+chmod 755 /usr/local/sbin/systemctl
+"""
+
+
+def cgroup2_mount() -> str:
+    return next(line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == "cgroup2")
+
+
+class EbpfStage(Stage):
+    """One such host."""
+
+    def __init__(self, folder: Path, address: str = "127.0.77.1") -> None:
+        self.mount = cgroup2_mount()
+        self.cgroup = Path(tempfile.mkdtemp(prefix="realip-ebpf-", dir=self.mount))
+        super().__init__(folder, address)
+        done = self.run("sh", "-c", SETUP.format(cgroup=self.cgroup, mount=self.mount), inside=False)
+        assert done.returncode == 0, done.stderr
+
+    def __enter__(self) -> EbpfStage:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.holder.stdin.close()
+        self.holder.wait(30)
+        self.cgroup.rmdir()  # programs go with their cgroup
+
+    def command(self, *words: t.Any) -> list[str]:
+        """A command line that runs something on the stage, in its cgroup."""
+        script = f"echo $$ >{shlex.quote(self.mount)}/cgroup.procs && exec " + shlex.join(map(str, words))
+        return ["nsenter", "-t", str(self.holder.pid), "-m", "--wd=" + str(ROOT), "sh", "-c", script]
+
+    def run(self, *words: t.Any, inside: bool = True, **more: t.Any) -> subprocess.CompletedProcess[str]:
+        line = self.command(*words) if inside else ["nsenter", "-t", str(self.holder.pid), "-m", *map(str, words)]
+        return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, **more)
+
+    def module(self, name: str, core: str = "core-2.21", check: bool = False, variables: dict[str, t.Any] | None = None, **args: t.Any) -> dict[str, t.Any]:
+        """The result of one module, run by Ansible itself over the local connection."""
+        words = [VENVS / core / "bin/ansible", "localhost", "-c", "local", "-i", "localhost,", "-m", f"realip.toa.{name}", "-a", json.dumps(args)]
+        words += ["-e", json.dumps({"ansible_python_interpreter": "/usr/bin/python3", **(variables or {})})]
+        done = self.run(*words, *(["--check"] if check else []), env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_NOCOLOR": "1"})
+        start = done.stdout.find("{")
+        assert start >= 0, done.stdout + done.stderr
+        return json.JSONDecoder().raw_decode(done.stdout[start:])[0]
