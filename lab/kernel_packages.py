@@ -114,7 +114,7 @@ def _header_files(tree: Path) -> list[Path]:
     names += [*tree.glob("arch/x86/Makefile*"), *tree.glob("arch/x86/Kbuild*")]
     for directory in ("include", "scripts", "arch/x86/include", "arch/x86/scripts"):
         names += [path for path in (tree / directory).rglob("*") if path.suffix not in (".o", ".a") and not path.name.endswith(".cmd")]
-    return [path.relative_to(tree) for path in names if path.is_symlink() or path.is_file()]
+    return [path.relative_to(tree) for path in names if path.is_file()]
 
 
 def headers_deb(linked: Linked, version: str, target: Path) -> None:
@@ -123,7 +123,7 @@ def headers_deb(linked: Linked, version: str, target: Path) -> None:
     source = root / "usr" / "src" / f"linux-headers-{linked.release}"
     for name in _header_files(linked.tree):
         (source / name).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        shutil.copy2(linked.tree / name, source / name, follow_symlinks=False)
+        shutil.copy2(linked.tree / name, source / name)
     # The tree's own file says what the tree is called, not what it is linked as.
     (source / "include/config/kernel.release").write_text(linked.release + "\n", "utf-8")
     modules = root / "lib" / "modules" / linked.release

@@ -104,7 +104,7 @@ def _hash(*parts: object) -> str:
 def _key(row: Release) -> str:
     """Names what a release is made of; an equal key is the same kernel."""
     code = [Path(module.__file__ or "").read_text("utf-8") for module in (kernel_tree, kernel_packages)]
-    return _hash(kernel_tree.key(), *code, *kernel_tree.toa_sources().values(), row)
+    return _hash(kernel_tree.key(), *code, *kernel_tree.toa_sources().values(), row.image_file, row.headers_file, row.toa)
 
 
 def _place(row: Release) -> Path:
@@ -138,7 +138,10 @@ def _publish(built: Built) -> None:
 
 
 def _build(row: Release, place: Path) -> None:
+    """Make `place`, or leave nothing. Under the lock, so that what another build has left half done can go."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in place.parent.glob(".*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{row.release}-", dir=place.parent))
     try:
         linked = kernel_tree.link(row.release, toa=row.toa, stage=work / "stage")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ DOCUMENTED_HEADERS = {
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache, and a source package that is always the same one."""
     monkeypatch.setenv("REALIP_LAB_CACHE", str(tmp_path))
     monkeypatch.setattr(kernel_tree, "_answer", lambda *command: " ".join(command))
