@@ -232,9 +232,10 @@ class Boot:
             self.step("put the boot loader's settings back as they were found", lambda: self.backend.restore(original))
             self.wanted["default"] = default
             self.wanted["grub_default_setting"] = self.backend.restored_setting(original)
+        # The record last: our folder goes with it, if nothing else is in there.
+        self.step_if(self.guard.has_log(), "remove the boot guard's log", self.guard.remove_log)
         if self.record:
             self.step("drop the record", lambda: save_section("boot", None, self.machine.path(STATE_FILE)))
-        self.step_if(self.guard.has_log(), "remove the boot guard's log", self.guard.remove_log)
 
     # -- parts of them -----------------------------------------------------------------------------------------------------------
 

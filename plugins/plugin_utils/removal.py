@@ -13,6 +13,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import Entry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import BLOCKED, CONVERGED, PENDING, Case, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import reason
 
+EBPF = planner.EBPF
+
 
 def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry]) -> Plan:
     """The plan of the same shape as planner.decide()'s, with `goal: remove` and `kernel_target` the kernel to go back to.
@@ -30,7 +32,7 @@ def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[En
 def _plan(case: Case) -> Plan:
     packages = _packages(case)
     releases = {package["release"] for package in packages if package["release"]}
-    places = [place["path"] for place in case.facts["persistence"]]
+    places = [place["path"] for place in case.facts["persistence"] if place["module"] != EBPF]
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
     reboot = case.running in releases
     plan = planner.empty_plan(case, CONVERGED, [])
@@ -38,7 +40,7 @@ def _plan(case: Case) -> Plan:
     steps = []
     if places:
         steps.append(f"take TOA out of {planner.listed(places)}")
-    if case.facts["ebpf"]["attached"]:
+    if has_ebpf(case.facts):
         steps.append("detach the eBPF programs")
     if reboot:
         plan["kernel_target"] = _stock_kernel(case, releases)
@@ -70,7 +72,14 @@ def _packages(case: Case) -> list[dict[str, Any]]:
         if entry.release in releases:
             for package in entry.packages:
                 found.setdefault(package.name, planner.package_of(case, entry, package))
-    return [{"url": "", "format": "", "sha256": "", "size": 0, **item} for item in found.values()]
+    # The record says which packages are ours; how they are packed is the host's own way.
+    return [{"url": "", "format": case.os["package_manager"], "sha256": "", "size": 0, **item} for item in found.values()]
+
+
+def has_ebpf(facts: planner.Facts) -> bool:
+    """Is anything of the eBPF backend on the host: programs, files, or something that attaches them at boot?"""
+    at_boot = any(place["module"] == EBPF and place["ours"] for place in facts["persistence"])
+    return bool(facts["ebpf"]["attached"] or facts["state"].get(EBPF) or at_boot)
 
 
 def _word(item: Mapping[str, Any], key: str) -> str:
@@ -80,7 +89,7 @@ def _word(item: Mapping[str, Any], key: str) -> str:
 
 def _module(case: Case, loaded: Sequence[str]) -> str:
     """The module that is loaded, or that something means to load at boot."""
-    named = [place["module"] for place in case.facts["persistence"] if place["module"]]
+    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in ("", EBPF)]
     return next(iter([*loaded, *named]), "toa")
 
 

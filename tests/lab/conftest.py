@@ -36,7 +36,7 @@ class Lab:
 
     @property
     def inventory(self) -> Path:
-        return ROOT / ".lab" / "inventory.yml"
+        return Path(os.environ.get("REALIP_LAB_RUN") or ROOT / ".lab") / "inventory.yml"
 
     @property
     def lockfile(self) -> Path:
