@@ -20,7 +20,7 @@ LOCKFILE = "toa.lock.yml"
 LOCKFILE_LIMIT = 1 << 20
 
 # Options that come from a variable of the same name with `toa_` in front where the task does not give them.
-FROM_VARIABLES = (*planner.POLICY, "trusted_sources", "catalog", "lockfile")
+FROM_VARIABLES = (*planner.POLICY, "catalog", "lockfile")
 
 
 class ActionModule(ToaAction):
@@ -49,6 +49,8 @@ class ActionModule(ToaAction):
         "accept_no_fallback": {"type": "bool"},
         "accept_conflicts": {"type": "bool"},
         "trusted_sources": {"type": "list", "elements": "str"},
+        "ebpf_getsockopt": {"type": "bool"},
+        "install_bpftool": {"type": "bool"},
         "catalog": {"type": "list", "elements": "dict"},
         "lock": {"type": "dict"},
         "lockfile": {"type": "path"},
@@ -68,7 +70,7 @@ class ActionModule(ToaAction):
             raise ToaError("unknown_variable", "; ".join(strange), "correct the name; variables that begin with toa_ belong to this collection")
         try:
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
-            trusted = peers.trusted_peers(args["trusted_sources"] or [])
+            trusted = peers.trusted_peers(policy["trusted_sources"])
             entries = catalog.load(args["catalog"]) if args["catalog"] else CATALOG
             lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
         except ValueError as problem:

@@ -20,9 +20,10 @@ import sys
 
 from ansible_collections.realip.toa.plugins.module_utils.boot_loader import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.bpf_query import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
+from ansible_collections.realip.toa.plugins.module_utils.ebpf_maps import in_force
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import release_of_image
-from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_bytes, read_line, read_text, to_text
-from ansible_collections.realip.toa.plugins.module_utils.rc_local import UNIT_DIRS, find_places, init_system, unit_enabled
+from ansible_collections.realip.toa.plugins.module_utils.hostio import COMMAND_PATH, list_dir, read_bytes, read_line, read_text, to_text
+from ansible_collections.realip.toa.plugins.module_utils.rc_local import EBPF, UNIT_DIRS, find_places, init_system, unit_enabled
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, load
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import (
     HELPERS, STATS_FILES, is_graphics_ttm, loaded_modules, parameters, parse_counters, stats, toa_files, under)
@@ -86,7 +87,7 @@ class Host:
             "boot": self._guarded("boot", lambda: look_at_boot(self.root), {}),
             "kernels": self.kernels,
             "modules": self.modules,
-            "counters": self._guarded("counters", self._counters, {}),
+            "counters": self._guarded("counters", lambda: self._counters(ebpf), {}),
             "ebpf": ebpf,
             "persistence": self._guarded("persistence", lambda: find_places(self.root, self.release, self.init), []),
             "service": self._guarded("service", self._service, None),
@@ -239,18 +240,19 @@ class Host:
             })
         return modules
 
-    def _counters(self):
+    def _counters(self, ebpf):
         totals = {}
         for path in sorted(set(module["stats"] for module in self.modules if module["stats"])):
             name = [module["name"] for module in self.modules if module["stats"] == path][0]
             for counter, value in parse_counters(stats(name, self.root)).items():
                 totals[counter] = totals.get(counter, 0) + value
+        totals.update(("ebpf_" + counter, value) for counter, value in ebpf.pop("counters", {}).items())
         return totals
 
     # -- eBPF -----------------------------------------------------------------------------------------------------------------
 
     def _ebpf(self):
-        facts = dict(_NO_EBPF, cgroup2=self._cgroup2(), attached=[], foreign=[])
+        facts = dict(_NO_EBPF, cgroup2=self._cgroup2(), bpftool=self._command("bpftool"), attached=[], foreign=[])
         numbers = re.match(r"(\d+)\.(\d+)", self.release)
         if numbers is None or (int(numbers.group(1)), int(numbers.group(2))) < EBPF_KERNEL:
             facts["reason"] = "kernel %s is older than %d.%d" % ((self.release,) + EBPF_KERNEL)
@@ -292,7 +294,19 @@ class Host:
                 facts["attached"].append(program)
             elif program["hook"] in GETPEERNAME_HOOKS:
                 facts["foreign"].append(program)
+        if facts["attached"]:
+            facts.update(self._guarded("ebpf_maps", lambda: self._in_force(top), {}))
         return ""
+
+    def _in_force(self, top):
+        """What our programs do, on the cgroup that they were attached to."""
+        recorded = load(self._path(STATE_FILE)).get(EBPF)
+        cgroup = recorded.get("cgroup") if isinstance(recorded, dict) else None
+        return in_force([program for program in programs_on(cgroup or top, sorted(HOOKS)) if program["name"].startswith(OUR_PREFIX)])
+
+    def _command(self, name):
+        """Path of a command, or ""."""
+        return ([folder + "/" + name for folder in COMMAND_PATH.split(":") if self._exists(folder + "/" + name)] + [""])[0]
 
     def _child_cgroups(self, top):
         """First level of the tree, where somebody would attach for a part of a host; files of a cgroup are `controller.file`."""

@@ -78,9 +78,15 @@ options:
     description: Allow TOA beside something else that changes peer addresses.
     type: bool
   trusted_sources:
-    description: Networks of the load balancers. The proof plays a load balancer inside them.
+    description: Networks of the load balancers. The eBPF backend believes no others, and the proof plays a load balancer inside them.
     type: list
     elements: str
+  ebpf_getsockopt:
+    description: Whether the eBPF backend is to offer C(getsockopt(IPPROTO_IP, 1348)).
+    type: bool
+  install_bpftool:
+    description: Whether C(bpftool), which the eBPF backend needs, may be installed from the distribution's repositories.
+    type: bool
   catalog:
     description:
       - Entries that extend the catalog of TOA kernels, or change those with the same C(key). The shape is that of

@@ -18,6 +18,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils import osrelease
 SCHEMA = 1
 TEXT_LIMIT = 512
 LIST_LIMIT = 256
+# Of trusted sources, as many as the eBPF backend has room for.
+NETWORKS_LIMIT = 4096
 KEY_LIMIT = 64
 DEPTH_LIMIT = 6
 
@@ -49,13 +51,13 @@ def number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 
-def many(clean: Cleaner) -> Cleaner:
+def many(clean: Cleaner, limit: int = LIST_LIMIT) -> Cleaner:
     """A list; items that do not survive cleaning (None, empty text) are left out."""
 
     def clean_list(value: Any) -> list[Any]:
         if not isinstance(value, list):
             return []
-        return [kept for item in value[:LIST_LIMIT] if (kept := clean(item)) not in (None, "")]
+        return [kept for item in value[:limit] if (kept := clean(item)) not in (None, "")]
 
     return clean_list
 
@@ -128,7 +130,8 @@ CLEAN: dict[str, Cleaner] = {
     "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text, refcount=number, state=text),
     "counters": mapping(number),
     "ebpf": record(
-        possible=flag, reason=text, cgroup2=text, attached=many(anything),
+        possible=flag, reason=text, cgroup2=text, bpftool=text, attached=many(anything), complete=flag, object=text,
+        option_kinds=many(text), trusted_sources=many(text, NETWORKS_LIMIT), getsockopt=flag,
         foreign=records(hook=text, id=number, name=text, cgroup=text),
     ),
     "persistence": records(path=text, kind=text, module=text, line=text, line_number=number, effective=flag, reason=text, ours=flag),

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.realip.toa.plugins.plugin_utils import formats, kernel, osrelease
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, formats, kernel, osrelease, sources
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import Entry, Locked, Package
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import BLOCK, INFO, WARNING, reason
 
@@ -35,6 +35,9 @@ POLICY: dict[str, Any] = {
     "package_mirror": "",
     "install_headers": False,
     "source_url": "",
+    "trusted_sources": [],
+    "ebpf_getsockopt": True,
+    "install_bpftool": True,
     "accept_kernel_downgrade": False,
     "accept_unverified_packages": False,
     "accept_no_fallback": False,
@@ -50,6 +53,8 @@ VTOA_DOCUMENTED = ("254/8", "253/20")
 # Read as well, by ANCK net/vtoa.
 VTOA_READS = (*VTOA_DOCUMENTED, "254/20", "250/8", "252/20", "249/40")
 
+# How findings of persistence call what attaches the programs at boot.
+EBPF = "ebpf"
 # sock_ops, sk_storage and the getpeername hooks, measured from 5.10 on.
 EBPF_KERNEL = "5.10"
 # The object is little-endian.
@@ -173,6 +178,7 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         policy["option_kinds"] = formats.normalise(policy["option_kinds"])
         formats.wanted(policy["vendor"], policy["option_kinds"])
+        policy["trusted_sources"] = sources.normalise(policy["trusted_sources"])
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem
     return policy
@@ -318,7 +324,7 @@ def _own_module(case: Case) -> Mapping[str, Any] | None:
 
 
 def _ebpf(case: Case) -> Offer:
-    offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=True, ipv6=True)
+    offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=case.policy["ebpf_getsockopt"], ipv6=True)
     ebpf = case.facts["ebpf"]
     if not kernel.at_least(case.kernel, EBPF_KERNEL):
         return offer.reject("kernel_too_old", running=case.running, wanted=EBPF_KERNEL)
@@ -331,22 +337,49 @@ def _ebpf(case: Case) -> Offer:
     unknown = formats.unknown(case.wanted)
     if unknown:
         return offer.reject("unknown_format", kinds=listed(unknown))
-    offer.option_kinds = list(case.wanted or formats.COMMON)
+    # Where nobody says what the load balancer sends, what is read already is left alone.
+    offer.option_kinds = list(case.wanted or ebpf["option_kinds"] or formats.COMMON)
     if not case.os["id"]:
         offer.tell("unknown_distribution")
     _check_conflicts(case, offer)
-    if not ebpf["attached"]:
-        offer.steps.append(f"attach the eBPF programs for {listed(offer.option_kinds)} to {ebpf['cgroup2']}")
-    if not any(
-        place["effective"] and place["kind"] == "systemd" and "ebpf" in place["module"] + place["path"]
-        for place in case.facts["persistence"]
-    ):
+    _check_bpftool(case, offer)
+    if not case.policy["trusted_sources"]:
+        offer.tell("spoofable")
+    offer.steps += _missing_of_ebpf(case, offer)
+    if ebpf["complete"] and not offer.steps:
+        _judge(case, offer)
+    if not _persistence_of(case, EBPF):
         offer.tell("not_persistent", module="the eBPF programs")
         offer.steps.append("attach them at every boot")
-    if ebpf["attached"]:
-        _judge(case, offer)
     _add_proof_step(offer)
     return offer
+
+
+def _check_bpftool(case: Case, offer: Offer) -> None:
+    """Needed now, and at every boot."""
+    if case.facts["ebpf"]["bpftool"]:
+        return
+    if case.policy["install_bpftool"]:
+        offer.steps.append("install bpftool from the distribution's repositories")
+    else:
+        offer.block("bpftool_missing")
+
+
+def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
+    """Steps from what the programs do to what they should; none where that is so already."""
+    ebpf, networks = case.facts["ebpf"], case.policy["trusted_sources"]
+    if not ebpf["complete"]:
+        return [f"attach the eBPF programs for {listed(offer.option_kinds)} to {ebpf['cgroup2']}"]
+    steps = []
+    if ebpf["object"] != ebpf_object.DIGEST:
+        steps.append("replace the eBPF programs by those of this release")
+    if set(ebpf["option_kinds"]) != set(offer.option_kinds):
+        steps.append(f"read {listed(offer.option_kinds)} in place of {listed(ebpf['option_kinds']) or 'nothing'}")
+    if set(ebpf["trusted_sources"]) != set(networks):
+        steps.append(f"believe {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'} only" if networks else "believe every source")
+    if ebpf["getsockopt"] != case.policy["ebpf_getsockopt"]:
+        steps.append(f"{'offer' if case.policy['ebpf_getsockopt'] else 'stop offering'} getsockopt(IPPROTO_IP, 1348)")
+    return steps
 
 
 def _kernel_package(case: Case) -> Offer:

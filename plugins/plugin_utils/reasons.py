@@ -101,6 +101,12 @@ REASONS = {
         "no cgroup v2 is mounted, and eBPF programs attach to one",
         "boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line",
     ),
+    "spoofable": Reason(
+        WARNING,
+        "anybody who can reach a port of this host can forge a client address in an option",
+        "list the load balancers' networks in toa_trusted_sources",
+    ),
+    "bpftool_missing": Reason(BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"),
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
     # -- conflicts
     "conflict_ebpf_getpeername": Reason(

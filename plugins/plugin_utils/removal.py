@@ -41,6 +41,7 @@ def _plan(case: Case) -> Plan:
     if places:
         steps.append(f"take TOA out of {planner.listed(places)}")
     if has_ebpf(case.facts):
+        plan["backend"] = EBPF
         steps.append("detach the eBPF programs")
     if reboot:
         plan["kernel_target"] = _stock_kernel(case, releases)
@@ -51,7 +52,7 @@ def _plan(case: Case) -> Plan:
         steps.append(f"unload {planner.listed(loaded)}")
     if packages:
         steps.append(f"remove {planner.listed(package['name'] for package in packages)}")
-    if any(key != "schema" for key in case.facts["state"]):
+    if any(key not in ("schema", EBPF) for key in case.facts["state"]):
         steps.append("put the boot loader's settings back and drop the record")
     plan["steps"] = steps
     plan["state"] = BLOCKED if plan["reasons"] else PENDING if steps else CONVERGED

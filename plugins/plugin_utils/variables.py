@@ -14,7 +14,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import POLICY
 OPERATION = frozenset((
     "toa_catalog", "toa_confirm_timeout", "toa_drain_tasks", "toa_health_tasks", "toa_hosts", "toa_lock_cache", "toa_lock_mirror",
     "toa_lock_update", "toa_lockfile", "toa_max_failures", "toa_only", "toa_persistence_method", "toa_reboot_timeout", "toa_report_dir",
-    "toa_trusted_sources", "toa_undrain_tasks", "toa_waves",
+    "toa_undrain_tasks", "toa_waves",
 ))
 
 # What our own plays register; never an operator's.

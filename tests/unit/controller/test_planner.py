@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner, reasons, removal
+from ansible_collections.realip.toa.plugins.plugin_utils import catalog, ebpf_object, facts, planner, reasons, removal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -418,15 +418,52 @@ def test_in_tree_does_not_take_vtoa_where_vtoa_refused_it():
     assert plan["state"] == "unsupported" and ("vtoa", "debug_kernel") in codes(plan, "block")
 
 
+def attached_ebpf(**more):
+    """`ebpf` of the facts of a host on which the programs of this release are attached."""
+    return {"attached": [{"id": 1}], "complete": True, "object": ebpf_object.DIGEST, "bpftool": "/usr/sbin/bpftool", "getsockopt": True,
+            "option_kinds": ["200/8", "253/20", "254/8"], **more}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "facts, policy, words",
+    [
+        ({"object": "0123456789ab"}, {}, "replace the eBPF programs"),
+        ({"complete": False}, {}, "attach the eBPF programs for 200/8"),
+        ({}, {"vendor": "huawei"}, "read 254/8 in place of 200/8, 253/20 and 254/8"),
+        ({}, {"trusted_sources": ["10.0.0.0/8"]}, "believe 10.0.0.0/8 only"),
+        ({"trusted_sources": ["10.0.0.0/8"]}, {}, "believe every source"),
+        ({}, {"ebpf_getsockopt": False}, "stop offering getsockopt"),
+        ({"bpftool": ""}, {}, "install bpftool"),
+    ],
+)
+def test_ebpf_that_is_not_as_wanted_is_changed_and_not_judged(facts, policy, words):
+    unit = place("ebpf", kind="systemd")
+    now = host(*DEBIAN12, ebpf=attached_ebpf(**facts), persistence=[unit])
+    plan = decide(now, proof("wrong_kind", ["200/8"]), **policy)
+    assert (plan["state"], plan["backend"]) == ("pending", "ebpf") and plan["steps"][0].startswith(words)
+
+
+def test_ebpf_without_trusted_sources_can_be_spoofed():
+    assert ("ebpf", "spoofable") in codes(decide(host(*DEBIAN12)), "warning")
+    assert "spoofable" not in {code for _backend, code in codes(decide(host(*DEBIAN12), trusted_sources=["10.0.0.1/8"]), "warning")}
+    with pytest.raises(planner.PolicyError, match="10.0.0.0/33"):
+        decide(host(*DEBIAN12), trusted_sources=["10.0.0.0/33"])
+
+
+def test_ebpf_without_bpftool_and_without_leave_to_install_it():
+    assert codes(decide(host(*DEBIAN12), install_bpftool=False), "block") == {("ebpf", "bpftool_missing")}
+
+
 def test_ebpf():
     plan = decide(host(*DEBIAN12))
     assert plan["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
     assert plan["option_kinds"] == ["200/8", "254/8", "253/20"] and plan["module"] == "" and not plan["reboot"]
     assert decide(host(*DEBIAN12), vendor="f5")["option_kinds"] == ["28/7"]
     unit = place("ebpf", kind="systemd", path="/etc/systemd/system/realip-toa-ebpf.service")
-    attached = host(*DEBIAN12, ebpf={"attached": [{"id": 1}]}, persistence=[unit])
+    attached = host(*DEBIAN12, ebpf=attached_ebpf(), persistence=[unit])
     assert decide(attached, proof(kinds=["200/8", "254/8", "253/20"]))["state"] == "converged"
-    assert codes(decide(attached, proof("wrong_kind", ["254/8"]), vendor="tencent"), "block") == {("ebpf", "wrong_kind")}
+    tencent = host(*DEBIAN12, ebpf=attached_ebpf(option_kinds=["200/8"]), persistence=[unit])
+    assert codes(decide(tencent, proof("inert"), vendor="tencent"), "block") == {("ebpf", "module_inert")}
     old = decide(host("debian-12", "5.9.0-1-amd64"))
     assert ("ebpf", "kernel_too_old") in codes(old, "block")
     no = decide(host(*DEBIAN12, ebpf={"possible": False, "reason": "locked down"}))
@@ -441,7 +478,7 @@ def test_ebpf_and_others_on_the_hooks():
 
 
 def test_what_works_is_left_alone():
-    attached = host(*ALINUX3, ebpf={"cgroup2": "/sys/fs/cgroup", "possible": True, "attached": [{"id": 1}]},
+    attached = host(*ALINUX3, ebpf=attached_ebpf(cgroup2="/sys/fs/cgroup", possible=True, option_kinds=["200/8"]),
                     persistence=[place("ebpf", kind="systemd")])  # fmt: skip
     plan = decide(attached, proof(kinds=["200/8"]), vendor="tencent")
     assert (plan["state"], plan["backend"]) == ("converged", "ebpf")
@@ -539,6 +576,20 @@ def test_the_table_is_well_formed():
 
 def removal_plan(known):
     return removal.decide(known, {}, CATALOG)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"ebpf": attached_ebpf()},
+        {"state": {"ebpf": {"files": {}}, "schema": 1}},
+        {"persistence": [place("ebpf", kind="systemd", path="/etc/systemd/system/realip-toa-ebpf.service", ours=True)]},
+    ],
+)
+def test_the_way_back_from_ebpf(left):
+    plan = removal_plan(host(*DEBIAN12, **left))
+    assert (plan["state"], plan["backend"], plan["module"]) == ("pending", "ebpf", "toa")
+    assert plan["steps"] == ["detach the eBPF programs"]
 
 
 KERNELS = [
