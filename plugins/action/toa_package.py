@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""toa_package: fetch, check, install, hold and remove kernel packages."""
+"""toa_package: fetch, check, install, hold and remove kernel packages, and install what comes from a host's own repositories."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ class ActionModule(ToaAction):
                 "format": {"type": "str", "choices": ["deb", "rpm"]},
                 "role": {"type": "str"},
                 "release": {"type": "str"},
+                "repository": {"type": "bool", "default": False},
             },
         },
         "state": {"type": "str", "choices": ["present", "absent", "held", "unheld", "staged"], "default": "present"},
         "accept_unverified": {"type": "bool", "default": False},
+        "accept_downgrade": {"type": "bool", "default": False},
         "src": {"type": "str"},
         "timeout": {"type": "int", "default": 600},
         "lock_timeout": {"type": "int", "default": 120},

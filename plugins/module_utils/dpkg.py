@@ -49,12 +49,17 @@ class Dpkg:
     FORMAT = "deb"
     NAME = re.compile(r"^[a-z0-9][a-z0-9.+-]+$")
     LOCKS = ("var/lib/dpkg/lock-frontend", "var/lib/dpkg/lock")
+    DIAGNOSES = ()
 
     def __init__(self, root="/"):
         self.root = root
         self.admin = os.path.join(root, "var/lib/dpkg")
 
     # -- looking -------------------------------------------------------------------------------------------------------
+
+    def identity(self, name, _filename):
+        """What names a package: dpkg has one of each name."""
+        return name
 
     def inventory(self):
         """{name: {version, arch, status, held, reinstall}} of everything the database knows; `status` as dpkg has it."""
@@ -125,6 +130,9 @@ class Dpkg:
     def fits(self, arch):
         """Whether a package of this architecture can be installed here."""
         return arch in ("all", self.native_arch())
+
+    def rehearse(self, _paths):
+        """dpkg has no test that finds more than describe() does."""
 
     def _contents(self, path):
         child = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)

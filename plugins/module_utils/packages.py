@@ -14,6 +14,7 @@ __metaclass__ = type
 import os
 import re
 import shutil
+from functools import reduce
 
 from ansible_collections.realip.toa.plugins.module_utils.dpkg import Dpkg
 from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, matches, sweep_partials
@@ -26,10 +27,13 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     remove_file,
     which,
 )
+from ansible_collections.realip.toa.plugins.module_utils.rpm import Repository, Rpm
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, save_section, section
 
 CACHE = "var/cache/realip-toa"
-MANAGERS = {"deb": Dpkg}
+MANAGERS = {"deb": Dpkg, "rpm": Rpm}
+# Who brings packages from the repositories that a host has; vtoa is the only package that comes that way.
+REPOSITORIES = {"rpm": Repository}
 TOOLS = {"deb": "dpkg", "rpm": "rpm"}
 
 FILE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(deb|rpm)$")
@@ -48,10 +52,31 @@ DEPMOD_FILES = re.compile(r"^modules\.(dep|alias|symbols|builtin|softdep|devname
 
 
 def main(args):
-    """args: packages, state, accept_unverified, src, timeout and lock_timeout (seconds), check; see plugins/modules/toa_package.py."""
+    """args: packages, state, accept_unverified, accept_downgrade, src, timeout and lock_timeout (seconds), check; see plugins/modules/toa_package.py."""
     items = [_checked(item) for item in args.get("packages") or []]
     _refuse_doubles(items)
-    return STATES[args["state"]](Host(args, items), items, args)
+    results = [STATES[args["state"]](Host(args, some), some, args) for some in _groups(items, args)]
+    return reduce(_together, results)
+
+
+def _groups(items, args):
+    """Files and packages of repositories go different ways. No items at all stand for what we brought."""
+    if items:
+        kinds = ([item for item in items if not item["repository"]], [item for item in items if item["repository"]])
+        return [some for some in kinds if some]
+    record = Host(args, []).record() if args["state"] == "absent" else {}
+    brought = [_checked({"name": name, "repository": True}) for name in sorted(record) if record[name].get("repository")]
+    return [[], brought] if brought else [[]]
+
+
+def _together(one, other):
+    """One result out of those of two groups."""
+    result = {"changed": one["changed"] or other["changed"]}
+    for side in ("before", "after"):
+        result[side] = {"installed": dict(one[side]["installed"], **other[side]["installed"])}
+        for key in ("held", "cached"):
+            result[side][key] = sorted(set(one[side][key]) | set(other[side][key]))
+    return result
 
 
 class Host:
@@ -61,8 +86,9 @@ class Host:
         self.root = args.get("root") or "/"
         self.running = args.get("running") or os.uname()[2]
         self.cache = os.path.join(self.root, CACHE)
-        self.manager = _manager_for(items)(self.root)
         self.state_file = os.path.join(self.root, STATE_FILE.lstrip("/"))
+        self.manager = _manager_for(items or self.recorded())(self.root)
+        self.manager.accept_downgrade = bool(args.get("accept_downgrade"))
 
     def path(self, name):
         return os.path.join(self.root, name)
@@ -73,11 +99,20 @@ class Host:
     def record(self):
         return section("packages", self.state_file).get("installed") or {}
 
+    def recorded(self):
+        """What we brought as files, by name."""
+        entries = [(name, entry) for name, entry in sorted(self.record().items()) if not entry.get("repository")]
+        return [{"name": name, "format": entry["file"].rsplit(".", 1)[-1], "repository": False} for name, entry in entries]
+
     def save_record(self, record):
         save_section("packages", {"installed": record} if record else {}, self.state_file)
 
     def cached_path(self, item):
         return os.path.join(self.cache, item["file"])
+
+    def source(self, item):
+        """What the package manager is given to install an item."""
+        return item["name"] if item["repository"] else self.cached_path(item)
 
     def is_cached(self, item):
         return matches(self.cached_path(item), item["sha256"], item["size"])
@@ -120,13 +155,13 @@ def _present(host, items, args):
         return _result(before, before)
     after = _predict(host, before, missing, installed=True)
     if args["check"]:
-        _preflight(host, [(item, host.cached_path(item)) for item in missing if host.is_cached(item)], inventory)
+        _preflight(host, [item for item in missing if not item["repository"] and host.is_cached(item)], inventory)
         return _result(before, after, changed=True)
     with host.lock():
         _fetch(host, missing, args)
         with host.manager.locked(args.get("lock_timeout") or 120):
             inventory = host.manager.inventory()
-            _preflight(host, [(item, host.cached_path(item)) for item in missing], inventory)
+            _preflight(host, [item for item in missing if not item["repository"]], inventory)
             _install(host, missing, inventory)
         return _result(before, host.snapshot(names), changed=True)
 
@@ -134,7 +169,7 @@ def _present(host, items, args):
 def _staged(host, items, args):
     names = [item["name"] for item in items]
     before = host.snapshot(names)
-    missing = [item for item in items if not host.is_cached(item)]
+    missing = [item for item in items if not (item["repository"] or host.is_cached(item))]
     _refuse_unreviewed(missing, args)
     if not missing or args["check"]:
         return _result(before, _predict(host, before, missing, installed=False))
@@ -146,11 +181,11 @@ def _staged(host, items, args):
 def _absent(host, items, args):
     """Without `packages`, what the record says that we brought; the cache goes in any case."""
     record = host.record()
-    names = [item["name"] for item in items] or sorted(record)
+    names = [item["name"] for item in items or host.recorded()]
     inventory = host.manager.inventory()
     before = host.snapshot(names, inventory)
     known = [name for name in names if name in inventory]
-    releases = _releases(host, known)
+    releases = _releases(host, known, [item for item in items if item["repository"]])
     _refuse_bricking(host, releases)
     stale = [name for name in names if name in record]
     if not (known or stale or os.path.isdir(host.cache)):
@@ -162,6 +197,9 @@ def _absent(host, items, args):
         if known:
             with host.manager.locked(args.get("lock_timeout") or 120):
                 _remove(host, known, releases)
+        for name in stale:
+            if name not in known:
+                _sweep_unowned(host, record[name])
         shutil.rmtree(host.cache, True)
         host.save_record(dict((name, entry) for name, entry in record.items() if name not in names))
         return _result(before, host.snapshot(names), changed=True)
@@ -176,7 +214,7 @@ def _unheld(host, items, args):
 
 
 def _hold(host, items, args, wanted):
-    names = [item["name"] for item in items] or sorted(host.record())
+    names = [item["name"] for item in items or host.recorded()]
     before = host.snapshot(names)
     gone = [name for name in names if name not in before["installed"]]
     if gone and wanted:
@@ -203,9 +241,9 @@ def _result(before, after, changed=None):
 
 
 def _predict(host, before, missing, installed):
-    after = dict(before, cached=sorted(set(before["cached"]) | set(item["file"] for item in missing)))
+    after = dict(before, cached=sorted(set(before["cached"]) | set(item["file"] for item in missing if item["file"])))
     if installed:
-        planned = [(item["name"], item["version"] or before["installed"].get(item["name"], "as in " + item["file"])) for item in missing]
+        planned = [(item["name"], item["version"] or before["installed"].get(item["name"], "as in " + (item["file"] or "the repositories"))) for item in missing]
         after["installed"] = dict(before["installed"], **dict(planned))
     return after
 
@@ -218,15 +256,20 @@ def _checked(item):
     name = item.get("name") or ""
     filename = item.get("file") or (item.get("url") or "").split("?")[0].rsplit("/", 1)[-1]
     suffix = filename.rsplit(".", 1)[-1] if filename else ""
-    kind = item.get("format") or (suffix if suffix in TOOLS else "") or _host_format()
-    if kind not in MANAGERS:
+    known = REPOSITORIES if item.get("repository") else MANAGERS
+    kind = item.get("format") or (suffix if suffix in TOOLS else "") or _host_format(known)
+    if kind not in known:
         raise TargetError(
             "format_unsupported",
-            "package %s is in format %s; this host installs %s" % (name, kind, ", ".join(sorted(MANAGERS))),
+            "package %s is in format %s; %s are installed" % (name, kind, ", ".join(sorted(known))),
             "name a package in a format that the host installs",
         )
+    if item.get("repository") and (filename or item.get("sha256")):
+        raise TargetError("bad_package", "packages: %s comes from a repository and has a file as well" % name, "give it either repository or url")
+    manager = known[kind]()
     given = {
-        "name": name,
+        "name": manager.identity(name, filename),
+        "repository": bool(item.get("repository")),
         "file": filename,
         "url": item.get("url") or "",
         "sha256": (item.get("sha256") or "").lower(),
@@ -234,10 +277,10 @@ def _checked(item):
         "format": kind,
         "role": item.get("role") or ("image" if item.get("release") else "other"),
         "release": item.get("release") or "",
-        "version": MANAGERS[kind]().version_in_name(filename) if filename else "",
+        "version": manager.version_in_name(filename) if filename else "",
     }
     for key, pattern, needed in (
-        ("name", MANAGERS[kind].NAME, True),
+        ("name", manager.NAME, True),
         ("file", FILE_NAME, False),
         ("sha256", SHA256, False),
         ("release", RELEASE, False),
@@ -261,7 +304,7 @@ def _refuse_doubles(items):
 def _refuse_unreviewed(items, args):
     """Without a digest nobody knows what is installed: only with the operator's word."""
     for item in items:
-        if not item["sha256"] and not args.get("accept_unverified"):
+        if not (item["sha256"] or item["repository"] or args.get("accept_unverified")):
             raise TargetError(
                 "no_digest",
                 "no sha256 is known for %s, so what the mirror serves could be anything" % item["file"],
@@ -269,15 +312,13 @@ def _refuse_unreviewed(items, args):
             )
 
 
-def _host_format():
-    for kind in sorted(TOOLS):
-        if which(TOOLS[kind]):
-            return kind
-    return "none"
+def _host_format(known):
+    """The first of the known formats that this host has a tool for."""
+    return ([kind for kind in sorted(known) if which(TOOLS[kind])] or ["none"])[0]
 
 
 def _manager_for(items):
-    formats = sorted(set(item["format"] for item in items)) or [_host_format()]
+    formats = sorted(set(item["format"] for item in items)) or [_host_format(MANAGERS)]
     if len(formats) > 1:
         raise TargetError("bad_package", "packages: formats are mixed (%s)" % ", ".join(formats), "name packages of one format per task")
     if formats[0] not in MANAGERS or not which(TOOLS[formats[0]]):
@@ -286,7 +327,7 @@ def _manager_for(items):
             "this host has no package manager for format %s" % formats[0],
             "name a package in a format that the host installs",
         )
-    return MANAGERS[formats[0]]
+    return REPOSITORIES[formats[0]] if items and items[0]["repository"] else MANAGERS[formats[0]]
 
 
 # -- fetching ----------------------------------------------------------------------------------------------------------
@@ -298,7 +339,7 @@ def _fetch(host, items, args):
     os.chmod(host.cache, 0o700)
     sweep_partials(host.cache)
     for item in items:
-        if host.is_cached(item):
+        if item["repository"] or host.is_cached(item):
             continue
         if not item["file"]:
             raise TargetError("bad_package", "packages: %s has neither file nor url" % item["name"], "give it a file and a url")
@@ -317,17 +358,19 @@ def _source(item, args):
 # -- before the package manager starts ---------------------------------------------------------------------------------
 
 
-def _preflight(host, pairs, inventory):
-    """Everything that can be refused while the host is still untouched. `pairs`: (item, path of its file)."""
-    _refuse_interrupted(host, [item["name"] for item, _path in pairs], inventory)
+def _preflight(host, items, inventory):
+    """Everything that can be refused while the host is still untouched; `items` are in the cache."""
+    _refuse_interrupted(host, [item["name"] for item in items], inventory)
     needs = []
-    for item, path in pairs:
-        package = host.manager.describe(path)
+    for item in items:
+        package = host.manager.describe(host.cached_path(item))
         _refuse_other_package(host, item, package)
         needs.extend(package["files"])
         if item["role"] == "image":
             needs.append(("boot/initramfs", _initramfs_size(host)))
-    _need_room(host, needs, ", ".join(item["file"] for item, _path in pairs))
+    if items:
+        _need_room(host, needs, ", ".join(item["file"] for item in items))
+        host.manager.rehearse([host.cached_path(item) for item in items])
 
 
 def _refuse_interrupted(host, names, inventory):
@@ -434,25 +477,39 @@ def _install(host, items, inventory):
     record = host.record()
     entries = dict((item["name"], _record_entry(item)) for item in items if item["name"] not in inventory or item["name"] in record)
     host.save_record(dict(record, **entries))
-    rc, said = host.manager.install([host.cached_path(item) for item in items])
-    gaps = [] if rc != 0 else [gap for item in items for gap in host.missing_files(item)]
+    rc, said = host.manager.install([host.source(item) for item in items])
+    gaps = [] if rc != 0 else _gaps(host, items)
     if rc == 0 and not gaps:
         return
     left = _take_back(host, items, inventory)
     host.save_record(dict((name, entry) for name, entry in host.record().items() if name in record or name in left))
-    code = "install_incomplete" if gaps else "install_failed"
-    why = "installed, but %s is missing" % " and ".join(gaps) if gaps else "the package manager failed (%d): %s" % (rc, said)
-    raise TargetError(
-        code,
-        "%s: %s" % (", ".join(item["file"] for item in items), why),
-        "nothing of it is left on the host; find out why on one host before trying again"
-        if not left
-        else "taking it back left %s half installed: repair that on the host before trying again" % ", ".join(left),
-    )
+    code, remedy = _diagnosis(host, said) or ("install_failed", "nothing of it is left on the host; find out why on one host before trying again")
+    why = "the package manager failed (%d): %s" % (rc, said)
+    if gaps:
+        code, why = "install_incomplete", "installed, but %s is missing" % " and ".join(gaps)
+    if left:
+        remedy = "taking it back left %s half installed: repair that on the host before trying again" % ", ".join(left)
+    raise TargetError(code, "%s: %s" % (", ".join(item["file"] or item["name"] for item in items), why), remedy)
+
+
+def _gaps(host, items):
+    """What is missing although the package manager is content."""
+    inventory = host.manager.inventory()
+    absent = ["package " + item["name"] for item in items if not host.manager.installed_version(inventory.get(item["name"]))]
+    return absent + [gap for item in items for gap in host.missing_files(item)]
+
+
+def _diagnosis(host, said):
+    """(code, remedy) where the package manager knows what it means, else None."""
+    for pattern, code, remedy in host.manager.DIAGNOSES:
+        if re.search(pattern, said):
+            return code, remedy
+    return None
 
 
 def _record_entry(item):
-    return dict((key, item[key]) for key in ("file", "version", "release", "role", "sha256"))
+    entry = dict((key, item[key]) for key in ("file", "version", "release", "role", "sha256"))
+    return dict(entry, repository=True) if item["repository"] else entry
 
 
 def _take_back(host, items, inventory):
@@ -469,12 +526,13 @@ def _take_back(host, items, inventory):
     return [name for name in names if name in now]
 
 
-def _releases(host, names):
-    """Kernel releases whose image or modules belong to these packages."""
+def _releases(host, names, from_repository):
+    """Kernel releases whose image or modules belong to these packages; one from a repository may add modules to the running kernel."""
+    owner = r"^(?:/usr)?/boot/vmlinuz-([^/]+)$" if from_repository else r"^(?:/usr)?/(?:boot/vmlinuz-|lib/modules/)([^/]+)$"
     found = set()
     for name in names:
         for path in host.manager.files_of(name):
-            owned = re.match(r"^(?:/usr)?/(?:boot/vmlinuz-|lib/modules/)([^/]+)$", path)
+            owned = re.match(owner, path)
             if owned:
                 found.add(owned.group(1))
     return sorted(found)
@@ -505,12 +563,26 @@ def _remove(host, names, releases):
         _sweep_release(host, release)
 
 
+def _sweep_unowned(host, entry):
+    """What an rpm that was killed had unpacked: it enters a package in its database only at the end."""
+    release = entry.get("release") or ""
+    places = ["/boot/vmlinuz-" + release, "/lib/modules/" + release]
+    if not RELEASE.match(release) or release == host.running or [place for place in places if host.manager.owners(place)]:
+        return
+    left = re.compile(r"^\.?(vmlinuz|System\.map|config|symvers)-%s(\.hmac|\.gz)?(;[0-9a-f]+)?$" % re.escape(release))
+    for name in list_dir(host.path("boot")):
+        if left.match(name):
+            remove_file(host.path("boot/" + name))
+    shutil.rmtree(host.path("lib/modules/" + release), True)
+    _sweep_release(host, release)
+
+
 def _sweep_release(host, release):
     """What tools made for a kernel that is gone, and no package owns: initramfs, depmod's files, empty folders."""
     if not release or release == host.running or os.path.exists(host.path("boot/vmlinuz-" + release)):
         return
     for name in list_dir(host.path("boot")):
-        if re.match(r"^init(rd\.img|rd|ramfs)-%s(\.img)?(\.(old|bak|new|dpkg-bak|old-dkms))?$" % re.escape(release), name):
+        if re.match(r"^init(rd\.img|rd|ramfs)-%s(kdump)?(\.img)?(\.(old|bak|new|dpkg-bak|old-dkms))?$" % re.escape(release), name):
             remove_file(host.path("boot/" + name))
     remove_file(host.path("var/lib/initramfs-tools/" + release))
     modules = host.path("lib/modules/" + release)

@@ -15,6 +15,9 @@ description:
   - A file is used only when its size and SHA-256 are those that were reviewed. Package name, version, architecture and kernel release,
     the room in C(/boot) and C(/), and the lock of the package database are looked at before anything is installed.
   - What fails after that is taken back, so that the host is either complete or as it was.
+  - An rpm is installed beside what is there, never with C(--force) or C(--nodeps). What these would run over is found beforehand and named
+    (codes C(file_conflict), C(dependency_missing), C(package_conflict), C(downgrade_needs_consent)), and a script of a package that fails,
+    which is a warning for rpm, is a failure here.
   - Runs on the host's own Python, 2.6 to 3.14, and needs nothing installed there.
 options:
   packages:
@@ -51,16 +54,27 @@ options:
       release:
         description: What C(uname -r) says under the kernel of the package.
         type: str
+      repository:
+        description:
+          - Install the newest one from the repositories that the host has, with C(dnf) or C(yum), and remove it in the same way.
+          - What is installed is then for those repositories, and their signatures, to answer for.
+        type: bool
+        default: false
   state:
     description:
       - V(present) installs, V(absent) purges and removes the cache as well.
-      - V(held) keeps the package from being updated or removed by an update, V(unheld) lets it go again.
+      - V(held) keeps the package from being updated or removed by an update, V(unheld) lets it go again. rpm has no hold, so that
+        C(exclude=) in C(dnf.conf) and C(yum.conf) keeps every other kernel away meanwhile.
       - V(staged) only fetches and checks, for an installation later.
     type: str
     choices: [present, absent, held, unheld, staged]
     default: present
   accept_unverified:
     description: Install files of which no digest is known. What the mirror serves is then believed.
+    type: bool
+    default: false
+  accept_downgrade:
+    description: Install a kernel where a newer one is installed. Both stay; rpm asks for this, dpkg does not.
     type: bool
     default: false
   src:
@@ -102,6 +116,12 @@ EXAMPLES = r"""
     packages: "{{ toa_plan.plan.packages }}"
     state: staged
 
+- name: Install vtoa from the repositories of Alibaba Cloud Linux
+  realip.toa.toa_package:
+    packages:
+      - name: vtoa
+        repository: true
+
 - name: Keep the kernel through updates
   realip.toa.toa_package:
     state: held
@@ -113,7 +133,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: How it was. RV(before.installed) maps names to versions, RV(before.held) and RV(before.cached) are lists.
+  description:
+    - How it was. RV(before.installed) maps names to versions, RV(before.held) and RV(before.cached) are lists.
+    - A file of rpm goes by name, version, release and architecture, because several kernels are installed under one name.
   returned: success
   type: dict
   sample: {installed: {}, held: [], cached: []}
@@ -126,7 +148,8 @@ code:
   description:
     - Why it failed. Among others C(digest_mismatch), C(package_truncated), C(package_too_large), C(package_unavailable), C(no_digest),
       C(package_mismatch), C(package_corrupt), C(boot_full), C(disk_full), C(package_lock_held), C(package_tool_interrupted),
-      C(running_kernel), C(last_kernel), C(install_failed), C(install_incomplete).
+      C(running_kernel), C(last_kernel), C(install_failed), C(install_incomplete). Of rpm also C(file_conflict), C(dependency_missing),
+      C(package_conflict), C(package_needed), C(downgrade_needs_consent), C(package_unsigned), C(repository_unreachable).
   returned: failure
   type: str
   sample: digest_mismatch
