@@ -43,6 +43,9 @@ _INITIAL_CGROUP_NAMESPACE = "cgroup:[4026531835]"
 _CONTAINER_CGROUPS = (("/docker", "docker"), ("kubepods", "kubernetes"), ("libpod", "podman"), ("/lxc", "lxc"),
                       ("containerd", "containerd"), ("machine.slice/machine-", "systemd-nspawn"))
 
+# Units that systemd makes out of scripts of System V.
+_GENERATED_UNITS = "/run/systemd/generator.late"
+
 _KERNEL_IMAGES = ("vmlinuz-", "vmlinux-", "Image-", "kernel-")
 _EFI_GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _HOLD = b"\nStatus: hold "
@@ -330,13 +333,21 @@ class Host:
     # -- the rest -------------------------------------------------------------------------------------------------------------
 
     def _service(self):
-        """The vtoa unit, or None. `active` is None where systemd does not show it in /run (before version 235)."""
-        for folder in UNIT_DIRS:
-            if self._exists(folder + "/vtoa.service"):
-                units = self._path("/run/systemd/units")
-                active = os.path.lexists(units + "/invocation:vtoa.service") if os.path.isdir(units) else None
-                return {"name": "vtoa", "enabled": unit_enabled(self.root, "vtoa.service"), "active": active}
-        return None
+        """The vtoa unit, or None. `active` is None where systemd does not show it in /run (before version 235), or could not:
+        a unit that runs once without RemainAfterExit= is inactive when it has done its work."""
+        found = [folder + "/vtoa.service" for folder in UNIT_DIRS + (_GENERATED_UNITS,) if self._exists(folder + "/vtoa.service")]
+        if not found:
+            return None
+        units = self._path("/run/systemd/units")
+        text = self._text(found[0])
+        once = re.search(r"(?m)^Type[ \t]*=[ \t]*oneshot", text) and not re.search(r"(?mi)^RemainAfterExit[ \t]*=[ \t]*(1|yes|true|on)[ \t]*$", text)
+        active = os.path.lexists(units + "/invocation:vtoa.service") if os.path.isdir(units) and not once else None
+        return {"name": "vtoa", "enabled": unit_enabled(self.root, "vtoa.service") or self._script_enabled("vtoa"), "active": active}
+
+    def _script_enabled(self, name):
+        """Whether a start link of System V leads to a script of this name."""
+        links = list_dir(self._path("/etc/rc.d/rc3.d")) + list_dir(self._path("/etc/rc3.d"))
+        return bool([link for link in links if re.match(r"S\d\d%s$" % re.escape(name), link)])
 
     def _security(self):
         return {"secure_boot": self._secure_boot(), "lockdown": self._lockdown(),

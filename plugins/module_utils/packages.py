@@ -243,7 +243,8 @@ def _result(before, after, changed=None):
 def _predict(host, before, missing, installed):
     after = dict(before, cached=sorted(set(before["cached"]) | set(item["file"] for item in missing if item["file"])))
     if installed:
-        planned = [(item["name"], item["version"] or before["installed"].get(item["name"], "as in " + (item["file"] or "the repositories"))) for item in missing]
+        sources = [(item, "as in " + (item["file"] or "the repositories")) for item in missing]
+        planned = [(item["name"], item["version"] or before["installed"].get(item["name"], source)) for item, source in sources]
         after["installed"] = dict(before["installed"], **dict(planned))
     return after
 

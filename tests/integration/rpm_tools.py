@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real rpms, and hosts to install them on: a directory with an rpm database and a shell, which the machine's own rpm and dnf take for the system."""

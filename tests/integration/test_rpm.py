@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """packages.py with a real rpm, a real dnf and real packages, on hosts that are directories; nothing of this machine is touched."""
