@@ -78,7 +78,6 @@ def attached_ids(cgroup, attach_type):
 
 def program_name(identity):
     """The name the kernel keeps of a program; "" for one without, or one that is gone by now."""
-    import ctypes
     try:
         descriptor = bpf(PROG_GET_FD_BY_ID, struct.pack("=III", identity, 0, 0))[0]
     except BpfError as problem:

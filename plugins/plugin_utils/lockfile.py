@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa.lock.yml: which bytes a rollout may install. Written once, reviewed, committed. Pure: texts in, texts out."""
@@ -9,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
-
 from ansible_collections.realip.toa.plugins.plugin_utils import catalog, report
 
 HEADER = """\

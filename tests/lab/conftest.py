@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real machines for the tests of this folder: the lab's, from stock, one set for the whole run."""
@@ -49,7 +48,7 @@ class Lab:
         self.command("reset", *(names or self.hosts))
 
     def ssh(self, host: str, script: str, check: bool = True) -> str:
-        done = subprocess.run([str(LAB), "ssh", host, script], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
+        done = subprocess.run([str(LAB), "ssh", host, script], text=True, capture_output=True, timeout=600)
         assert not check or done.returncode == 0, f"{host}: {script}: {done.stderr}{done.stdout}"
         return done.stdout
 
