@@ -8,7 +8,6 @@ import contextlib
 import json
 import typing as t
 
-from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
@@ -69,7 +68,7 @@ class ToaAction(ActionBase):
         result.setdefault("changed", False)
         result.setdefault("failed", False)
         self._add_diff(result)
-        return channel.as_data(result)
+        return result
 
     # ---- what a subclass may override
 
@@ -104,13 +103,6 @@ class ToaAction(ActionBase):
         """A variable of the inventory with its templates resolved, None where it is not set."""
         value = task_vars.get(name)
         return None if value is None else self._templar.template(value)
-
-    def cleanup(self, force: bool = False) -> None:
-        """As in ActionBase, but a host that has gone cannot turn a failed task into an UNREACHABLE host here."""
-        try:
-            super().cleanup(force)
-        except AnsibleError:
-            self._connection._shell.tmpdir = None
 
     def _add_diff(self, result: Result) -> None:
         before, after = result.get("before"), result.get("after")

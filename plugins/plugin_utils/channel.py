@@ -313,6 +313,9 @@ def _explain_silence(outcome: dict[str, t.Any], nonce: str, pythons: t.Sequence[
     )
 
 
-def as_data(result: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The result marked so that no core takes a text in it for a template, wherever a playbook uses it."""
-    return wrap_var(result) if _MUST_MARK_UNSAFE else result
+def as_data(value: T) -> T:
+    """A value marked so that no core takes a text in it for a template.
+
+    For filters and the like: every core marks the result of an action by itself.
+    """
+    return wrap_var(value) if _MUST_MARK_UNSAFE else value
