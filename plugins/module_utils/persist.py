@@ -21,6 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.originals import Origin
 from ansible_collections.realip.toa.plugins.module_utils.rc_local import (
     EBPF,
     MARKER,
+    UNIT_DIRS,
     boot_script,
     etc_modules_reason,
     find_places,
@@ -28,6 +29,7 @@ from ansible_collections.realip.toa.plugins.module_utils.rc_local import (
     modules_load_reason,
     script_loads,
     sysconfig_modules_reason,
+    unit_enabled,
 )
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import STATS_FILES, TOA_MODULES, under
@@ -41,6 +43,8 @@ UNIT_LINK = "/etc/systemd/system/multi-user.target.wants/realip-toa-module.servi
 RECIPE_FOLDERS = ("/etc/rc.d", "/etc/sysconfig/modules")
 
 WHY = MARKER + ": loads the module that shows the real client address; managed, do not edit"
+# The method that adds nothing: a package's own unit loads the module.
+SERVICE = "service"
 UNIT_TEXT = """%(why)s
 [Unit]
 Description=Load %(module)s, which shows the real client address behind the load balancer
@@ -132,7 +136,7 @@ def _present(host, args):
             kept = dict((name, host.originals.now(name)) for name in changes)
             record = host.originals.copy_of_record()
             _apply(host, changes)
-            why = _why_ineffective(host, path)
+            why = "" if method == SERVICE else _why_ineffective(host, path)
             if why:
                 _undo(host, kept, record)
                 raise TargetError(
@@ -264,14 +268,29 @@ def _place(host, method):
     if method == "sysconfig_modules":
         why = sysconfig_modules_reason(host.root, host.init)
         return ("", why) if why else (SYSCONFIG, "")
+    if method == SERVICE:
+        return _service_place(host)
     if method == "systemd":
         return (UNIT, "") if host.init == "systemd" else ("", "systemd did not start this host (init is %s)" % host.init)
     path, why = boot_script(host.root, host.init)
     return (host.resolve(path), "") if path else ("", why)
 
 
+def _service_place(host):
+    """The unit that a package brought to load the module itself (vtoa's): it is looked at and never written."""
+    unit = host.module + ".service"
+    if host.init != "systemd":
+        return "", "systemd did not start this host (init is %s)" % host.init
+    folders = [folder for folder in UNIT_DIRS if os.path.exists(under(host.root, "%s/%s" % (folder, unit)))]
+    if not folders:
+        return "", "there is no %s on this host" % unit
+    return ("%s/%s" % (folders[0], unit), "") if unit_enabled(host.root, unit) else ("", "%s is not enabled" % unit)
+
+
 def _add_place(host, method, path, wanted):
     """Add our own place to the images in `wanted`."""
+    if method == SERVICE:
+        return
     module = {"why": WHY, "module": host.module, "modprobe": which("modprobe") or "/sbin/modprobe"}
     if path == MODULES_LOAD:
         wanted[path] = file_image(("%(why)s\n%(module)s\n" % module).encode("ascii"), 0o644)

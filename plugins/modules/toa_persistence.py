@@ -24,13 +24,15 @@ options:
     default: toa
   method:
     description:
-      - V(auto) takes the first of the others, in this order, that runs on the host; V(systemd) only when it is named.
+      - V(auto) takes the first of the others, in this order, that runs on the host; V(systemd) and V(service) only when they are named.
       - V(modules_load) is a file in C(/etc/modules-load.d), or lines in C(/etc/modules) on Debian without systemd.
       - V(sysconfig_modules) is a script in C(/etc/sysconfig/modules), as CentOS 6 runs them.
       - V(rc_local) is a line in the C(rc.local) that the distribution runs, before its C(exit 0).
       - V(systemd) is a unit of its own, C(realip-toa-module.service).
+      - V(service) is the unit that came with the module in a package, as vtoa's. It must be enabled; nothing is added, and what else would
+        load the module is cleared away.
     type: str
-    choices: [auto, modules_load, rc_local, sysconfig_modules, systemd]
+    choices: [auto, modules_load, rc_local, sysconfig_modules, systemd, service]
     default: auto
   state:
     description: Whether the module is to be loaded at boot by us.

@@ -39,6 +39,11 @@ class Tree(object):
         handle.close()
         os.chmod(path, mode)
 
+    def link(self, name, target):
+        if not os.path.isdir(os.path.dirname(self.path(name))):
+            os.makedirs(os.path.dirname(self.path(name)))
+        os.symlink(target, self.path(name))
+
     def read(self, name):
         handle = open(self.path(name), "rb")
         try:
@@ -227,6 +232,37 @@ def test_sysconfig_scripts_of_the_vendors_go(tree, name):
     assert os.listdir(tree.path("/etc/sysconfig/modules")) == ["realip-toa.modules"]
     tree.call("absent")
     assert tree.picture() == before
+
+
+def alinux3(tree):
+    """vtoa installed by its package, enabled, and loaded by what the document for another product says as well."""
+    tree.put("/usr/lib/systemd/system/loadmodules.service", "[Service]\nExecStart=/usr/libexec/loadmodules\n")
+    tree.link("/etc/systemd/system/multi-user.target.wants/loadmodules.service", "/usr/lib/systemd/system/loadmodules.service")
+    tree.put("/usr/lib/systemd/system/vtoa.service", "[Service]\nExecStart=/usr/sbin/modprobe vtoa\n")
+    tree.put("/etc/sysconfig/modules/vtoa.modules", "#!/bin/bash\nmodprobe vtoa > /dev/null 2>&1\n", 0o755)
+    tree.put("/etc/sysconfig/modules/other.modules", "#!/bin/sh\nmodprobe loop\n", 0o755)
+
+
+def test_a_service_takes_the_place_of_the_recipe(tree):
+    alinux3(tree)
+    refused = pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="systemd").value
+    assert refused.code == "method_unusable" and "vtoa.service is not enabled" in refused.message
+    tree.link("/etc/systemd/system/multi-user.target.wants/vtoa.service", "/usr/lib/systemd/system/vtoa.service")
+    before = tree.picture()
+    predicted = tree.call(name="vtoa", method="service", init="systemd", check=True)
+    assert tree.picture() == before
+    done = tree.call(name="vtoa", method="service", init="systemd")
+    assert (done["before"], done["after"]) == (predicted["before"], predicted["after"]) and done["changed"]
+    assert (done["method"], done["path"]) == ("service", "/usr/lib/systemd/system/vtoa.service")
+    assert os.listdir(tree.path("/etc/sysconfig/modules")) == ["other.modules"] and "vtoa.modules" in done["notes"][0]
+    assert not tree.call(name="vtoa", method="service", init="systemd")["changed"]
+    tree.call("absent", name="vtoa", init="systemd")
+    assert tree.picture() == before
+
+
+def test_no_service_without_its_unit_or_systemd(tree):
+    assert "no vtoa.service" in pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="systemd").value.message
+    assert "init is sysvinit" in pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="sysvinit").value.message
 
 
 KEPT_IN_FORM = [
