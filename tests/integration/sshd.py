@@ -9,6 +9,7 @@ $SSH_ORIGINAL_COMMAND as that host's login would. Nothing outside the given fold
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -75,10 +76,15 @@ class Sshd:
         return self
 
     def __exit__(self, *unused: object) -> None:
+        """Sessions are ended too: kept open by ControlPersist, they would hold on to the accounts that they are of."""
+        sessions = [int(pid) for process in self.processes for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
         for process in self.processes:
             process.wait(30)
+        for pid in sessions:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def _start(self, addresses: list[str]) -> None:
         sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import time
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,15 @@ def make_account(name: str) -> Account:
     return account
 
 
+def remove_account(account: Account) -> None:
+    """userdel refuses while a session of the account is about to end, so it is asked again for some seconds."""
+    deadline = time.monotonic() + 20
+    while (done := subprocess.run(["userdel", "--remove", account.name], capture_output=True, text=True, check=False)).returncode == 8:
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.1)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def accounts() -> t.Iterator[dict[str, Account]]:
     """Accounts that differ in the sudo rules that they get; `other` is one to become."""
@@ -49,7 +59,7 @@ def accounts() -> t.Iterator[dict[str, Account]]:
         yield made
     finally:
         for account in made.values():
-            subprocess.run(["userdel", "--remove", account.name], check=False, capture_output=True)
+            remove_account(account)
 
 
 @pytest.fixture(scope="module")
