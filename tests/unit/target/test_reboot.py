@@ -60,8 +60,11 @@ def test_without_systemd_the_runlevel_script_tells(monkeypatch):
     """The script is there as a process called /.../rc, as init starts it."""
     monkeypatch.setattr(reboot, "_systemd_state", lambda: "")
     assert reboot.identity()["up"]
-    script = subprocess.Popen(["/etc/rc.d/rc", "-c", "read line", "3"], executable="/bin/sh", stdin=subprocess.PIPE)
+    words = ["/etc/rc.d/rc", "-c", "echo running; read line", "3"]
+    script = subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        # Right after execve() a process has no arguments yet in /proc.
+        assert script.stdout.readline() == b"running\n"
         assert not reboot.identity()["up"]
     finally:
         script.communicate()
