@@ -26,7 +26,7 @@
 #define TCPOPT_EOL 0
 #define TCPOPT_NOP 1
 
-// More than any getsockopt() program is shown of a value; see toa_getsockopt.
+// What a getsockopt() program is shown of a value, on hosts with the smallest pages.
 #define PAGE 4096
 
 #define NETWORKS 4096
@@ -184,11 +184,11 @@ static __noinline int find_option(const struct header *header, struct client *cl
 			continue;
 		}
 		length = bytes[at + 1];
-		if (length < 2 || at + length > end)
+		if (length < 2 || length > TCP_OPTIONS)
 			return MALFORMED;
 		layouts = settings->layouts[kind];
 		if (layouts)
-			return read_option(bytes + at, length, layouts, client) ? TRANSLATED : MALFORMED;
+			return at + length <= end && read_option(bytes + at, length, layouts, client) ? TRANSLATED : MALFORMED;
 		starts |= one << length;
 	}
 	return NO_OPTION;
@@ -339,52 +339,51 @@ struct sockaddr6 {
 	__u32 scope;
 };
 
-static __always_inline void answer(struct bpf_sockopt *ctx, __s32 length)
-{
-	FIELD(ctx->optlen) = length;
-	FIELD(ctx->retval) = 0;
-}
-
-SEC("cgroup/getsockopt")
-int realip_getopt(struct bpf_sockopt *ctx)
+// The client as a socket address; 0 where there is no client, or no room for it.
+static __always_inline int answer(struct bpf_sockopt *ctx)
 {
 	struct sockaddr6 *out6 = ctx->optval;
 	struct sockaddr4 *out4 = ctx->optval;
 	struct bpf_sock *sk = ctx->sk;
-	struct client *client;
+	struct client *client = client_of(sk);
 	__u16 port;
 
-	if (ctx->level != IPPROTO_IP || ctx->optname != TOA_SOCKOPT) {
-		// A value that is longer than what we are shown would be refused (EFAULT); 0 leaves it as the kernel has written it.
-		if (ctx->optlen > PAGE)
-			ctx->optlen = 0;
-		return 1;
-	}
-	client = client_of(sk);
 	if (!client || !sk)
-		return 1;
+		return 0;
 	port = FIELD(sk->dst_port);
 	if (client->has_port)
 		port = client->port;
 	if (is_ipv4(client->address)) {
 		if ((void *)(out4 + 1) > ctx->optval_end)
-			return 1;
+			return 0;
 		out4->family = AF_INET;
 		out4->port = port;
 		out4->address = client->address[3];
 		out4->zero[0] = 0;
 		out4->zero[1] = 0;
-		answer(ctx, sizeof(*out4));
+		FIELD(ctx->optlen) = sizeof(*out4);
 	} else {
 		if ((void *)(out6 + 1) > ctx->optval_end)
-			return 1;
+			return 0;
 		out6->family = AF_INET6;
 		out6->port = port;
 		out6->flow = 0;
 		__builtin_memcpy(out6->address, client->address, sizeof(out6->address));
 		out6->scope = 0;
-		answer(ctx, sizeof(*out6));
+		FIELD(ctx->optlen) = sizeof(*out6);
 	}
+	FIELD(ctx->retval) = 0; // the kernel itself knows no such option
+	return 1;
+}
+
+SEC("cgroup/getsockopt")
+int realip_getopt(struct bpf_sockopt *ctx)
+{
+	if (ctx->level == IPPROTO_IP && ctx->optname == TOA_SOCKOPT && answer(ctx))
+		return 1;
+	// A value that is longer than what we are shown would be refused (EFAULT); 0 leaves everything as the kernel has answered it.
+	if (ctx->optlen > PAGE)
+		ctx->optlen = 0;
 	return 1;
 }
 

@@ -70,7 +70,6 @@ class ActionModule(ToaAction):
             raise ToaError("unknown_variable", "; ".join(strange), "correct the name; variables that begin with toa_ belong to this collection")
         try:
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
-            trusted = peers.trusted_peers(policy["trusted_sources"])
             entries = catalog.load(args["catalog"]) if args["catalog"] else CATALOG
             lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
         except ValueError as problem:
@@ -78,16 +77,22 @@ class ActionModule(ToaAction):
         if args["assume"]:
             known, probe = facts.assumed(**args["assume"]), None
         else:
-            answer = self.call(self._survey(args, policy, trusted), task_vars)
+            answer = self.call(self._survey(args, policy), task_vars)
             if answer.get("failed"):
                 return answer
             known, probe = facts.build(answer.get("facts")), facts.probe(answer.get("probe"))
         plan = removal.decide(known, policy, entries) if args["goal"] == "remove" else planner.decide(known, policy, entries, lock, probe)
         return {"changed": False, "plan": plan, "probe": probe, "ansible_facts": {"toa": known}}
 
-    def _survey(self, args: Result, policy: Mapping[str, t.Any], trusted: list[str]) -> Result:
+    def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:
         """The arguments of survey.main(). Packets of the proof come from where a load balancer's may come from."""
-        probe_args = {"option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]), "peers": trusted, "rows": "failed"}
+        trusted = policy["trusted_sources"]
+        probe_args = {
+            "option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]),
+            "peers": peers.trusted_peers(trusted),
+            "families": peers.trusted_families(trusted),
+            "rows": "failed",
+        }
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
 
     def _from_variables(self, task_vars: Variables) -> Result:

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa_probe: the proof, with what the inventory says about vendors and trusted load balancers filled in."""
@@ -11,6 +10,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils import facts, formats, 
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
+
+# Ways to the client's address that a plan may promise. IPv6 is a question of formats, and the verdict answers it.
+WAYS = {"getpeername": "getpeername()", "getsockopt_1348": "getsockopt(IPPROTO_IP, 1348)"}
 
 # Seconds; the call itself is cut off after 600.
 LONGEST = 300
@@ -32,6 +34,7 @@ class ActionModule(ToaAction):
         "rows": {"type": "str", "choices": ["all", "failed", "none"], "default": "all"},
         "timeout": {"type": "int", "default": 10},
         "require": {"type": "bool", "default": False},
+        "capabilities": {"type": "dict", "default": {}},
     }
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
@@ -43,19 +46,32 @@ class ActionModule(ToaAction):
         try:
             args["option_kinds"] = formats.wanted(vendor, listed or [])
             args["also_kinds"] = formats.normalise(args["also_kinds"] or [])
+            args["families"] = peers.trusted_families(trusted or [])
             args["peers"] = args["peers"] or peers.trusted_peers(trusted or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
         args.pop("require")
+        args.pop("capabilities")
         return args
 
     def finish(self, result: Result, task_vars: Variables) -> Result:
         probe = facts.probe(result.get("probe")) or {}
-        if self.options()["require"] and probe.get("verdict") != "translating":
+        options = self.options()
+        if not options["require"]:
+            return {**result, "probe": probe}
+        if probe.get("verdict") != "translating":
             raise ToaError(
                 "not_translating",
                 f"{probe.get('verdict') or 'no verdict'}: {probe.get('reason') or 'the host gave no proof'}",
                 "look at probe.matrix for what was sent and seen",
+                probe=probe,
+            )
+        missing = [name for name in WAYS if options["capabilities"].get(name) and not probe["capabilities"].get(name)]
+        if missing:
+            raise ToaError(
+                "capability_missing",
+                f"the client's address does not come from {WAYS[missing[0]]}, which was promised for this kernel",
+                "look at probe.matrix for what was seen, and at the version of what translates",
                 probe=probe,
             )
         return {**result, "probe": probe}

@@ -104,7 +104,9 @@ class Bench:
         option = case.format.option(CLIENTS[case.format.family], CLIENT_PORT) if case.format else b""
         carried = dict((packet, option if packet == case.packet else b"") for packet in ("syn", "ack", "data"))
         flow = Flow(case.family, case.peer, case.peer_port, LOCAL[case.family], listener.port)
-        sent, acked = self._shake_hands(flow, carried, case.variant == "fastopen", case.packet == "data")
+        # TCP_DEFER_ACCEPT lets nothing through before there is data.
+        with_data = case.packet == "data" or case.variant == "defer_accept"
+        sent, acked = self._shake_hands(flow, carried, case.variant == "fastopen", with_data)
         try:
             listener.take(case)
         finally:

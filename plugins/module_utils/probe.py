@@ -32,8 +32,8 @@ def main(args):
 
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
     to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
-    translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `rows` (all, failed, none),
-    `timeout` in seconds.
+    translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
+    a load balancer is believed), `rows` (all, failed, none), `timeout` in seconds.
     """
     began = time.time()
     questions = read_questions(args)
@@ -92,6 +92,7 @@ def read_questions(args):
         args.get("cases") == "full",
         chosen_addresses(args.get("peers"), PEERS),
         chosen_addresses(args.get("untrusted_peers"), STRANGERS),
+        args.get("families") or (4, 6),
     )
 
 

@@ -119,9 +119,10 @@ class Questions:
 
     `wanted` are the formats that must work. Without any, whatever of `others` the host reads is found out first, and then must work.
     `others` are the formats nobody asked for, which serve to name what a host reads. `peers` and `strangers` map 4 and 6 to addresses.
+    `families` are those (4, 6) in which a load balancer is believed at all.
     """
 
-    def __init__(self, wanted, others=(), groups=(), full=False, peers=None, strangers=None):
+    def __init__(self, wanted, others=(), groups=(), full=False, peers=None, strangers=None, families=(4, 6)):
         self.discover = not wanted
         self.wanted = [option for option in wanted if option.family]
         self.unknown = [option.name for option in wanted if not option.family]
@@ -130,6 +131,8 @@ class Questions:
         self.full = full
         self.peers = peers or PEERS
         self.strangers = strangers or STRANGERS
+        for option in list(wanted) + list(others):
+            option.over = families
 
     def put(self, run):
         """Ask the host, stopping where controls fail; `run` takes a list of cases and returns it with what was seen. Returns the cases."""
@@ -227,8 +230,9 @@ def expected_on(option, packet):
 
 
 def places(option):
-    """(listener, family of the packets) where a format has to work."""
-    return [("inet", 4), ("inet6", 4)] if option.family == 4 else [("inet6", 6)]
+    """(listener, family of the packets) where a format has to work; over the other family where load balancers speak that one only."""
+    usual = [("inet", 4), ("inet6", 4)] if option.family == 4 else [("inet6", 6)]
+    return [place for place in usual if place[1] in option.over] or [("inet6", 10 - option.family)]
 
 
 def works(cases, option, listener, family):
@@ -358,10 +362,14 @@ def unique(items):
 
 
 def capabilities(cases):
-    """What was seen to work, as `capabilities` of a plan names it. `ipv6`: an IPv6 client came through, which only shows where it was asked."""
+    """What was seen to work, as `capabilities` of a plan names it. `ipv6`: an IPv6 client came through, which only shows where it was asked.
+
+    getsockopt(1348) works when it has the client wherever accept() and getpeername() have.
+    """
+    named = [case for case in cases if case.seen == "client" and not case.variant]
     return {
         "getpeername": any(case.seen in ("client", "getpeername_only") for case in cases),
-        "getsockopt_1348": any(case.client_by_getsockopt for case in cases),
+        "getsockopt_1348": all(case.client_by_getsockopt for case in named) if named else any(case.client_by_getsockopt for case in cases),
         "ipv6": any(case.seen == "client" and case.format.family == 6 for case in cases),
     }
 

@@ -48,13 +48,14 @@ MAPPED = b"\x00" * 10 + b"\xff\xff"
 class Format:
     """One option format: `kind`, `length`, the address `family` (4 or 6) it carries, and whether it carries a port.
 
-    `family` is None where nobody knows how a client address would be written in it.
+    `family` is None where nobody knows how a client address would be written in it. `over`: families of packets that may carry it.
     """
 
     def __init__(self, kind, length):
         self.kind = kind
         self.length = length
         self.name = "%d/%d" % (kind, length)
+        self.over = (4, 6)
         self.family, self.has_port = (None, False) if self.name in OTHER_MEANINGS else LAYOUTS.get(length, (None, False))
 
     def option(self, address, port):

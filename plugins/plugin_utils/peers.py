@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where crafted connections come from, so that a receiver which believes load balancers only believes the probe."""
@@ -27,3 +26,8 @@ def trusted_peers(networks: Sequence[str]) -> list[str]:
         if usable and not any(default in network for network in usable):
             peers.append(str(next(iter(usable[0].hosts()))))
     return peers
+
+
+def trusted_families(networks: Sequence[str]) -> list[int]:
+    """The families, 4 and 6, in which somebody is believed: both where no networks are named. Raises ValueError as trusted_peers()."""
+    return sorted({network.version for network in sources.parse(networks)}) or [4, 6]

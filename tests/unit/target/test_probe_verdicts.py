@@ -277,6 +277,19 @@ def test_a_receiver_that_trusts_only_its_load_balancers():
     assert judge(Careful(["200/8"]), groups=["spoof"])[0] == "absent"
 
 
+@pytest.mark.parametrize("families, expected", [
+    ((4, 6), [("inet", 4), ("inet6", 4), ("inet6", 6)]),
+    ((4,), [("inet", 4), ("inet6", 4), ("inet6", 4)]),
+    ((6,), [("inet6", 6), ("inet6", 6)]),
+])
+def test_formats_travel_over_the_families_in_which_somebody_is_believed(families, expected):
+    questions = read_questions({"option_kinds": ["200/8", "253/20"], "families": list(families)})
+    assert [(case.listener, case.family) for case in questions.wanted_cases() if case.packet == "ack"] == expected
+    receiver = Receiver(["200/8", "253/20"])
+    cases = questions.put(receiver.run)
+    assert probe_cases.verdict(cases, questions.wanted, [])[0] == "translating"
+
+
 @pytest.mark.parametrize("group", probe_cases.GROUPS)
 def test_each_group_adds_cases(group):
     plain = judge(Receiver(["200/8", "253/20"]), kinds=["200/8", "253/20"])[2]
