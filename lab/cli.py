@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
 
 def _interrupt(number: int, _frame: object) -> None:
     """End in good order: every thread that waits gives up, and takes its half-made machine with it."""
+    if interrupted.is_set():
+        return
     say(f"interrupted by {signal.Signals(number).name}")
     interrupted.set()
     raise KeyboardInterrupt
@@ -74,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--list", action="store_true", help="as an inventory script answers (default)")
     command.add_argument("--host", metavar="NAME", help="as an inventory script answers; --list says everything already")
     command.add_argument("--yaml", metavar="FILE", type=Path, help="as a file; - is standard output")
+
+    add("clean", _clean, "take everything down and throw the cached images and snapshots away, those of other checkouts too; kernels stay")
 
     command = add("mirror", _mirror, "the package mirror on 127.0.0.1; `up` starts it")
     command.add_argument("action", choices=("start", "stop", "url", "log"))
@@ -145,6 +149,10 @@ def _inventory(options: argparse.Namespace) -> None:
         print(inventory.as_yaml(built), end="")
     else:
         inventory.replace(options.yaml, inventory.as_yaml(built))
+
+
+def _clean(_options: argparse.Namespace) -> None:
+    machines.clean()
 
 
 def _mirror(options: argparse.Namespace) -> None:

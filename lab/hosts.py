@@ -62,7 +62,8 @@ _LEFT_OUT = (
     "/usr/lib/sysctl.d/50-pid-max.conf",
 )
 
-# What a machine would spend its first minutes on, and no test looks at; and the wait for network cards that are plugged in later.
+# What a machine would spend its first minutes on, and no test looks at; the wait for network cards that are plugged in later;
+# modules that systemd asks for unasked, and that no kernel of the lab has.
 _MASKED = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -71,6 +72,7 @@ _MASKED = (
     "e2scrub_reap.service",
     "fstrim.timer",
     "ifupdown-pre.service",
+    "modprobe@.service",
 )
 
 IMAGES = {

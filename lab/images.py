@@ -135,7 +135,7 @@ def stock(host: Host) -> Path:
 
 
 def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
-    accelerator = qemu.accelerator(cache_dir() / "trial")
+    accelerator = qemu.accelerator(lambda: kernel.bzimage)
     payload = {**dress(host), **_payload(host, kernel.image)}
     version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
     shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0))
@@ -234,6 +234,6 @@ def wait_for_ssh(name: str, machine: Path, port: int, hopeless: tuple[bytes, ...
 
 
 def clean() -> None:
-    """Throw the cache of images away; keys and kernels stay."""
+    """Throw the root images and stock snapshots of every checkout away; keys and kernels stay."""
     for folder in ("roots", "stock"):
         shutil.rmtree(cache_dir() / folder, ignore_errors=True)

@@ -55,6 +55,12 @@ def reset(names: list[str]) -> None:
     _write_files()
 
 
+def clean() -> None:
+    """Take all machines down and throw what they were made from away; a machine of another checkout loses its disk as well."""
+    down([])
+    images.clean()
+
+
 def power_off(name: str) -> None:
     """Pull the plug; the disk stays, and `up` boots from it."""
     (host,) = select([name])
@@ -159,7 +165,7 @@ def _launch(host: Host, start: Callable[[list[str]], None]) -> None:
     if mirror_port is None:
         raise LabError("the mirror is not running: lab/lab mirror start")
     ports = [_record(host.name).get("ssh_port"), ssh.free_port(), ssh.free_port()]
-    accelerator = qemu.accelerator(run_dir() / "trial")
+    accelerator = qemu.accelerator(lambda: kernels.ensure(host.kernel).bzimage)
     for attempt in (port for port in ports if port):
         words = qemu.command(host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port))
         try:
