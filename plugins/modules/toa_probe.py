@@ -74,6 +74,12 @@ options:
     description: Fail unless the verdict is V(translating).
     type: bool
     default: false
+  capabilities:
+    description:
+      - What a plan of M(realip.toa.toa_plan) promises. With O(require=true), C(getpeername) and C(getsockopt_1348) must be seen where they are
+        true here; code C(capability_missing) otherwise.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full

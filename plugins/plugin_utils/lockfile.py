@@ -22,7 +22,7 @@ def wanted_packages(hostvars: Mapping[str, Any], mirror: str) -> list[dict[str, 
     found: dict[str, dict[str, str]] = {}
     for host in hostvars:
         plan = (report.looked(hostvars[host]) or {}).get("plan") or {}
-        files = {package["file"] for package in plan.get("packages") or []} - set(found)
+        files = {package["file"] for package in plan.get("packages") or [] if package["file"]} - set(found)
         if files:
             addresses = _addresses(hostvars[host].get("toa_catalog"))
             found.update((file, _package(file, addresses.get(file, ""), mirror)) for file in files)

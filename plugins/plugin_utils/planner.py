@@ -45,6 +45,7 @@ POLICY: dict[str, Any] = {
 }
 
 # Alibaba Cloud, "Use vtoa to get the real client address": getpeername from the first, getsockopt(IPPROTO_IP, 1348) from the second.
+VTOA = "vtoa"
 VTOA_GETPEERNAME = "5.10.134-15"
 VTOA_GETSOCKOPT = "5.10.134-17"
 VTOA_TAG = "al8"
@@ -55,6 +56,9 @@ VTOA_READS = (*VTOA_DOCUMENTED, "254/20", "250/8", "252/20", "249/40")
 
 # How findings of persistence call what attaches the programs at boot.
 EBPF = "ebpf"
+# Kinds of places that only recipes write to.
+SCRIPTS = ("rc_local", "sysconfig_modules")
+
 # sock_ops, sk_storage and the getpeername hooks, measured from 5.10 on.
 EBPF_KERNEL = "5.10"
 # The object is little-endian.
@@ -137,6 +141,8 @@ class Offer:
     getsockopt_1348: bool = False
     ipv6: bool = False
     reboot: bool = False
+    service: str = ""
+    """Package of the host's repositories, and unit, that loads the module now and at boot."""
     entry: Entry | None = None
     packages: list[Package] = field(default_factory=list)
 
@@ -242,7 +248,7 @@ def gate(case: Case) -> Plan | None:
 
 
 def _vtoa(case: Case) -> Offer:
-    offer = Offer("vtoa", "vtoa", module="vtoa", ipv6=True)
+    offer = Offer("vtoa", VTOA, module=VTOA, service=VTOA, ipv6=True)
     running = case.running
     if case.os["id"] != "alinux" or case.os["major"] != 3:
         return offer.reject("unsupported_distribution", wanted="Alibaba Cloud Linux 3", os=case.distribution)
@@ -276,6 +282,7 @@ def _check_service(case: Case, offer: Offer) -> None:
         if missing:
             offer.tell("service_stopped", service=service["name"], missing=listed(missing))
         offer.steps += [{"active": f"start {service['name']}", "enabled": f"enable {service['name']} at boot"}[word] for word in missing]
+        _check_legacy(case, offer)
     elif not _persistence_of(case, "vtoa"):
         offer.tell("not_persistent", module="vtoa")
         offer.steps.append("enable vtoa at boot")
@@ -288,6 +295,14 @@ def _check_service(case: Case, offer: Offer) -> None:
         offer.tell("not_loaded", module="vtoa")
         offer.steps.append("restart the service of vtoa")
     _add_proof_step(offer)
+
+
+def _check_legacy(case: Case, offer: Offer) -> None:
+    """A script that loads vtoa beside its unit, as the document for Anti-DDoS has it, would outlive `systemctl disable`."""
+    scripts = [place["path"] for place in case.facts["persistence"] if place["module"] == VTOA and place["kind"] in SCRIPTS]
+    if scripts:
+        offer.tell("legacy_persistence", module=VTOA, paths=listed(scripts))
+        offer.steps.append(f"take vtoa out of {listed(scripts)}")
 
 
 def _in_tree(case: Case) -> Offer:
@@ -580,6 +595,9 @@ def _judge(case: Case, offer: Offer) -> None:
         return
     verdict, found = case.probe.get("verdict"), list(case.probe.get("option_kinds") or [])
     why = case.probe.get("reason") or "no reason given"
+    if offer.getsockopt_1348 and verdict in ("translating", "wrong_kind") and (case.probe.get("capabilities") or {}).get("getsockopt_1348") is False:
+        offer.block("partial", why="getsockopt(IPPROTO_IP, 1348) does not give the client")
+        return
     if verdict == "translating" and offer.option_kinds and set(offer.option_kinds) <= set(found):
         return
     if verdict in ("translating", "wrong_kind") and found and not case.wanted:
@@ -664,9 +682,12 @@ def _chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
         remedy=_remedy(offer.reasons),
         reboot=offer.reboot,
         module=offer.module,
+        service=offer.service,
         option_kinds=offer.option_kinds,
         capabilities={"getpeername": True, "getsockopt_1348": offer.getsockopt_1348, "ipv6": offer.ipv6},
     )
+    if offer.service:
+        plan["packages"] = [repository_package(offer.service)]
     if offer.entry:
         plan.update(
             entry=offer.entry.key,
@@ -704,7 +725,14 @@ def package_of(case: Case, entry: Entry, package: Package) -> dict[str, Any]:
         "sha256": package.sha256,
         "size": package.size,
         "release": entry.release if package.role == "image" else "",
+        "repository": False,
     }
+
+
+def repository_package(name: str) -> dict[str, Any]:
+    """A package that the host's own repositories have."""
+    fields: dict[str, Any] = {"name": name, "role": "service", "url": "", "file": "", "format": "rpm", "sha256": "", "size": 0, "release": ""}
+    return {**fields, "repository": True}
 
 
 def empty_plan(case: Case, state: str, reasons: list[dict[str, str]]) -> Plan:
@@ -719,6 +747,7 @@ def empty_plan(case: Case, state: str, reasons: list[dict[str, str]]) -> Plan:
         "packages": [],
         "reboot": False,
         "module": "",
+        "service": "",
         "option_kinds": list(case.wanted),
         "capabilities": {"getpeername": False, "getsockopt_1348": False, "ipv6": False},
         "entry": "",

@@ -79,6 +79,7 @@ REASONS = {
     ),
     "not_persistent": Reason(INFO, "nothing that really runs at boot loads {module}"),
     "persistence_ineffective": Reason(WARNING, "{path} is meant to load TOA at boot and does not: {why}"),
+    "legacy_persistence": Reason(INFO, "{paths} loads {module} beside its service, and would outlive it"),
     "service_stopped": Reason(INFO, "service {service} is not {missing}"),
     # -- option formats
     "unknown_format": Reason(

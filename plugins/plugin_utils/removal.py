@@ -13,7 +13,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import Entry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import BLOCKED, CONVERGED, PENDING, Case, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import reason
 
-EBPF = planner.EBPF
+EBPF, VTOA = planner.EBPF, planner.VTOA
 
 
 def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry]) -> Plan:
@@ -32,14 +32,17 @@ def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[En
 def _plan(case: Case) -> Plan:
     packages = _packages(case)
     releases = {package["release"] for package in packages if package["release"]}
-    places = [place["path"] for place in case.facts["persistence"] if place["module"] != EBPF]
+    service = VTOA if case.facts["service"] else ""
+    places = [place["path"] for place in case.facts["persistence"] if place["module"] != EBPF and not (service and place["kind"] == "systemd")]
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
     reboot = case.running in releases
     plan = planner.empty_plan(case, CONVERGED, [])
-    plan.update(packages=packages, reboot=reboot, module=_module(case, loaded))
+    plan.update(packages=packages, reboot=reboot, module=_module(case, loaded), service=service)
     steps = []
     if places:
         steps.append(f"take TOA out of {planner.listed(places)}")
+    if service:
+        steps.append(f"stop {service} and start it no more at boot")
     if has_ebpf(case.facts):
         plan["backend"] = EBPF
         steps.append("detach the eBPF programs")
@@ -67,14 +70,20 @@ def _packages(case: Case) -> list[dict[str, Any]]:
     installed = recorded.get("installed") if isinstance(recorded, Mapping) else None
     for name, item in installed.items() if isinstance(installed, Mapping) else ():
         words = item if isinstance(item, Mapping) else {}
-        found[name] = {"name": name, "role": _word(words, "role"), "file": _word(words, "file"), "release": _word(words, "release")}
+        file, release = _word(words, "file"), _word(words, "release")
+        if words.get("repository") is True:
+            found[name] = planner.repository_package(name)
+        else:
+            found[file or name] = {"name": name, "role": _word(words, "role"), "file": file, "release": release}
+    if case.facts["service"]:
+        found[VTOA] = planner.repository_package(VTOA)
     releases = {item["release"] for item in case.facts["kernels"]} | {case.running}
     for entry in case.catalog:
         if entry.release in releases:
             for package in entry.packages:
-                found.setdefault(package.name, planner.package_of(case, entry, package))
+                found.setdefault(package.file, planner.package_of(case, entry, package))
     # The record says which packages are ours; how they are packed is the host's own way.
-    return [{"url": "", "format": case.os["package_manager"], "sha256": "", "size": 0, **item} for item in found.values()]
+    return [{"url": "", "format": case.os["package_manager"], "sha256": "", "size": 0, "repository": False, **item} for item in found.values()]
 
 
 def has_ebpf(facts: planner.Facts) -> bool:

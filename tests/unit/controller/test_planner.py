@@ -165,6 +165,7 @@ def test_stock_ubuntu_with_and_without_a_lock():
     assert plan["packages"] == [{
         "name": "linux-image-4.4.87.toa", "role": "image", "file": "linux-image-4.4.87.toa_1.0_amd64.deb", "format": "deb", "sha256": DIGEST, "size": 5,
         "url": "http://toakernel-1253438722.cossh.myqcloud.com/linux-image-4.4.87.toa_1.0_amd64.deb", "release": "4.4.87.toa",
+        "repository": False,
     }]  # fmt: skip
     words = " / ".join(plan["steps"])
     assert [words.index(word) for word in ("install", "arm", "drain", "load", "prove", "default and hold")] == sorted(
