@@ -12,7 +12,9 @@ pytest_for() {
 	case $1 in
 	2.7) echo 'pytest==4.6.11' ;;
 	3.5) echo 'pytest==6.1.2' ;;
-	3.6) echo 'pytest==7.0.1' ;;
+	# The pip of 3.6 does not look whether a release is for its Python, so all of them are named.
+	3.6) echo 'pytest==7.0.1 iniconfig==1.1.1 importlib-metadata==4.8.3 typing-extensions==4.1.1 zipp==3.6.0 tomli==1.2.3 attrs==22.2.0' \
+		'pluggy==1.0.0 packaging==21.3 pyparsing==3.0.9 py==1.11.0' ;;
 	3.7) echo 'pytest==7.4.4' ;;
 	3.8) echo 'pytest==8.3.5' ;;
 	*) echo 'pytest>=8,<9' ;;
@@ -29,8 +31,14 @@ for version in 2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14; do
 		if [ "$(cat "$folder/.key" 2>/dev/null)" != "$wanted" ]; then
 			rm -rf "$folder"
 			echo "unit: $wanted" >&2
-			# Installed beside the interpreter, so that it stays as a host would have it.
-			"$python" -m pip install -q --disable-pip-version-check --target "$folder" "$(pytest_for "$version")" >&2 2>&1 || python3 -m pip install -q --disable-pip-version-check --target "$folder" "$(pytest_for "$version")" >&2
+			# Installed beside the interpreter, so that it stays as a host would have it; an interpreter without pip borrows one.
+			if "$python" -m pip --version >/dev/null 2>&1; then
+				set -- "$python" -m pip install
+			else
+				set -- "$VENVS/dev/bin/python" -m pip install --python-version "$version" --only-binary=:all:
+			fi
+			# shellcheck disable=SC2046 # one requirement a word
+			"$@" -q --disable-pip-version-check --target "$folder" $(pytest_for "$version") 2>&1 | grep -v 'WARNING\|ignored: it is neither\|^$' >&2 || true
 			echo "$wanted" >"$folder/.key"
 		fi
 		found="$found $version"
