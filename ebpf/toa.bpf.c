@@ -29,7 +29,8 @@
 // What a getsockopt() program is shown of a value, on hosts with the smallest pages.
 #define PAGE 4096
 
-#define NETWORKS 4096
+// Twice as many as a list may have: a new list is added before the old one goes.
+#define NETWORKS 8192
 
 // ---- what the loader sets
 

@@ -22,7 +22,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf_query import GETPEE
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_loader import (
     BOOT_COMMAND, DROP, FILL, LOADER, OBJECT, SCRIPT_TEXT, SERVICE, SETTINGS, UNIT, UNIT_LINK, UNIT_TEXT, settings_text)
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_maps import (
-    MOST_NETWORKS, PINS, drop_text, fill_text, in_force, in_order, network_key, networks, read_network)
+    MAPS, MOST_NETWORKS, PINS, drop_text, fill_text, in_force, in_order, network_key, networks, read_network)
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_tool import install, packages, problem, remove, require
 from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError, read_line, read_text, remove_file, run, write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.originals import Originals, data_of, digest_of, file_image, link_image
@@ -149,15 +149,15 @@ def _change(host, args, files, wanted, before, missing):
         if before["attached"] and host.record.get("cgroup") not in (None, host.cgroup):
             _load("detach")
         host.put(files)
-        stale = [text for text in _asked(lambda: networks() if os.path.isdir(PINS) else []) if text not in wanted["trusted_sources"]]
-        if stale:
-            write_atomic(DROP, drop_text(stale), 0o600)
+        _drop_all_but(wanted["trusted_sources"])
         _load("attach")
     except BaseException:
         remove_file(DROP)
         for name, image in old_files.items():
             host.originals.change(name, image)
         host.originals.return_to(old_record)
+        if before["attached"]:
+            _restore(before)
         if brought:
             remove(brought)
             host.packages = [name for name in host.packages if name not in brought]
@@ -166,6 +166,23 @@ def _change(host, args, files, wanted, before, missing):
         raise
     if host.init == "systemd":
         _systemctl(host, "start")
+
+
+def _drop_all_but(sources):
+    """Let the next run of the loader take every other network out of the list."""
+    wanted = set(sources)
+    stale = [text for text in _asked(lambda: networks() if os.path.isdir(MAPS) else []) if text not in wanted]
+    if stale:
+        write_atomic(DROP, drop_text(stale), 0o600)
+
+
+def _restore(before):
+    """The files are the old ones again; so shall the maps be, networks that were added half-way above all."""
+    try:
+        _drop_all_but(before["trusted_sources"])
+        _load("attach")
+    except TargetError:
+        remove_file(DROP)  # what failed first is what the operator is told
 
 
 def _detached(host, args):

@@ -36,7 +36,7 @@ NEEDED = set(name for name, hook in PROGRAMS if name != OPTIONAL)
 LAYOUT_BITS = {8: 1, 20: 2, 7: 4, 19: 8}
 COUNTER_NAMES = ("translated", "no_option", "untrusted", "malformed")
 
-MOST_NETWORKS = 4096
+MOST_NETWORKS = 4096  # of one list; the map has room for two
 _CONFIG_SIZE = 8 + 8 + 256
 _NETWORK_SIZE = 24
 _DIGEST = r"[0-9a-f]{12}\Z"
@@ -151,7 +151,7 @@ def networks():
     descriptor = pinned(MAPS + "/" + TRUSTED)
     try:
         key = next_key_of_map(descriptor, None, _NETWORK_SIZE)
-        while key is not None and len(found) <= MOST_NETWORKS:
+        while key is not None and len(found) <= 2 * MOST_NETWORKS:
             found.append(read_network(key))
             key = next_key_of_map(descriptor, key, _NETWORK_SIZE)
     finally:

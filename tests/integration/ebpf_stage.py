@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
 
+from ansible_collections.realip.toa.plugins.plugin_utils import bundle, ebpf_object
 from sshd import ROOT, VENVS
 from stage import Stage
 
@@ -63,11 +65,35 @@ class EbpfStage(Stage):
         line = self.command(*words) if inside else ["nsenter", "-t", str(self.holder.pid), "-m", *map(str, words)]
         return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, **more)
 
+    def target(self, entry: str, python: str = "/usr/bin/python3", before: str = "", **args: t.Any) -> dict[str, t.Any]:
+        """The answer of a target module, run as the channel does; `before` is Python that goes first."""
+        program = before + bundle.build(entry, (str(Path(__file__).parent / "target"),)).render({"check": False, **args}, "stage", 120).decode()
+        done = self.run(python, "-", input=program)
+        frame = re.search(r"\n@realip-toa stage \d+ (.*) @end stage\n", done.stdout)
+        assert frame, done.stdout + done.stderr
+        return json.loads(frame[1])
+
+    def ebpf(self, state: str = "attached", kinds: t.Sequence[str] = ("200/8",), **args: t.Any) -> dict[str, t.Any]:
+        """toa_ebpf without the controller, for speed."""
+        return self.target("ebpf", **{"state": state, "option_kinds": list(kinds), "object": ebpf_object.PACKED, **args})
+
+    def crafted(self, cases: t.Iterable[t.Sequence[t.Any]], between: str = "") -> list[list[t.Any]]:
+        """Rows of target/crafted.py; a case may leave out what is usual: option, packet, listener, family, variant, peer."""
+        usual = ["", "ack", "inet", 4, "", ""]
+        complete = [[*case, *usual[len(case):]] for case in cases]
+        return self.target("crafted", cases=complete, between=["/bin/sh", "-c", between] if between else [])["rows"]
+
+    def programs(self) -> dict[str, int]:
+        """{name: id} of what is attached to the stage's cgroup, as bpftool sees it."""
+        shown = self.run("bpftool", "-j", "cgroup", "show", self.mount).stdout
+        return {program["name"]: program["id"] for program in json.loads(shown or "[]")}
+
     def module(self, name: str, core: str = "core-2.21", check: bool = False, variables: dict[str, t.Any] | None = None, **args: t.Any) -> dict[str, t.Any]:
         """The result of one module, run by Ansible itself over the local connection."""
         words = [VENVS / core / "bin/ansible", "localhost", "-c", "local", "-i", "localhost,", "-m", f"realip.toa.{name}", "-a", json.dumps(args)]
         words += ["-e", json.dumps({"ansible_python_interpreter": "/usr/bin/python3", **(variables or {})})]
-        done = self.run(*words, *(["--check"] if check else []), env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_NOCOLOR": "1"})
+        environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_NOCOLOR": "1"}
+        done = self.run(*words, *(["--check"] if check else []), env=environment)
         start = done.stdout.find("{")
         assert start >= 0, done.stdout + done.stderr
         return json.JSONDecoder().raw_decode(done.stdout[start:])[0]
