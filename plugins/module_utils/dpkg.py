@@ -166,6 +166,9 @@ class Dpkg:
             run([AUTOREMOVE_HOOK, os.uname()[2]], env=QUIET)
         return rc, said
 
+    def can_hold(self):
+        return True
+
     def hold(self, names, held):
         """Hold packages against updates, or let go of them: the same selection that apt-mark(8) writes."""
         rc, said = self._select(names, "hold" if held else "install")

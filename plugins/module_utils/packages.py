@@ -223,6 +223,8 @@ def _hold(host, items, args, wanted):
             "cannot hold what is not installed: %s" % ", ".join(gone),
             "install it first (state: present), or leave it out",
         )
+    if not host.manager.can_hold():
+        return _result(before, before)
     change = [name for name in names if (name in before["held"]) != wanted and name not in gone]
     after = dict(before, held=sorted(set(before["held"]) | set(change)) if wanted else [])
     if change and not args["check"]:
@@ -371,7 +373,7 @@ def _preflight(host, items, inventory):
             needs.append(("boot/initramfs", _initramfs_size(host)))
     if items:
         _need_room(host, needs, ", ".join(item["file"] for item in items))
-        host.manager.rehearse([host.cached_path(item) for item in items])
+    host.manager.rehearse([host.cached_path(item) for item in items])
 
 
 def _refuse_interrupted(host, names, inventory):

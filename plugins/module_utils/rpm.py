@@ -35,6 +35,8 @@ NEEDED = re.compile(r"^[ \t]+(\S.*) is needed by (\S.*)$", re.M)
 EXCLUDED = re.compile(r"^[ \t]+(?!file )(\S.*) (?:conflicts with|is obsoleted by) (\S.*)$", re.M)
 ROOM = re.compile(r"needs (\S+)(?: more space)? on the (\S+) filesystem")
 FAILED_SCRIPT = re.compile(r"%\w+\((\S+)\) scriptlet failed")
+COMPLAINT = re.compile(r"(?i)(error|warning|fatal|no (package|match)|cannot|public key)\b|\s+\S.* (needed by|conflicts|installed|filesystem)\b")
+MOST_COMPLAINTS = 12
 # An unpacked file that has not got its name yet.
 UNNAMED = re.compile(r";[0-9a-f]{8,}$")
 
@@ -133,6 +135,8 @@ class Rpm:
 
     def rehearse(self, paths):
         """rpm's own test of an installation; TargetError with everything that --force and --nodeps would have run over."""
+        if not paths:
+            return
         rc, out, err = self._rpm(["-i", "--test"] + self._consents(paths) + list(paths))
         if rc != 0:
             raise refusal(out + "\n" + err, ", ".join(os.path.basename(path) for path in paths))
@@ -185,6 +189,10 @@ class Rpm:
             except OSError:
                 pass
 
+    def can_hold(self):
+        """Whether there is anything that updates, and thus anything to hold against."""
+        return bool(Holds(self.root).paths)
+
     def hold(self, names, held):
         """Keep packages through updates, or let go of them (rpm_hold.py)."""
         known = self.inventory()
@@ -233,6 +241,10 @@ class Repository(Rpm):
     def key(self, name, _version, _arch):
         return name
 
+    def rehearse(self, _names):
+        """dnf and yum resolve what is needed before they change anything; only that one of them is there must be known."""
+        self._tool()
+
     def install(self, names):
         """Install packages with what they need; returns (rc, what it said)."""
         known = self.inventory()
@@ -257,11 +269,14 @@ class Repository(Rpm):
         return rc, complaints(out + "\n" + err)
 
     def _manager(self, arguments):
+        root = [] if self.root == "/" else ["--installroot=" + self.root]
+        return run([self._tool(), "-y"] + root + arguments, timeout=TOOL_TIMEOUT)
+
+    def _tool(self):
         tool = which("dnf") or which("yum")
         if tool is None:
             raise TargetError("package_tool_missing", "this host has neither dnf nor yum", "install one of them, or install the package by hand")
-        root = [] if self.root == "/" else ["--installroot=" + self.root]
-        return run([tool, "-y"] + root + arguments, timeout=TOOL_TIMEOUT)
+        return tool
 
 
 class RpmLocks(Locks):
@@ -285,8 +300,8 @@ class RpmLocks(Locks):
 
 def complaints(text):
     """The lines in which rpm, yum or dnf say what is wrong, or else the last ones."""
-    lines = [line.strip() for line in text.splitlines() if re.match(r"(?i)(error|warning|fatal)\b|\s+\S.* (needed by|conflicts|installed|filesystem)", line)]
-    return "\n".join(lines[:12]) or tail(text)
+    lines = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
+    return "\n".join(lines[:MOST_COMPLAINTS]) or tail(text)
 
 
 def refusal(said, files):

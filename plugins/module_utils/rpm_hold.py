@@ -40,9 +40,9 @@ class Holds:
                 self.paths.append(path)
 
     def held(self):
-        """The test whether a package of a name is safe from updates: held in every configuration, or nothing there that updates."""
+        """The test whether a package of a name is held, which it is when every configuration says so."""
         ours = [set(_Lines(path).ours) for path in self.paths]
-        return lambda name: all(set(_words_for(name)) <= words for words in ours)
+        return lambda name: bool(ours) and all(set(_words_for(name)) <= words for words in ours)
 
     def change(self, names, held):
         """Hold packages by name, or let go of them."""
