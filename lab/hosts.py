@@ -55,7 +55,7 @@ _LEFT_OUT = (
     "/usr/share/locale/*",
     "/usr/share/man/*",
     # Disk and root file system are built into the kernels: an initramfs with udev and fsck only takes long to make and to leave.
-    # What is left of it finds the root by UUID with blkid (lab/dress/common/etc/initramfs-tools/hooks/blkid).
+    # What is left of it is told how to do without udev by lab/dress/common/etc/initramfs-tools.
     *(f"/usr/share/initramfs-tools/hooks/{name}" for name in ("dmsetup", "fsck", "keymap", "resume", "thermal", "udev")),
     *(f"/usr/share/initramfs-tools/scripts/{name}" for name in ("init-top/udev", "init-bottom/udev", "local-premount/resume")),
     # The kernels are too small for so many processes, and a failed unit would spoil the picture.

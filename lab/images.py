@@ -34,6 +34,16 @@ DEBIAN_MIRROR = os.environ.get("REALIP_LAB_DEBIAN_MIRROR", "http://deb.debian.or
 FIRST_SECTOR = 2048
 SECTOR = 512
 
+# A file system out of an archive: $1 directory to unpack in, $2 archive, $3 features, $4 offset, $5 disk, $6 size.
+# Devices come from the kernel (devtmpfs); who is not root could not unpack any.
+_MAKE_DISK = """\
+set -e
+trap 'rm -rf "$1"' EXIT
+mkdir "$1"
+tar -xf "$2" -C "$1" --numeric-owner --exclude './dev/*'
+mke2fs -q -F -t ext4 -O "$3" -m 1 -E "offset=$4" -d "$1" "$5" "$6"
+"""
+
 # What a console says where nobody will ever answer on SSH.
 HOPELESS = (b"Kernel panic", b"(initramfs)", b"grub rescue>", b"grub>")
 
@@ -85,24 +95,25 @@ def _run(what: str, words: list[str], **options: object) -> None:
 def root_image(name: str) -> Path:
     """The disk all hosts on the image `name` begin with: partitioned, a Debian on it, no kernel and no boot loader yet."""
     image = IMAGES[name]
-    key = content_key("root", dataclasses.asdict(image), DEBIAN_MIRROR, partition_table(8))
+    recipe = [_install_words(image, Path("archive")), _MAKE_DISK, partition_table(image.size_mib)]
+    key = content_key("root", dataclasses.asdict(image), *recipe)
     path = cache_dir() / "roots" / f"{name}-{key}.qcow2"
     with _making(path) as scratch:
         if scratch:
             say(f"{name}: installing the root image with mmdebstrap")
-            _install_root(image, scratch / "root.tar")
+            _run(f"installing the root image of {image.suite}", _install_words(image, scratch / "root.tar"))
             _make_disk(image, scratch / "root.tar", scratch / "disk.raw")
             qemu.image_tool("convert", "-f", "raw", "-O", "qcow2", scratch / "disk.raw", scratch / path.name)
             say(f"{name}: root image made")
     return path
 
 
-def _install_root(image: Image, archive: Path) -> None:
+def _install_words(image: Image, archive: Path) -> list[str]:
+    """The command that installs a Debian into a tar archive."""
     words = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
     words += [f"--dpkgopt=path-exclude={path}" for path in image.left_out]
     words += [f'--customize-hook=for unit in {" ".join(image.masked)}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done']
-    words += [image.suite, str(archive), DEBIAN_MIRROR]
-    _run(f"installing the root image of {image.suite}", words)
+    return [*words, image.suite, str(archive), DEBIAN_MIRROR]
 
 
 def _make_disk(image: Image, archive: Path, disk: Path) -> None:
@@ -110,13 +121,9 @@ def _make_disk(image: Image, archive: Path, disk: Path) -> None:
     with open(disk, "wb") as handle:
         handle.write(partition_table(image.size_mib))
         handle.truncate(image.size_mib << 20)
-    kib = (image.size_mib << 10) - FIRST_SECTOR * SECTOR // 1024
-    script = (
-        'set -e; mkdir "$1"; tar -xf "$2" -C "$1" --numeric-owner; '
-        'mke2fs -q -F -t ext4 -O "$3" -m 1 -E "offset=$4" -d "$1" "$5" "$6"; rm -rf "$1"'
-    )
-    files = disk.with_name("root")
-    words = ["sh", "-c", script, "sh", str(files), str(archive), image.features, str(FIRST_SECTOR * SECTOR), str(disk), f"{kib}k"]
+    offset = FIRST_SECTOR * SECTOR
+    size = f"{(image.size_mib << 10) - offset // 1024}k"
+    words = ["sh", "-c", _MAKE_DISK, "sh", str(disk.with_name("root")), str(archive), image.features, str(offset), str(disk), size]
     if os.geteuid() != 0:
         # Files of root's and of everybody else's, owned by a range of numbers that is lent to this user (subuid(5)).
         words = ["unshare", "--map-auto", "--map-root-user", "--", *words]
