@@ -124,6 +124,7 @@ def _up(host: Host) -> bool:
     with _lock(host):
         state = _state(host.name)
         if state == "running":
+            images.wait_for_ssh(host.name, place(host.name), _record(host.name)["ssh_port"])
             return False
         if state == "off":
             _power_on(host)
@@ -168,15 +169,14 @@ def _launch(host: Host, start: Callable[[list[str]], None]) -> None:
     accelerator = qemu.accelerator(lambda: kernels.ensure(host.kernel).bzimage)
     for attempt in (port for port in ports if port):
         words = qemu.command(host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port))
+        # Written first: should we be killed now, `down` and `up` know of the machine all the same.
+        inventory.replace(machine / "machine.json", json.dumps({"ssh_port": attempt}))
         try:
-            start(words)
+            return start(words)
         except LabError as error:
-            if "hostfwd" not in str(error) and "host forwarding" not in str(error):
+            if "host forwarding" not in str(error):
                 raise
             say(f"{host.name}: port {attempt} is taken")
-            continue
-        (machine / "machine.json").write_text(json.dumps({"ssh_port": attempt}), encoding="ascii")
-        return
     raise LabError(f"{host.name}: no free port of 127.0.0.1 was found for SSH")
 
 

@@ -80,26 +80,34 @@ def _answers(number: int) -> bool:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of one directory, one line of JSON in the log for each request.
+    """Files of one directory, one line of JSON in the log for each request, and the ways in which downloads go wrong.
 
-    Below /fault/ the same files as a bad mirror gives them: truncated (half of it, then the connection ends), gone (404).
+    /altered/NAME has one byte changed, /truncated/NAME breaks off in the middle; what is gone is gone at any other path.
     """
 
     log_file: Path
 
     def do_GET(self) -> None:
-        """A file, or a fault."""
-        if self.path.startswith("/fault/truncated/"):
-            self._truncated(Path(self.directory) / Path(self.path).name)
+        """The file, or the fault that the first part of the path asks for."""
+        fault, _, name = self.path.lstrip("/").partition("/")
+        if fault in ("altered", "truncated"):
+            self._fail(fault, name)
         else:
             super().do_GET()
 
-    def _truncated(self, path: Path) -> None:
-        content = path.read_bytes()
+    def _fail(self, fault: str, name: str) -> None:
+        path = Path(self.translate_path(f"/{name}"))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        content[middle] ^= 0xFF
         self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2])
+        self.wfile.write(content[:middle] if fault == "truncated" else content)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Append the request to the log; one write, so that lines of several threads do not mix."""

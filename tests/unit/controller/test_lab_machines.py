@@ -14,6 +14,7 @@ import subprocess
 import tarfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -393,3 +394,48 @@ def test_mirror_serves_logs_and_keeps_its_port(tmp_path: Path) -> None:
         mirror.stop()
     assert mirror.url() is None and mirror.port() is None
 
+
+@pytest.fixture
+def mirror_port(tmp_path: Path) -> Iterator[int]:
+    """A mirror with one package of 1,000 bytes."""
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "a.deb").write_bytes(b"x" * 1000)
+    yield mirror.start(files)
+    mirror.stop()
+
+
+def _get(port: int, path: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path)
+    return connection.getresponse()
+
+
+def test_mirror_alters_a_byte_on_request(mirror_port: int) -> None:
+    answer = _get(mirror_port, "/altered/a.deb").read()
+    assert len(answer) == 1000 and answer.count(b"x") == 999
+
+
+def test_mirror_breaks_off_on_request(mirror_port: int) -> None:
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        _get(mirror_port, "/truncated/a.deb").read()
+    assert len(caught.value.partial) == 500
+
+
+@pytest.mark.parametrize("path", ["/gone/a.deb", "/altered/b.deb", "/truncated/../../../../etc/passwd", "/altered/"])
+def test_mirror_has_nothing_else(mirror_port: int, path: str) -> None:
+    assert _get(mirror_port, path).status == 404
+
+
+def test_machines_that_run_are_waited_for_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = machines.place("debian8")
+    place.mkdir(parents=True)
+    (place / "machine.json").write_text('{"ssh_port": 2222}')
+    qemu.launch_process(place, ["tail", "-f", "/dev/null"], cwd=place, log=place / "log")
+    waited: list[int] = []
+    monkeypatch.setattr(images, "wait_for_ssh", lambda name, machine, port: waited.append(port))
+    try:
+        assert machines._up(HOSTS["debian8"]) is False
+        assert waited == [2222]
+    finally:
+        qemu.kill(place)
