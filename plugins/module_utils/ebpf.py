@@ -64,11 +64,9 @@ class Backend:
         self.notes = []
         self.given = args.get("cgroup") or ""
         self.top = cgroup2()
-
-    @property
-    def cgroup(self):
-        """The cgroup to attach to; "" where there is no cgroup v2."""
-        return self.given or self.record.get("cgroup") or self.top
+        # Attaching goes where the operator says, everything else where the programs are.
+        recorded = self.record.get("cgroup") if args["state"] != "attached" else ""
+        self.cgroup = self.given or recorded or self.top
 
     def now(self):
         """How it is, in the words of `before` and `after`, and the counters."""
@@ -144,9 +142,10 @@ def _change(host, args, files, wanted, before, missing):
     """Install, write, attach; whatever fails, the host ends as it was."""
     brought = install() if missing else []
     host.packages += brought
+    moves = host.record.get("cgroup", host.cgroup) != host.cgroup
     old_record, old_files = host.originals.copy_of_record(), dict((name, host.originals.now(name)) for name in files)
     try:
-        if before["attached"] and host.record.get("cgroup") not in (None, host.cgroup):
+        if moves:
             _load("detach")
         host.put(files)
         _drop_all_but(wanted["trusted_sources"])
@@ -156,7 +155,7 @@ def _change(host, args, files, wanted, before, missing):
         for name, image in old_files.items():
             host.originals.change(name, image)
         host.originals.return_to(old_record)
-        if before["attached"]:
+        if before["attached"] or moves:
             _restore(before)
         if brought:
             remove(brought)

@@ -43,8 +43,8 @@ export PATH LC_ALL
 dir=%(folder)s
 pins=%(pins)s
 maps=%(maps)s
-added=
-loaded=
+added=''
+loaded=''
 
 fail() { # CODE TEXT
     undo
@@ -57,9 +57,12 @@ undo() { # what this run has done, last first
     for id in $added; do
         bpftool cgroup detach "$cgroup" "$(hook_of "$(name_of_id "$id")")" id "$id" 2>/dev/null
     done
-    [ -z "$loaded" ] || rm -rf "$loaded"
-    added=
-    loaded=
+    for pin in $loaded; do
+        rm -rf "$pin"
+    done
+    rmdir "$pins" 2>/dev/null
+    added=''
+    loaded=''
 }
 
 hook_of() { # PROGRAM
@@ -68,7 +71,7 @@ hook_of() { # PROGRAM
 }
 
 mounted() { # TYPE: the first mount point of it, the usual one of cgroup v2 before others
-    found=
+    found=''
     while read -r _device point type _rest; do
         [ "$type" = "$1" ] || continue
         if [ -z "$found" ] || [ "$point" = /sys/fs/cgroup ] || [ "$point" = /sys/fs/bpf ]; then
@@ -78,6 +81,7 @@ mounted() { # TYPE: the first mount point of it, the usual one of cgroup v2 befo
     echo "$found"
 }
 
+# bpftool fills its columns up with spaces, which `read` drops at the end of a line.
 programs_here() { # lines of: id, hook, name (or the last thing that is said of a program without one)
     bpftool cgroup show "$cgroup" 2>/dev/null | while read -r id hook rest; do
         case $id in
@@ -86,8 +90,6 @@ programs_here() { # lines of: id, hook, name (or the last thing that is said of 
         echo "$id $hook ${rest##* }"
     done
 }
-
-# bpftool fills its columns up with spaces, which `read` drops at the end of a line.
 
 name_of_id() { # ID
     programs_here | while read -r id _hook name; do
@@ -101,7 +103,8 @@ id_of_pin() { # PIN
 
 settle() { # what to work on
     [ -r "$dir/settings" ] || fail not_installed "$dir/settings cannot be read"
-    digest= cgroup= getsockopt=1 accept_conflicts=0
+    digest='' cgroup='' getsockopt=1 accept_conflicts=0
+    # shellcheck source=/dev/null
     . "$dir/settings"
     bpftool version >/dev/null 2>&1 || fail bpftool_missing "bpftool cannot be run"
     [ -n "$cgroup" ] || cgroup=$(mounted cgroup2)
@@ -127,7 +130,8 @@ refuse_others() {
 load() { # the object, beside what is there; its maps are taken over where they have the same layout
     mkdir -p "$pins" || fail no_bpffs "$pins cannot be made"
     rm -rf "$programs-new"
-    loaded=$programs-new
+    loaded="$programs $programs-new"
+    [ -d "$maps" ] || loaded="$loaded $maps"
     if [ -d "$maps" ]; then
         set --
         for map in "$maps"/*; do
@@ -136,12 +140,9 @@ load() { # the object, beside what is there; its maps are taken over where they 
     else
         set -- pinmaps "$maps"
     fi
-    said=$(bpftool prog loadall "$dir/toa.bpf.o" "$programs-new" "$@" 2>&1) || {
-        [ "$1" = pinmaps ] && rm -rf "$maps"
+    said=$(bpftool prog loadall "$dir/toa.bpf.o" "$programs-new" "$@" 2>&1) ||
         fail load_failed "the kernel does not take the programs: $(echo "$said" | tail -n 12)"
-    }
     mv "$programs-new" "$programs" || fail load_failed "the programs cannot be pinned in $programs"
-    loaded=$programs
 }
 
 pin_of() { # PROGRAM: bpftool pins by the name of the function, before 6 by that of the section
@@ -178,7 +179,7 @@ attach() {
     settle
     refuse_others
     programs=$pins/$digest
-    keep=
+    keep=''
     [ -d "$programs" ] || load
     attach_one realip_peer4 cgroup_getpeername4
     attach_one realip_peer6 cgroup_getpeername6
@@ -197,7 +198,7 @@ attach() {
 
 detach() {
     settle
-    keep=
+    keep=''
     detach_ours
     rm -rf "$pins"
 }

@@ -7,15 +7,20 @@ So everything runs as on a host, defaults included, and only processes of the st
 
 from __future__ import annotations
 
+import base64
+import ctypes
 import json
 import os
 import re
 import shlex
+import struct
 import subprocess
 import tempfile
 import typing as t
+import zlib
 from pathlib import Path
 
+from ansible_collections.realip.toa.plugins.module_utils import bpf_query
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle, ebpf_object
 from sshd import ROOT, VENVS
 from stage import Stage
@@ -36,6 +41,16 @@ chmod 755 /usr/local/sbin/systemctl
 
 def cgroup2_mount() -> str:
     return next(line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == "cgroup2")
+
+
+def other_object() -> str:
+    """Another version of the object, as toa_ebpf takes it: the same programs, and a section more."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "object")
+        path.write_bytes(ebpf_object.OBJECT)
+        Path(folder, "note").write_text("another version")
+        subprocess.run(["llvm-objcopy", f"--add-section=.note={folder}/note", path], check=True)
+        return base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode("ascii")
 
 
 class EbpfStage(Stage):
@@ -65,10 +80,10 @@ class EbpfStage(Stage):
         line = self.command(*words) if inside else ["nsenter", "-t", str(self.holder.pid), "-m", *map(str, words)]
         return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, **more)
 
-    def target(self, entry: str, python: str = "/usr/bin/python3", before: str = "", **args: t.Any) -> dict[str, t.Any]:
+    def target(self, entry: str, python: str = "/usr/bin/python3", before: str = "", inside: bool = True, **args: t.Any) -> dict[str, t.Any]:
         """The answer of a target module, run as the channel does; `before` is Python that goes first."""
         program = before + bundle.build(entry, (str(Path(__file__).parent / "target"),)).render({"check": False, **args}, "stage", 120).decode()
-        done = self.run(python, "-", input=program)
+        done = self.run(python, "-", input=program, inside=inside)
         frame = re.search(r"\n@realip-toa stage \d+ (.*) @end stage\n", done.stdout)
         assert frame, done.stdout + done.stderr
         return json.loads(frame[1])
@@ -83,17 +98,40 @@ class EbpfStage(Stage):
         complete = [[*case, *usual[len(case):]] for case in cases]
         return self.target("crafted", cases=complete, between=["/bin/sh", "-c", between] if between else [])["rows"]
 
-    def programs(self) -> dict[str, int]:
-        """{name: id} of what is attached to the stage's cgroup, as bpftool sees it."""
-        shown = self.run("bpftool", "-j", "cgroup", "show", self.mount).stdout
-        return {program["name"]: program["id"] for program in json.loads(shown or "[]")}
+    def programs(self, cgroup: str = "") -> dict[str, int]:
+        """{name: id} of what is attached to the stage's cgroup, as bpftool sees it from outside."""
+        folder = str(self.cgroup) + cgroup.removeprefix(self.mount)
+        shown = subprocess.run(["bpftool", "-j", "cgroup", "show", folder], capture_output=True, text=True, check=True).stdout
+        return {program["name"]: program["id"] for program in json.loads(shown.strip() or "[]")}
+
+    def detach_by_hand(self) -> None:
+        """As a reboot does: the programs and what is pinned are gone, the files stay."""
+        hooks = {"realip_peer4": "getpeername4", "realip_peer6": "getpeername6", "realip_getopt": "getsockopt", "realip_sockops": "sock_ops"}
+        for name, number in self.programs().items():
+            subprocess.run(["bpftool", "cgroup", "detach", self.cgroup, hooks[name], "id", str(number)], check=True)
+        self.sh("rm -rf /sys/fs/bpf/realip-toa")
+
+    def attach_foreign(self, hook: str, flags: str) -> None:
+        """A program of somebody else's, which allows everything."""
+        kind, attach_type = {"getpeername4": (18, 29), "sock_ops": (13, 3)}[hook]
+        instructions = ctypes.create_string_buffer(struct.pack("=BBhiBBhi", 0xB7, 0, 0, 1, 0x95, 0, 0, 0))  # r0 = 1; exit
+        licence = ctypes.create_string_buffer(b"GPL")
+        attributes = struct.pack("=IIQQIIQII16sII", kind, 2, ctypes.addressof(instructions), ctypes.addressof(licence), 0, 0, 0, 0, 0, b"cil_peer4", 0, attach_type)
+        program = bpf_query.bpf(5, attributes)[0]  # BPF_PROG_LOAD
+        folder = os.open(self.cgroup, os.O_RDONLY)
+        try:
+            bpf_query.bpf(8, struct.pack("=IIII", folder, program, attach_type, 2 if flags == "multi" else 0))  # BPF_PROG_ATTACH
+        finally:
+            os.close(program)
+            os.close(folder)
 
     def module(self, name: str, core: str = "core-2.21", check: bool = False, variables: dict[str, t.Any] | None = None, **args: t.Any) -> dict[str, t.Any]:
         """The result of one module, run by Ansible itself over the local connection."""
-        words = [VENVS / core / "bin/ansible", "localhost", "-c", "local", "-i", "localhost,", "-m", f"realip.toa.{name}", "-a", json.dumps(args)]
+        words = [VENVS / core / "bin/ansible", "localhost", "-c", "local", "-i", "localhost,", "-m", f"realip.toa.{name}"]
+        words += ["-a", json.dumps(args)] if args else []
         words += ["-e", json.dumps({"ansible_python_interpreter": "/usr/bin/python3", **(variables or {})})]
-        environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_NOCOLOR": "1"}
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
         done = self.run(*words, *(["--check"] if check else []), env=environment)
-        start = done.stdout.find("{")
-        assert start >= 0, done.stdout + done.stderr
-        return json.JSONDecoder().raw_decode(done.stdout[start:])[0]
+        _words, arrow, result = done.stdout.rpartition(" => {")
+        assert arrow, done.stdout + done.stderr
+        return json.loads("{" + result)
