@@ -165,13 +165,21 @@ class Rpm:
     def remove(self, names):
         """Remove packages and our hold on them; returns (rc, what it said)."""
         known = self.inventory()
-        rc, out, err = self._rpm(["-e"] + list(names), TOOL_TIMEOUT)
+        rc, said = self._erase(names)
+        left = [name for name in names if name in self.inventory()]
+        self._let_go([known[name]["name"] for name in names if name in known and name not in left])
+        return rc, said
+
+    def _erase(self, names):
+        """Remove packages; one that this very run has installed goes even if its script fails."""
+        rc, out, err = self._take_away(names)
         left = [name for name in names if name in self.inventory()]
         if left and not [name for name in left if name not in self.brought]:
-            # What this very run has installed and cannot be taken back because its script fails.
             rc, out, err = self._rpm(["-e", "--noscripts"] + left, TOOL_TIMEOUT)
-        self._let_go([known[name]["name"] for name in names if name in known and name not in left])
         return rc, complaints(out + "\n" + err)
+
+    def _take_away(self, names):
+        return self._rpm(["-e"] + list(names), TOOL_TIMEOUT)
 
     def forget(self, names):
         """Remove what a failed installation has unpacked of packages that are not in the database."""
@@ -264,9 +272,10 @@ class Repository(Rpm):
                 "%s cannot go: %s" % (", ".join(names), _listed(["%s needs it" % who for _what, who in needed])),
                 "remove what needs it first, then run again",
             )
-        rc, out, err = self._manager(["remove"] + list(names))
-        self._let_go(names)
-        return rc, complaints(out + "\n" + err)
+        return Rpm.remove(self, names)
+
+    def _take_away(self, names):
+        return self._manager(["remove"] + list(names))
 
     def _manager(self, arguments):
         root = [] if self.root == "/" else ["--installroot=" + self.root]

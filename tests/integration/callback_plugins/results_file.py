@@ -13,7 +13,7 @@ DOCUMENTATION = """
 name: results_file
 type: notification
 short_description: results of a test's run, for the test
-description: One JSON object per task and host, with host, status and result.
+description: One JSON object per task and host, with host, task, status and result.
 """
 
 
@@ -28,7 +28,7 @@ class CallbackModule(CallbackBase):
         host = getattr(result, "host", None) or result._host
         data = result.result if hasattr(result, "result") else result._result
         with open(os.environ["TOA_TEST_RESULTS"], "a", encoding="utf-8") as file:
-            file.write(json.dumps({"host": host.get_name(), "status": status, "result": data}, default=str) + "\n")
+            file.write(json.dumps({"host": host.get_name(), "task": result.task_name, "status": status, "result": data}, default=str) + "\n")
 
     def v2_runner_on_ok(self, result):
         self._write("ok", result)
