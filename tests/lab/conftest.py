@@ -22,7 +22,7 @@ LAB = ROOT / "lab" / "lab"
 # What a package manager, a boot or a clock changes by itself: bookkeeping and logs, not leftovers of ours.
 NOISE = (
     "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
-    "/etc/ld.so.cache", "/etc/.updated", "/var/.updated", "/var/lib/initramfs-tools/*", "/boot/initrd.img-*", "/lost+found",
+    "/tmp/systemd-private-*", "/etc/ld.so.cache", "/etc/.updated", "/var/.updated", "/var/lib/initramfs-tools/*", "/boot/initrd.img-*", "/lost+found",
 )
 
 

@@ -52,11 +52,11 @@ def test_digest_wrong(lab, stock, host):
 
 
 def test_package_truncated(lab, stock, host):
-    refused(lab, stock, "package_truncated", "linux-image-3.16.43.toa_1.0_amd64.deb", toa_package_mirror="http://10.0.2.100/fault/truncated")
+    refused(lab, stock, "package_truncated", "linux-image-3.16.43.toa_1.0_amd64.deb", toa_package_mirror="http://10.0.2.100/truncated")
 
 
 def test_url_gone(lab, stock, host):
-    refused(lab, stock, "package_unavailable", "http://10.0.2.100/fault/gone", toa_package_mirror="http://10.0.2.100/fault/gone")
+    refused(lab, stock, "package_unavailable", "http://10.0.2.100/gone", toa_package_mirror="http://10.0.2.100/gone")
 
 
 def test_no_space_in_boot(lab, stock, host):
