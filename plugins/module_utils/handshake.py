@@ -55,10 +55,14 @@ class NoAnswer(Exception):
 
 
 class Bench:
-    """A namespace with a TUN device, and the listeners in it. Raises Refused where the host has no such thing."""
+    """A namespace with a TUN device, and the listeners in it. Raises Refused where the host has no such thing.
 
-    def __init__(self):
-        unshare_network()
+    `apart`: in a new namespace; tests have one already, with servers in it.
+    """
+
+    def __init__(self, apart=True):
+        if apart:
+            unshare_network()
         self.tun = Tun()
         self.tun.set_up(LOCAL[4], NETMASK)
         self.tun.route_everything(PEERS[4])

@@ -82,11 +82,15 @@ class EbpfStage(Stage):
 
     def target(self, entry: str, python: str = "/usr/bin/python3", before: str = "", inside: bool = True, **args: t.Any) -> dict[str, t.Any]:
         """The answer of a target module, run as the channel does; `before` is Python that goes first."""
-        program = before + bundle.build(entry, (str(Path(__file__).parent / "target"),)).render({"check": False, **args}, "stage", 120).decode()
-        done = self.run(python, "-", input=program, inside=inside)
+        done = self.run(python, "-", input=before + self.program(entry, **args), inside=inside)
         frame = re.search(r"\n@realip-toa stage \d+ (.*) @end stage\n", done.stdout)
         assert frame, done.stdout + done.stderr
         return json.loads(frame[1])
+
+    @staticmethod
+    def program(entry: str, **args: t.Any) -> str:
+        """What the channel would send to run a target module, ours or one of tests/integration/target."""
+        return bundle.build(entry, (str(Path(__file__).parent / "target"),)).render({"check": False, **args}, "stage", 120).decode()
 
     def ebpf(self, state: str = "attached", kinds: t.Sequence[str] = ("200/8",), **args: t.Any) -> dict[str, t.Any]:
         """toa_ebpf without the controller, for speed."""
@@ -116,7 +120,8 @@ class EbpfStage(Stage):
         kind, attach_type = {"getpeername4": (18, 29), "sock_ops": (13, 3)}[hook]
         instructions = ctypes.create_string_buffer(struct.pack("=BBhiBBhi", 0xB7, 0, 0, 1, 0x95, 0, 0, 0))  # r0 = 1; exit
         licence = ctypes.create_string_buffer(b"GPL")
-        attributes = struct.pack("=IIQQIIQII16sII", kind, 2, ctypes.addressof(instructions), ctypes.addressof(licence), 0, 0, 0, 0, 0, b"cil_peer4", 0, attach_type)
+        code, gpl = ctypes.addressof(instructions), ctypes.addressof(licence)
+        attributes = struct.pack("=IIQQIIQII16sII", kind, 2, code, gpl, 0, 0, 0, 0, 0, b"cil_peer4", 0, attach_type)
         program = bpf_query.bpf(5, attributes)[0]  # BPF_PROG_LOAD
         folder = os.open(self.cgroup, os.O_RDONLY)
         try:
