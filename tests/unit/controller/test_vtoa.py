@@ -152,7 +152,8 @@ def test_getsockopt_is_asked_for_where_the_kernel_promises_it(tmp_path, release,
 def test_the_proof_of_a_rollout_asks_for_what_the_plan_promises(monkeypatch):
     def verdict(promised, seen):
         action = object.__new__(toa_probe.ActionModule)
-        monkeypatch.setattr(action, "options", lambda: {"require": True, "capabilities": {"getpeername": True, "getsockopt_1348": promised, "ipv6": True}}, False)
+        promises = {"getpeername": True, "getsockopt_1348": promised, "ipv6": True}
+        monkeypatch.setattr(action, "options", lambda: {"require": True, "capabilities": promises}, raising=False)
         proof = {**PROOF, "capabilities": {"getpeername": True, "getsockopt_1348": seen, "ipv6": False}}
         try:
             action.finish({"probe": proof}, {})
