@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import http.server
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -217,21 +215,13 @@ def test_another_architecture(root: Path, mirror: tuple[Path, str]) -> None:
 def test_waits_for_the_database(root: Path, mirror: tuple[Path, str]) -> None:
     wanted = item(kernel(mirror[0]), mirror[1])
     call(root, [wanted], "staged")
-    with open(root / "var/lib/rpm/.rpm.lock", "r+b") as lock:
-        child = os.fork()
-        if not child:
-            fcntl.lockf(lock, fcntl.LOCK_EX)
-            (root / "locked").touch()
-            threading.Event().wait(60)
-            os._exit(0)
-        while not (root / "locked").exists():
-            assert os.waitpid(child, os.WNOHANG) == (0, 0)
-        try:
-            problem = refused(root, [wanted])
-        finally:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-    assert problem.code == "package_lock_held" and f"pid {child}" in problem.message
+    holder = "import fcntl, sys; lock = open(sys.argv[1], 'r+b'); fcntl.lockf(lock, fcntl.LOCK_EX); print('locked', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", holder, root / "var/lib/rpm/.rpm.lock"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None and child.stdout is not None and child.stdout.readline() == "locked\n"
+        problem = refused(root, [wanted])
+        child.stdin.close()
+    assert problem.code == "package_lock_held" and f"pid {child.pid}" in problem.message
     assert call(root, [wanted])["changed"]
 
 
