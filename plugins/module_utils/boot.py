@@ -21,11 +21,12 @@ from ansible_collections.realip.toa.plugins.module_utils.boot_bls import Grub2Bl
 from ansible_collections.realip.toa.plugins.module_utils.boot_grub2 import Grub2
 from ansible_collections.realip.toa.plugins.module_utils.boot_guard import Guard, settings_text
 from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
+from ansible_collections.realip.toa.plugins.module_utils.boot_legacy import Legacy
 from ansible_collections.realip.toa.plugins.module_utils.hostio import LOCK_FILE, HostLock, TargetError
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, save_section, section
 
 STATES = ("armed", "confirmed", "reverted", "default")
-BACKENDS = (Grub2, Grub2Bls)
+BACKENDS = (Grub2, Grub2Bls, Legacy)
 TIMEOUT_RANGE = (30, 86400)
 PANIC_RANGE = (1, 3600)
 
@@ -79,7 +80,7 @@ def detect(machine):
         if backend is not None:
             return backend
     raise TargetError("loader_not_supported", "no boot loader that can be handled was found: %s" % _what_is_there(machine),
-                      "boot the new kernel by hand; only GRUB 2 with a generated grub.cfg or with BLS entries is handled so far")
+                      "boot the new kernel by hand; what is handled is GRUB 2 (a generated grub.cfg, or BLS entries) and GRUB legacy")
 
 
 def _what_is_there(machine):
@@ -87,7 +88,7 @@ def _what_is_there(machine):
         return "there are entries in /boot/loader/entries, but no grub.cfg that reads them"
     for name in ("/boot/grub/grub.conf", "/boot/grub/menu.lst"):
         if machine.exists(name):
-            return "%s is GRUB legacy's" % name
+            return "%s is GRUB legacy's, and has no entry in it" % name
     return "neither /boot/grub/grub.cfg nor /boot/grub2/grub.cfg has anything in it"
 
 
@@ -138,7 +139,7 @@ class Boot:
 
     def apply(self):
         """The steps in order, then a look whether the host is as planned; whatever fails puts every file back as it was."""
-        kept = Kept(self.machine, self.backend.files() + [STATE_FILE])
+        kept = Kept(self.machine, self.backend.files() + [STATE_FILE], self.backend.words())
         had_guard = self.guard.installed()
         try:
             for unused, work in self.steps:
@@ -175,6 +176,7 @@ class Boot:
         self.need_bootable(kernel, running)
         old = self.known_good(running)
         self.need_fallback(kernel, old)
+        self.backend.old = old
         self.keep_record(state="armed", kernel=kernel, old=old, reason=None)
         if self.backend.has(old):
             self.pin(old)
@@ -215,7 +217,7 @@ class Boot:
             return
         if self.record:
             self.keep_record(state="reverted", old=old)
-        if old and self.backend.setting() != "saved" and self.before["default"] == old:
+        if old and not self.backend.pins() and self.before["default"] == old:
             old = None  # Never pinned, and right as it is.
         if old:
             self.pin(old)
@@ -258,7 +260,7 @@ class Boot:
         if not self.backend.pinned(release):
             self.step("make %s the default entry" % release, lambda: self.backend.pin(release))
         self.wanted["default"] = release
-        self.wanted["grub_default_setting"] = self.backend.PINNED_SETTING
+        self.wanted["grub_default_setting"] = self.backend.pinned_setting(release)
 
     def plan_guard(self, kernel):
         if not self.wish["guard"]:
@@ -266,7 +268,7 @@ class Boot:
             self.wanted["guard"] = False
             self.notes.append("no boot guard: if the trial boot comes up but cannot be reached, somebody has to reboot it")
             return
-        settings = settings_text(kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.guard_settings())
+        settings = settings_text(kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.guard_settings(kernel))
         if not self.guard.current(settings):
             self.step("install the boot guard", lambda: self.guard.install(settings))
         self.wanted["guard"] = True
@@ -334,11 +336,12 @@ class NoLoader:
 
 
 class Kept:
-    """Contents of a few files, to put them back."""
+    """Contents of a few files, and of a few words (file, offset, length) that have to stay where they are, to put them back."""
 
-    def __init__(self, machine, names):
+    def __init__(self, machine, names, words):
         self.machine = machine
         self.contents = dict((name, machine.read_bytes(name)) for name in names)
+        self.words = [(name, offset, machine.read_bytes(name)[offset:offset + length]) for name, offset, length in words]
 
     def put_back(self):
         for name, data in self.contents.items():
@@ -346,4 +349,6 @@ class Kept:
                 self.machine.remove(name)
             elif self.machine.read_bytes(name) != data:
                 self.machine.write(name, data)
+        for name, offset, data in self.words:
+            self.machine.write_at(name, offset, data)
 

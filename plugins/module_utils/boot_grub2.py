@@ -6,15 +6,18 @@
 What a boot loader's backend gives to boot.py (`Grub2` here; others look the same from outside):
 
 * `name`; `detect(machine)`, a class method: the backend, or None where the host has another boot loader;
-* `files()`: the files it may change, so that a step that fails can put all of them back;
+* `files()`: the files it may change, and `words()`: parts of files (file, offset, length) that it may change in place, so that a
+  step that fails can put all of them back;
 * `setting()`, `default()`, `next()`, `trial()`: what is so now. Releases as `uname -r` has them, or None;
 * `has(release)`, `boot_files_problem(release, running)`, `one_shot(release)`;
 * `original()`: what `restore` needs, taken before anything is changed;
-* `pinned(release)`, `pin(release)`: the release is the persistent default, whatever is installed later; `PINNED_SETTING`;
+* `pinned(release)`, `pin(release)`: the release is the persistent default, whatever is installed later; `pins()`: some release is;
+  `pinned_setting(release)`: what `setting()` is then;
+* `old`: the release to go back to, given to it before something is armed;
 * `armed(release, panic)`, `trial_is_current(release, panic)`, `write_trial(release, panic)`, `has_trial()`, `remove_trial()`,
   `set_next(release)`, `has_next()`, `clear_next()`, `notes(release)`;
 * `restore(original)`, `restored_default(original)`, `restored_setting(original)`;
-* `guard_settings()`: editor and environment block, for the boot guard.
+* `guard_settings(release)`: how the boot guard takes back what is armed (settings_text()).
 """
 
 from __future__ import absolute_import, division, print_function
@@ -49,7 +52,7 @@ class Grub2:
     """GRUB 2 with a generated grub.cfg that lists its entries, as Debian, Ubuntu and EL 7 have it."""
 
     name = "grub2"
-    PINNED_SETTING = "saved"
+    old = None
     USES_BLS = False
     TRIAL_ID = "realip-toa-trial"
 
@@ -74,6 +77,10 @@ class Grub2:
 
     def files(self):
         return [self._default_file(), self.config, self.block, self.custom]
+
+    @staticmethod
+    def words():
+        return []
 
     def setting(self):
         """GRUB_DEFAULT as grub-mkconfig would see it; "0" where nothing sets it."""
@@ -122,7 +129,7 @@ class Grub2:
             return False, "GRUB_SAVEDEFAULT makes every booted entry the default, and %s does not read custom.cfg" % self.config
         return True, ""
 
-    def guard_settings(self):
+    def guard_settings(self, release):
         return {"editenv": self._editenv(), "grubenv": self.block}
 
     # -- the persistent default ----------------------------------------------------------------------------------------------
@@ -134,6 +141,13 @@ class Grub2:
         return {"file": name, "missing": not self.machine.exists(name), "line": lines[-1] if lines else None,
                 "saved_entry": self._env().get("saved_entry"), "next_entry": self._env().get("next_entry"),
                 "block_missing": not self.machine.exists(self.block)}
+
+    def pins(self):
+        return self.setting() == "saved"
+
+    @staticmethod
+    def pinned_setting(release):
+        return "saved"
 
     def pinned(self, release):
         return (self.setting() == "saved" and self._honours_saved(release)

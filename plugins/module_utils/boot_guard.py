@@ -105,6 +105,11 @@ verdict() { # REASON: said, left in state.json, and no second time
     rm -f "$settings" "$dir/trial"
 }
 
+rewind() { # bytes in their place, where nobody has put others there meanwhile
+    found=$(dd if="$rewind" bs=1 skip="$rewind_at" count=${#rewind_if} 2>/dev/null)
+    [ "$found" = "$rewind_if" ] && printf "$rewind_to" | dd of="$rewind" bs=1 seek="$rewind_at" conv=notrunc 2>/dev/null
+}
+
 go_back() {
     # A shell of its own, so that an orderly reboot may end this one and unmount what it reads from.
     sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-guard: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
@@ -112,6 +117,7 @@ go_back() {
     grubenv=$2
     # Spent already, where the boot loader can write; where it cannot, this is what ends the trial.
     [ -n "$editenv" ] && [ -f "$grubenv" ] && "$editenv" "$grubenv" unset next_entry
+    [ -f "$rewind" ] && rewind
     sync
     $reboot || say "the command '$reboot' failed; the reboot is forced in ${grace}s"
 }
@@ -153,6 +159,10 @@ while :; do
 done
 editenv=$(setting editenv)
 grubenv=$(setting grubenv)
+rewind=$(setting rewind)
+rewind_at=$(setting rewind_at)
+rewind_if=$(setting rewind_if)
+rewind_to=$(setting rewind_to)
 verdict "kernel $running was not confirmed within ${timeout}s; rebooting into the old kernel"
 go_back "$editenv" "$grubenv"
 """
@@ -200,9 +210,14 @@ exit 0
 """ % {"settings": SETTINGS, "script": SCRIPT}
 
 
-def settings_text(release, timeout, boot_id, editenv="", grubenv=""):
-    """guard.conf: what is tried, how long (seconds since the kernel started), and the boot in which it was armed."""
-    return "release=%s\ntimeout=%d\narmed_boot=%s\neditenv=%s\ngrubenv=%s\n" % (release, timeout, boot_id, editenv, grubenv)
+def settings_text(release, timeout, boot_id, editenv="", grubenv="", **rewind):
+    """guard.conf: what is tried, how long (seconds since the kernel started), the boot in which it was armed, and how to disarm it.
+
+    GRUB 2: `editenv`, the editor, and `grubenv`, its block. GRUB legacy: `rewind`, a file; `rewind_at`, an offset in it; `rewind_to`,
+    the bytes to put there, as printf(1) takes them; and `rewind_if`, the characters that are to be there now ("" for any).
+    """
+    text = "release=%s\ntimeout=%d\narmed_boot=%s\neditenv=%s\ngrubenv=%s\n" % (release, timeout, boot_id, editenv, grubenv)
+    return text + "".join("%s=%s\n" % item for item in sorted(rewind.items()))
 
 
 class Guard:

@@ -40,14 +40,14 @@ class Machine:
     def read(self, name):
         return read_text(self.path(name))
 
-    def read_bytes(self, name):
-        """A file's bytes, or None: for what is to be put back, or rewritten without touching a byte that is not ours."""
+    def read_bytes(self, name, limit=-1):
+        """A file's bytes (all, or the first `limit`), or None: for what is to be put back, or rewritten without touching a byte that is not ours."""
         try:
             handle = open(self.path(name), "rb")
         except (IOError, OSError):
             return None
         try:
-            return handle.read()
+            return handle.read(limit)
         finally:
             handle.close()
 
@@ -74,6 +74,17 @@ class Machine:
     def write(self, name, text, mode=None):
         make_dirs(os.path.dirname(self.path(name)))
         write_atomic(self.path(name), text, mode)
+
+    def write_at(self, name, offset, data):
+        """Bytes in the middle of a file, in place: for what a boot loader finds by its place on the disk."""
+        handle = open(self.path(name), "r+b")
+        try:
+            handle.seek(offset)
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        finally:
+            handle.close()
 
     def remove(self, name):
         return remove_file(self.path(name))
@@ -125,8 +136,20 @@ class Machine:
                 return "%s is on software RAID (mdraid), which GRUB cannot write to" % name
         return ""
 
+    def read_only_problem(self, name):
+        """Why we could not write to this file, though GRUB could, or ""."""
+        mount = self._mount_line(os.path.realpath(self.path(name)))
+        if mount and "ro" in mount[5].split(",") + mount[-1].split(","):
+            return "%s is mounted read-only" % mount[4]
+        return ""
+
     def _mount_of(self, path):
         """(major:minor, filesystem type) of the mount that holds a path, or None."""
+        words = self._mount_line(path)
+        return (words[2], words[words.index("-") + 1]) if words else None
+
+    def _mount_line(self, path):
+        """Words of the line of /proc/self/mountinfo that is about a path, or None."""
         best = None
         for line in (self.read("/proc/self/mountinfo") or "").split("\n"):
             words = line.split()
@@ -136,5 +159,5 @@ class Machine:
             point = self.root + point.rstrip("/")
             # The last of equals is on top of the others.
             if (path == point or path.startswith(point + "/")) and (best is None or len(point) >= best[0]):
-                best = (len(point), words[2], words[words.index("-") + 1])
-        return best[1:] if best else None
+                best = (len(point), words)
+        return best[1] if best else None

@@ -15,15 +15,14 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
-from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
-    boot_order, parse_bls_entry, parse_grubenv, parse_legacy_default, parse_menu_lst, pick_legacy, release_of_image, sort_bls)
+from ansible_collections.realip.toa.plugins.module_utils.grub_config import boot_order, parse_bls_entry, parse_grubenv, sort_bls
+from ansible_collections.realip.toa.plugins.module_utils.grub_legacy import GrubLegacy, entry_release, legacy_config
 from ansible_collections.realip.toa.plugins.module_utils.hostio import list_dir, read_line, read_text
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import under
 
 # GRUB 2: where its configuration may be; on Red Hat's family with UEFI it is what /etc/grub2-efi.cfg leads to.
 EFI_LINK = "/etc/grub2-efi.cfg"
 GRUB2_CONFIGS = ("/boot/grub/grub.cfg", EFI_LINK, "/boot/grub2/grub.cfg")
-LEGACY_CONFIGS = ("/boot/grub/grub.conf", "/boot/grub/menu.lst", "/etc/grub.conf")
 BLS_FOLDER = "/boot/loader/entries"
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
@@ -67,8 +66,8 @@ def _grub2(root):
     return {
         "loader": "grub2_bls" if order["uses_bls"] else "grub2",
         "config": config,
-        "default": _release(root, order["default"]),
-        "next": _release(root, order["next"]),
+        "default": entry_release(Machine(root), order["default"]),
+        "next": entry_release(Machine(root), order["next"]),
         "env_writable": not problem,
         "one_shot": not reason,
         "reason": reason,
@@ -137,41 +136,11 @@ def block_problem(root, config, block, env):
         return "%s is not a GRUB environment block" % block
     machine = Machine(root)
     where = block if exists else os.path.dirname(block)
-    return machine.grub_write_problem(where) or _read_only(machine, root, where)
-
-
-def _read_only(machine, root, path):
-    """GRUB could write it, but we could not."""
-    best = None
-    real = os.path.realpath(under(root, path))
-    for line in (machine.read("/proc/self/mountinfo") or "").split("\n"):
-        words = line.split(" ")
-        if len(words) < 7:
-            continue
-        point = machine.root + re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), words[4]).rstrip("/")
-        if (real == point or real.startswith(point + "/")) and (best is None or len(point) >= len(best[0])):
-            best = (point, words)
-    if best and ("ro" in best[1][5].split(",") or "ro" in best[1][-1].split(",")):
-        return "%s is mounted read-only" % (best[1][4])
-    return ""
+    return machine.grub_write_problem(where) or machine.read_only_problem(where)
 
 
 def _legacy(root):
-    for path in LEGACY_CONFIGS:
-        text = read_text(under(root, path))
-        if not text:
-            continue
-        menu = parse_menu_lst(text)
-        if not menu["entries"]:
-            continue
-        entry = pick_legacy(menu, parse_legacy_default(read_text(under(root, "/boot/grub/default"), 4096)))
-        return {
-            "loader": "grub_legacy",
-            "config": path,
-            "default": _release(root, entry),
-            "reason": "GRUB legacy has no environment block",
-        }
-    return None
+    return GrubLegacy(Machine(root)).look() if legacy_config(Machine(root)) else None
 
 
 def _what_else(root):
@@ -186,20 +155,6 @@ def _efi_loader(root):
     """Name of the loader that told the firmware its name (systemd-boot does; GRUB does not), or ""."""
     text = (read_text(under(root, LOADER_INFO), 256) or "")[4:].replace("\0", "").strip()
     return "" if not text or text.upper().startswith("GRUB") else re.sub(r"[^A-Za-z0-9. _-]", "", text)[:40]
-
-
-def _release(root, entry):
-    """Kernel release of an entry; one that names its image by a link (/vmlinuz) is followed."""
-    if entry is None:
-        return None
-    if entry["release"] or not entry["image"]:
-        return entry["release"] or None
-    image = re.sub(r"^\([^)]*\)", "", entry["image"])
-    for path in (image, "/boot/" + image.lstrip("/")):
-        real = os.path.realpath(under(root, path))
-        if os.path.isfile(real):
-            return release_of_image(real) or None
-    return None
 
 
 def _free_kib(root):

@@ -562,38 +562,38 @@ def _prefix_specs(entries, prefix):
 # -- GRUB legacy ----------------------------------------------------------------------------------------------------------
 
 def parse_menu_lst(text):
-    """menu.lst or grub.conf -> `entries` (in order; `spec` is the number, from 0), `default` (number or "saved"), `fallback`.
+    """menu.lst or grub.conf -> `entries` (in order; `spec` is the number, from 0), `default` (number or "saved"), `fallback`, `timeout`.
 
-    Entries that load no kernel (chainloader) keep their place, because they count.
+    Entries that load no kernel (chainloader) keep their place, because they count; a title with nothing below it does not.
     """
     menu = {"entries": [], "default": "0", "fallback": "", "timeout": ""}
+    entry = None
     for line in (text or "").split("\n"):
-        words = line.strip().replace("\t", " ").split(None, 1)
-        if not words or words[0].startswith("#"):
-            continue
-        name, value = words[0], words[1].strip() if len(words) > 1 else ""
-        if "=" in name and not value:
-            name, value = name.split("=", 1)
-        elif value.startswith("="):
-            value = value[1:].strip()
-        elif "=" in name:
-            name, value = name.split("=", 1)[0], name.split("=", 1)[1] or value
-        _legacy_line(menu, name.lower(), value)
+        name, value = legacy_command(line)
+        if name == "title":
+            entry = _entry(value, "", "", "", "")
+        elif name and entry is not None:
+            _legacy_line(menu["entries"], entry, name, value)
+        elif name in ("default", "fallback", "timeout"):
+            menu[name] = value
     return menu
 
 
-def _legacy_line(menu, name, value):
-    entries = menu["entries"]
-    if name == "title":
-        entry = _entry(value, "", "", "", "")
+def legacy_command(line):
+    """(name, argument) of a line of a legacy menu; two empty strings where it is blank or a comment. `name=argument` is the same."""
+    match = re.match(r"[ \t]*([^\s#=][^\s=]*)[ \t]*=?[ \t]*(.*)", line)
+    return (match.group(1).lower(), match.group(2).strip()) if match else ("", "")
+
+
+def _legacy_line(entries, entry, name, value):
+    """One command below a title."""
+    if not entries or entries[-1] is not entry:
         entry["spec"] = str(len(entries))
         entries.append(entry)
-    elif name in ("default", "fallback", "timeout") and not entries:
-        menu[name] = value
-    elif name in ("kernel", "module") and entries and not entries[-1]["release"]:
+    if name in ("kernel", "module") and not entry["release"]:
         words = [word for word in value.split() if not word.startswith("--")]
         if words and (name == "kernel" or release_of_image(words[0])):
-            entries[-1].update(image=words[0], options=" ".join(words[1:]), release=release_of_image(words[0]))
+            entry.update(image=words[0], options=" ".join(words[1:]), release=release_of_image(words[0]))
 
 
 def parse_legacy_default(text):
@@ -603,9 +603,9 @@ def parse_legacy_default(text):
 
 
 def pick_legacy(menu, saved=None):
-    """The entry GRUB legacy boots: `default`, or the saved number; the first one where that names nothing. None in an empty menu."""
+    """The entry GRUB legacy boots: `default`, or the saved number; where there are not so many, `fallback`. None in an empty menu."""
     entries = menu["entries"]
-    if not entries:
-        return None
-    wanted = saved if menu["default"] == "saved" else parse_legacy_default(menu["default"])
-    return entries[wanted] if wanted is not None and wanted < len(entries) else entries[0]
+    for wanted in (saved if menu["default"] == "saved" else parse_legacy_default(menu["default"]), parse_legacy_default(menu["fallback"])):
+        if (wanted or 0) < len(entries):
+            return entries[wanted or 0]
+    return entries[0] if entries else None

@@ -48,6 +48,10 @@ class FragileMachine(Machine):
         self._spend()
         Machine.write(self, name, text, mode)
 
+    def write_at(self, name, offset, data):
+        self._spend()
+        Machine.write_at(self, name, offset, data)
+
     def remove(self, name):
         if self.exists(name):
             self._spend()
