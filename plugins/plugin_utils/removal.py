@@ -33,7 +33,11 @@ def _plan(case: Case) -> Plan:
     packages = _packages(case)
     releases = {package["release"] for package in packages if package["release"]}
     service = VTOA if case.facts["service"] else ""
-    places = [place["path"] for place in case.facts["persistence"] if place["module"] != EBPF and not (service and place["kind"] == "systemd")]
+    # What others wrote stays: taking ours away puts it back as it was found.
+    places = [
+        place["path"] for place in case.facts["persistence"]
+        if place["ours"] and place["module"] != EBPF and not (service and place["kind"] == "systemd")
+    ]
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
     reboot = case.running in releases
     plan = planner.empty_plan(case, CONVERGED, [])
