@@ -613,6 +613,13 @@ def test_back_to_the_kernel_of_before():
     assert removal_plan(running(kernels=KERNELS, state={}))["kernel_target"] == "4.4.0-210-generic"
 
 
+def test_what_others_wrote_is_not_ours_to_remove():
+    line = {"path": "/etc/rc.d/rc.local", "kind": "rc_local", "module": "toa", "line": "modprobe toa", "effective": False, "reason": "never run", "ours": False}
+    assert removal_plan(host(*UBUNTU, persistence=[line]))["state"] == "converged"
+    plan = removal_plan(host(*UBUNTU, persistence=[line, dict(line, path="/etc/modules-load.d/realip-toa.conf", ours=True)]))
+    assert plan["steps"] == ["take TOA out of /etc/modules-load.d/realip-toa.conf"]
+
+
 def test_the_only_kernel_is_not_removed():
     plan = removal_plan(running(kernels=KERNELS[2:]))
     assert plan["state"] == "blocked" and [item["code"] for item in plan["reasons"]] == ["no_stock_kernel"]
