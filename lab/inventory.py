@@ -29,6 +29,9 @@ def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> d
         "ansible_ssh_private_key_file": str(ssh.login_key()),
         "ansible_ssh_common_args": shlex.join(ssh.options(known_hosts)),
         "toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}",
+        # Beside the machines they are about, whatever the current directory of a run is.
+        "toa_lockfile": str(known_hosts.with_name("toa.lock.yml")),
+        "toa_report_dir": str(known_hosts.with_name("reports")),
     }
     if mirror_url:
         variables["toa_lock_mirror"] = mirror_url
