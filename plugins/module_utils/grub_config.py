@@ -597,8 +597,11 @@ def _legacy_line(entries, entry, name, value):
 
 
 def parse_legacy_default(text):
-    """/boot/grub/default, which `default saved` reads -> number of the entry, or None."""
-    match = re.match(r"\s*([0-9]+)", text or "")
+    """/boot/grub/default, which `default saved` reads -> number of the entry, or None.
+
+    Debian's `savedefault --once` writes "N:ONCE" there, and its GRUB boots ONCE for as long as that is there.
+    """
+    match = re.match(r"\s*(?:[0-9]+:)?([0-9]+)", text or "")
     return int(match.group(1)) if match else None
 
 

@@ -12,13 +12,14 @@ description:
   - Nothing here reboots the host (see M(realip.toa.toa_reboot)), except the boot guard, on a trial boot that nobody confirms.
   - What is found is recorded on the host in C(/var/lib/realip-toa/state.json), so that a run that died is taken up by the next one and
     everything can be put back.
-  - GRUB 2 is handled, with entries in a generated C(grub.cfg) or in C(/boot/loader/entries). Any other boot loader is refused with the
-    code C(loader_not_supported).
+  - GRUB 2 is handled, with entries in a generated C(grub.cfg) or in C(/boot/loader/entries), and GRUB legacy (0.97) as CentOS 6 and old
+    Debian have it. Any other boot loader is refused with the code C(loader_not_supported).
 options:
   state:
     description:
       - V(default) makes O(kernel) the persistent default, so that a kernel installed later does not become it. The entry is named by
-        its id, which stays when the menu is generated again.
+        its id, which stays when the menu is generated again. GRUB legacy knows numbers only; there whatever edits the menu (grubby,
+        update-grub) is told to keep the number on its entry.
       - V(armed) boots O(kernel) at the next boot only, with C(panic=) on its command line, and installs the boot guard. The persistent
         default stays or becomes the running kernel.
       - V(confirmed) makes O(kernel), which must be running, the persistent default, and removes the trial entry and the boot guard.
@@ -117,7 +118,7 @@ before:
       description: Whether the boot guard is installed.
       type: bool
     grub_default_setting:
-      description: C(GRUB_DEFAULT) in C(/etc/default/grub).
+      description: C(GRUB_DEFAULT) in C(/etc/default/grub). With GRUB legacy V(saved), or the number of the default entry without ours.
       type: str
   sample: {default: 4.4.0-31-generic, next: null, trial: null, guard: false, grub_default_setting: "0"}
 after:

@@ -117,11 +117,11 @@ class Grub:
             self._set_word(number)
             return True
         data = self._default_file()
-        if data is None or len(data) < 10:
+        if data is None:
             return False
-        wanted = (value or str(number)).encode("ascii") + b"\0"
-        self.host.write("/boot/grub/default", wanted.ljust(10, b"\n") + data[10:])
-        return True
+        wanted = ((value or str(number)).encode("ascii") + b"\0").ljust(10, b"\n")
+        self.host.write("/boot/grub/default", (wanted + data[10:])[:len(data)])
+        return len(data) >= 10
 
     def _default_file(self):
         return self.host.read("/boot/grub/default") if self.host.machine.exists("/boot/grub/default") else None

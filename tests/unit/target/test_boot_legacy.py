@@ -6,10 +6,12 @@
 from __future__ import absolute_import, division, print_function
 
 import os
+import re
 
 import pytest
 
 from ansible_collections.realip.toa.plugins.module_utils import boot_loader
+from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 from boot_samples import NEW, STOCK, Died
 from legacy_samples import DEFAULT_FILE, ENTRY6, NEW6, OLDER6, STOCK6, El6, El6Gnu, OldDebian
@@ -353,6 +355,70 @@ def test_our_entries_do_not_save_themselves(tmp_path):
     text = host.text(host.CONFIG)
     ours = text[text.index("title Back to"):text.index("### BEGIN AUTOMAGIC")]
     assert [line.strip() for line in ours.split("\n") if "savedefault" in line] == ["savedefault 0"]
+
+
+# -- the boot guard with sysvinit ---------------------------------------------------------------------------------------------
+
+class LiveMachine(Machine):
+    """A machine whose commands count although it is a folder."""
+
+    live = True
+
+
+class Chkconfig:
+    """chkconfig of EL 6, as far as the guard's script tells it what to do: links in the levels of its line "chkconfig:"."""
+
+    def __init__(self, host, works=True):
+        self.host = host
+        self.works = works
+        self.ran = []
+
+    def find(self, name):
+        return "/sbin/chkconfig" if name == "chkconfig" else None
+
+    def run(self, argv, timeout=120, stdin=None, env=None):
+        self.ran.append(argv[1:])
+        script = self.host.text("/etc/rc.d/init.d/" + argv[2])
+        levels, start, _stop = re.search(r"(?m)^# chkconfig: ([0-6]+) ([0-9]{2}) ([0-9]{2})$", script).groups()
+        assert re.search(r"(?m)^# description: \S", script)
+        for level in levels if self.works else "":
+            link = self.host.path("/etc/rc.d/rc%s.d/S%s%s" % (level, start, argv[2]))
+            if argv[1] == "--add":
+                os.symlink("../init.d/" + argv[2], link)
+            elif os.path.islink(link):
+                os.unlink(link)
+        return 0, "", ""
+
+
+def guard_links(host):
+    return sorted(name for name in host.files() if name.startswith("/etc/rc") and "/S" in name)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_guard_is_enabled_with_chkconfig(tmp_path, works):
+    host = El6(tmp_path)
+    chkconfig = Chkconfig(host, works)
+    machine = LiveMachine(host.root, chkconfig.run, chkconfig.find)
+    host.install(NEW6)
+    host.boot(STOCK6)
+    host.do("armed", NEW6, machine=machine)
+    assert chkconfig.ran == [["--add", "realip-toa-guard"]]
+    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-guard" % level for level in (2, 3, 4, 5)]
+    assert not host.do("armed", NEW6, machine=machine)["changed"]
+    host.do("reverted", machine=machine)
+    assert chkconfig.ran[1:] == [["--del", "realip-toa-guard"]]
+    assert [name for name in host.files() if "guard" in name] == []
+
+
+def test_the_guard_is_enabled_by_hand_without_chkconfig(tmp_path):
+    host = El6(tmp_path)
+    host.install(NEW6)
+    host.boot(STOCK6)
+    assert host.do("armed", NEW6)["after"]["guard"]
+    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-guard" % level for level in (2, 3, 4, 5)]
+    assert all(os.path.isfile(host.path(link)) and os.access(host.path(link), os.X_OK) for link in guard_links(host))
+    host.do("reverted")
+    assert guard_links(host) == []
 
 
 # -- dying anywhere -------------------------------------------------------------------------------------------------------
