@@ -48,8 +48,13 @@ class ActionModule(ToaAction):
             args["also_kinds"] = formats.normalise(args["also_kinds"] or [])
             args["families"] = peers.trusted_families(trusted or [])
             args["peers"] = args["peers"] or peers.trusted_peers(trusted or [])
+            strangers = peers.strangers(trusted or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
+        if not args["untrusted_peers"]:
+            args["untrusted_peers"] = strangers
+            if len(strangers) < len(args["families"]):  # everybody is believed, so that there is nothing to ask
+                args["groups"] = [group for group in args["groups"] if group != "spoof"]
         args.pop("require")
         args.pop("capabilities")
         return args

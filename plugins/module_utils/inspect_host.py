@@ -265,8 +265,6 @@ class Host:
             facts["reason"] = "there is no place for the BPF file system (/sys/fs/bpf)"
         else:
             facts["reason"] = self._programs(facts)
-        if not facts["reason"] and self._lockdown() == "confidentiality":
-            facts["reason"] = "the kernel is locked down (confidentiality)"
         facts["possible"] = not facts["reason"]
         return facts
 

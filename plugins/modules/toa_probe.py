@@ -58,7 +58,8 @@ options:
     type: list
     elements: str
   untrusted_peers:
-    description: Addresses that must not be believed, for the group V(spoof). Without it, 198.51.100.66 and 2001:db8:0:2::66.
+    description: Addresses that must not be believed, for the group V(spoof). Without it, one of each family that is in no network of
+      C(toa_trusted_sources); the group is left out where there is none.
     type: list
     elements: str
   rows:

@@ -13,6 +13,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils import peers
 def test_both_ends_know_the_same_groups_and_addresses() -> None:
     assert toa_probe.GROUPS == probe_cases.GROUPS
     assert set(peers.DEFAULTS) == set(probe_cases.PEERS.values())
+    assert peers.strangers([]) == list(probe_cases.STRANGERS.values())
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,19 @@ def test_peers_that_are_believed(networks: list[str], expected: list[str]) -> No
 )
 def test_families_in_which_somebody_is_believed(networks: list[str], expected: list[int]) -> None:
     assert peers.trusted_families(networks) == expected
+
+
+@pytest.mark.parametrize(
+    "networks, expected",
+    [
+        (["198.51.100.0/24"], ["192.0.2.66", "2001:db8:0:2::66"]),
+        (["2001:db8::/32"], ["198.51.100.66", "fd00::66"]),
+        (["0.0.0.0/0"], ["2001:db8:0:2::66"]),
+        (["0.0.0.0/0", "::/0"], []),
+    ],
+)
+def test_strangers_are_in_no_network(networks: list[str], expected: list[str]) -> None:
+    assert peers.strangers(networks) == expected
 
 
 @pytest.mark.parametrize("networks", ["10.0.0.0/8", ["10.0.0.0/40"], ["load balancer"], [""]])
