@@ -12,14 +12,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, Format, mapped, padded
+from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, padded
+from ebpf_matrix import CELLS, PACKETS, VARIANTS, Row, option_of, shown, shows_client, wrong_cells
 from ebpf_stage import EbpfStage
 from sshd import ROOT
 
-CLIENTS = {4: "203.0.113.7", 6: "2001:db8::7"}
-PORT = 4242
-VARIANTS = ("", "mptcp", "defer_accept", "syn_cookies", "fastopen")
-PACKETS = ("syn", "ack", "data")
 OBJECT = ROOT / "plugins/plugin_utils/ebpf/toa.bpf.o"
 
 
@@ -27,19 +24,6 @@ OBJECT = ROOT / "plugins/plugin_utils/ebpf/toa.bpf.o"
 def stage(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[EbpfStage]:
     with EbpfStage(tmp_path_factory.mktemp("ebpf")) as stage:
         yield stage
-
-
-def option_of(text: str, address: str = "", port: int = PORT) -> str:
-    """An option of a format as hex."""
-    kind, length = map(int, text.split("/"))
-    made = Format(kind, length)
-    return made.option(address or CLIENTS[made.family], port).hex()
-
-
-def shown(address: str, port: int, listener: str) -> str:
-    if listener == "inet6":
-        return f"[{mapped(address)}]:{port}"
-    return f"{address}:{port}"
 
 
 # ---- the object
@@ -67,34 +51,28 @@ def test_the_object_is_under_a_licence_that_the_kernel_accepts() -> None:
 # ---- the matrix
 
 
-def expected(text: str, packet: str, listener: str, family: int, variant: str, peer_port: int) -> list[str | None]:
-    """accept and getpeername, getsockopt(1348): as docs/ebpf.md says."""
-    kind, length = map(int, text.split("/"))
-    option = Format(kind, length)
-    peer = {4: "192.0.2.2", 6: "2001:db8:0:1::2"}[family]
-    address = CLIENTS[option.family]
-    port = PORT if option.has_port else peer_port
-    if not read(packet, variant):
-        return [shown(peer, peer_port, listener), None]
-    plain = f"[{address}]:{port}" if option.family == 6 else f"{address}:{port}"
-    if option.family == 6 and listener == "inet":
-        return [shown(peer, peer_port, listener), plain]
-    return [shown(address, port, listener), plain]
-
-
-def read(packet: str, variant: str) -> bool:
-    """Is an option on this packet read? SYN cookies keep nothing of the SYN, TCP_DEFER_ACCEPT drops the bare ACK, and with Fast Open
-    the connection is established before it comes."""
-    return (packet, variant) not in (("syn", "syn_cookies"), ("ack", "defer_accept"), ("ack", "fastopen"))
-
-
 @pytest.fixture(scope="module")
-def matrix(stage: EbpfStage) -> list[tuple[tuple[str, str, str, int, str], list[t.Any]]]:
+def matrix(stage: EbpfStage) -> list[Row]:
     stage.ebpf(kinds=KNOWN_FORMATS)
-    places = [("inet", 4), ("inet6", 4), ("inet6", 6)]
-    cells = [(text, packet, listener, family, variant) for variant in VARIANTS for text in KNOWN_FORMATS for packet in PACKETS for listener, family in places]
-    rows = stage.crafted((option_of(text), packet, listener, family, variant) for text, packet, listener, family, variant in cells)
-    return list(zip(cells, rows, strict=True))
+    return stage.crafted(cell.case() for cell in CELLS)
+
+
+def test_every_cell_is_as_documented(matrix: list[Row]) -> None:
+    assert len(matrix) == 315 and wrong_cells(CELLS, matrix) == []
+
+
+def test_the_table_of_the_documentation_is_what_was_seen(matrix: list[Row]) -> None:
+    """Rows are packets, columns listeners, over all formats, families and calls."""
+    lines = []
+    for packet in PACKETS:
+        words = []
+        for variant in VARIANTS:
+            seen = {shows_client(row) for cell, row in zip(CELLS, matrix, strict=True) if (cell.packet, cell.variant) == (packet, variant)}
+            assert len(seen) == 1, (packet, variant)
+            words.append("client" if seen.pop() else "peer")
+        lines.append("| " + " | ".join([packet, *words]) + " |")
+    table = (ROOT / "docs/ebpf.md").read_text()
+    assert [line for line in lines if line not in table] == []
 
 
 def is_broken(area: bytes) -> bool:
@@ -105,37 +83,6 @@ def is_broken(area: bytes) -> bool:
             return True
         at += 1 if area[at] == 1 else area[at + 1]
     return False
-
-
-def test_every_cell_is_as_documented(matrix: list[t.Any]) -> None:
-    wrong = []
-    for cell, (accept, getpeername, sockopt, peer_port, problem) in matrix:
-        seen = [accept, getpeername, sockopt, problem]
-        peer, plain = expected(*cell, peer_port)
-        print(*map(str, cell), *map(str, seen), sep="\t")
-        if seen != [peer, peer, plain, None]:
-            wrong.append((cell, seen, [peer, peer, plain, None]))
-    assert len(matrix) == 315 and not wrong, wrong
-
-
-def test_the_table_of_the_documentation_is_what_was_seen(matrix: list[t.Any]) -> None:
-    """Rows are packets, columns listeners, over all formats, families and calls."""
-    lines = []
-    for packet in PACKETS:
-        words = []
-        for variant in VARIANTS:
-            seen = {shows_client(row) for (text, at, listener, family, kind), row in matrix if (at, kind) == (packet, variant)}
-            assert len(seen) == 1, (packet, variant)
-            words.append("client" if seen.pop() else "peer")
-        lines.append("| " + " | ".join([packet, *words]) + " |")
-    table = (ROOT / "docs/ebpf.md").read_text()
-    missing = [line for line in lines if line not in table]
-    assert not missing, missing
-
-
-def shows_client(row: list[t.Any]) -> bool:
-    """By any call: an AF_INET socket has no room for an IPv6 address but in getsockopt()."""
-    return any(text and ("203.0.113.7" in text or "[2001:db8::7]" in text) for text in row[:3])
 
 
 def test_a_listener_from_before_has_its_syns_read_when_it_is_made_anew(stage: EbpfStage) -> None:
@@ -308,9 +255,8 @@ def test_as_many_networks_as_there_is_room_for(stage: EbpfStage) -> None:
 def test_counters(stage: EbpfStage) -> None:
     stage.ebpf(trusted_sources=["192.0.2.0/24"])
     before = stage.ebpf("status")["counters"]
-    stage.crafted(
-        [(option_of("200/8"),)] * 3 + [("",)] * 5 + [(option_of("200/8"), "ack", "inet", 4, "", "198.51.100.66")] * 2 + [(MALFORMED["shorter than its kind says"],)]
-    )
+    client, stranger = (option_of("200/8"),), (option_of("200/8"), "ack", "inet", 4, "", "198.51.100.66")
+    stage.crafted([client] * 3 + [("",)] * 5 + [stranger] * 2 + [(MALFORMED["shorter than its kind says"],)])
     after = stage.ebpf("status")["counters"]
     assert {name: after[name] - before[name] for name in after} == {"translated": 3, "no_option": 5, "untrusted": 2, "malformed": 1}
     assert stage.target("inspect_host")["counters"] == {f"ebpf_{name}": value for name, value in after.items()}

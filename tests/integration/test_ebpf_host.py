@@ -199,7 +199,7 @@ def test_a_bpftool_that_is_too_old(stage: EbpfStage) -> None:
 
 def test_a_bpftool_for_another_kernel(stage: EbpfStage) -> None:
     """Ubuntu's script that finds no tools for the running kernel."""
-    stage.sh("rm -f /usr/sbin/bpftool; printf '#!/bin/sh\\necho WARNING: bpftool not found for kernel 6 >&2\\nexit 2\\n' >/usr/sbin/bpftool; chmod 755 /usr/sbin/bpftool")
+    stage.sh("rm -f /usr/sbin/bpftool; printf '#!/bin/sh\\necho bpftool not found for kernel 6\\nexit 2\\n' >/usr/sbin/bpftool; chmod 755 /usr/sbin/bpftool")
     refused(stage, "bpftool_missing", "not found for kernel")
 
 
@@ -306,7 +306,8 @@ def test_rollout_verify_and_removal(stage: EbpfStage, core: str, tmp_path: Path)
     (tmp_path / "inventory.yml").write_text(json.dumps({"all": {"hosts": {"web": variables}}}))
 
     def play(name: str) -> dict[str, t.Any]:
-        done = stage.run(VENVS / core / "bin/ansible-playbook", "-i", tmp_path / "inventory.yml", f"realip.toa.{name}", env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
+        words = [VENVS / core / "bin/ansible-playbook", "-i", tmp_path / "inventory.yml", f"realip.toa.{name}"]
+        done = stage.run(*words, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads((tmp_path / "reports" / f"{name}.json").read_text())["hosts"][0]
 
