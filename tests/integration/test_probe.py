@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The proof against this machine's kernel, with a receiver of the test's own (fixtures/toa200.bpf.c) on a cgroup of the test's own.
