@@ -2,6 +2,18 @@
 # Target code on every Python found (2.7 and 3.x), controller code on every ansible-core that is set up.
 set -eu
 cd "$(dirname "$0")/.."
+
+# One job of the list below: what it is, the Python, where its pytest is, the tests; separated by tabs.
+if [ "${1:-}" = --job ]; then
+	IFS='	' read -r what python folder tests <<-JOB
+		$2
+	JOB
+	if [ "$folder" = - ]; then folder=; fi
+	output=$(PYTHONPATH="$folder" PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q "$tests" 2>&1) && failed=0 || failed=1
+	printf 'unit: %s (%s)\n%s\n' "$what" "$python" "$output"
+	exit "$failed"
+fi
+
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa"
 VENVS="${REALIP_VENVS:-$CACHE/venvs}"
 TARGETS="$CACHE/targets"
@@ -21,6 +33,8 @@ pytest_for() {
 	esac
 }
 
+jobs=$(mktemp)
+trap 'rm -f "$jobs"' EXIT
 found=
 for version in 2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14; do
 	for python in "/usr/bin/python$version" "$(command -v "python$version" 2>/dev/null || true)" "$HOME"/.pyenv/versions/"$version".*/bin/python; do
@@ -42,15 +56,16 @@ for version in 2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14; do
 			echo "$wanted" >"$folder/.key"
 		fi
 		found="$found $version"
-		echo "unit: target code on Python $version ($python)"
-		PYTHONPATH="$folder" PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q tests/unit/target
+		printf 'target code on Python %s\t%s\t%s\ttests/unit/target\n' "$version" "$python" "$folder" >>"$jobs"
 		break
 	done
 done
 [ -n "$found" ] || { echo "unit: no Python found for target code" >&2; exit 1; }
 
 for core in "$VENVS"/core-*; do
-	echo "unit: controller code on ${core##*/}"
-	"$core/bin/python" -m pytest -p no:cacheprovider -q tests/unit/controller
+	printf 'controller code on %s\t%s\t-\ttests/unit/controller\n' "${core##*/}" "$core/bin/python" >>"$jobs"
 done
+
+# Two at a time, each with its output in one piece; xargs fails when one of them does.
+tr '\n' '\0' <"$jobs" | xargs -0 -n 1 -P 2 tests/unit.sh --job
 echo "unit: target code ran on Python$found"
