@@ -4,6 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-plugins/plugin_utils/ebpf/toa.bpf.o}
-clang -O2 -g -Wall -Wextra -Werror -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c ebpf/toa.bpf.c -o "$out.tmp"
+clang -O2 -g -Wall -Wextra -Werror -target bpf -fdebug-compilation-dir=. "-I/usr/include/$(uname -m)-linux-gnu" -c ebpf/toa.bpf.c -o "$out.tmp"
 llvm-objcopy --strip-debug --remove-section=.BTF.ext --remove-section=.rel.BTF.ext --remove-section=.llvm_addrsig "$out.tmp" "$out"
 rm -f "$out.tmp"
