@@ -29,7 +29,7 @@ fi
 """
 
 SPEC = """\
-Name: kernel
+Name: {name}
 Version: {version}
 Release: {release}
 Summary: Linux kernel {uname} of the lab
@@ -133,13 +133,15 @@ def headers_deb(linked: Linked, version: str, target: Path) -> None:
 
 
 def image_rpm(linked: Linked, target: Path) -> None:
-    """kernel-VERSION-RELEASE.x86_64.rpm, where VERSION-RELEASE.x86_64 is `uname -r`."""
+    """kernel-VERSION-RELEASE.x86_64.rpm, where VERSION-RELEASE.x86_64 is `uname -r`; kernel-debug-... where that ends with +debug."""
     root = _root(linked, "image")
     _install_boot(linked, root)
     shutil.copytree(linked.stage / "lib", root / "lib", symlinks=True)
-    version, _dash, release = linked.release[: -len(".x86_64")].partition("-")
+    plain, _plus, flavour = linked.release.partition("+")
+    version, _dash, release = plain.removesuffix(".x86_64").partition("-")
+    name = f"kernel-{flavour}" if flavour else "kernel"
     spec = linked.stage.parent / "kernel.spec"
-    spec.write_text(SPEC.format(version=version, release=release, uname=linked.release, root=root), "utf-8")
+    spec.write_text(SPEC.format(name=name, version=version, release=release, uname=linked.release, root=root), "utf-8")
     top = linked.stage.parent / "rpm"
     defines = (f"_topdir {top}", f"_rpmdir {target.parent}", "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
                "__os_install_post %{nil}", "_build_id_links none", "_binary_payload w6.gzdio", "use_source_date_epoch_as_buildtime 1",

@@ -70,7 +70,10 @@ _COMPILED = re.compile(r"^  (CC|AS|LD|AR)\b")
 
 @dataclass(frozen=True)
 class Linked:
-    """One linked kernel. `stage` holds lib/modules/RELEASE as it is to be installed; `tree` is what the headers come from."""
+    """One linked kernel. `stage` holds lib/modules/RELEASE as it is to be installed; `tree` is what the headers come from.
+
+    `loose` is the directory of all modules of net/toa, those that the kernel's own package leaves out as well.
+    """
 
     release: str
     tree: Path
@@ -78,6 +81,7 @@ class Linked:
     system_map: Path
     config: Path
     stage: Path
+    loose: Path
 
 
 def toa_sources() -> dict[str, str]:
@@ -209,8 +213,11 @@ def link(release: str, toa: bool, stage: Path) -> Linked:
     modules = stage / "lib" / "modules" / release
     for pointer in ("build", "source"):
         (modules / pointer).unlink(missing_ok=True)
-    if not toa:
-        shutil.rmtree(modules / "kernel" / "net" / "toa")
+    loose = stage.with_name("loose")
+    shutil.move(modules / "kernel" / "net" / "toa", loose)
+    if toa:
+        (modules / "kernel" / "net" / "toa").mkdir()
+        shutil.copy2(loose / "toa.ko", modules / "kernel" / "net" / "toa")
     run_logged(("depmod", "-b", str(stage), "-F", str(tree / "System.map"), release), tree, f"kernel {release}: depmod")
     _forget_other_trees()
-    return Linked(release, tree, tree / "arch/x86/boot/bzImage", tree / "System.map", tree / ".config", stage)
+    return Linked(release, tree, tree / "arch/x86/boot/bzImage", tree / "System.map", tree / ".config", stage, loose)

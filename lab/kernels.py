@@ -55,7 +55,8 @@ class Release:
         """File name of the package that holds the kernel."""
         if self.format == "deb":
             return f"linux-image-{self.release}_{self.version}_amd64.deb"
-        return f"kernel-{self.release}.rpm"
+        plain, plus, flavour = self.release.partition("+")
+        return f"kernel-{flavour}-{plain}.rpm" if plus else f"kernel-{plain}.rpm"
 
     @property
     def headers_file(self) -> str | None:
@@ -82,19 +83,26 @@ RELEASES = {
         Release("5.10.134-14.1.al8.x86_64", "rpm", toa=False, wanted=False),
         Release("5.10.134-16.3.al8.x86_64", "rpm", toa=False, wanted=False),
         Release("5.10.134-18.al8.x86_64", "rpm", toa=False, wanted=False),
+        # Those that vtoa is refused on: the debug build, and Anolis 8 with the same base
+        Release("5.10.134-18.al8.x86_64+debug", "rpm", toa=False, wanted=False),
+        Release("5.10.134-15.an8.x86_64", "rpm", toa=False, wanted=False),
     )
 }
 
 
 @dataclass(frozen=True)
 class Built:
-    """What `ensure` answers with: everything of one release, in one directory of the cache that never changes again."""
+    """What `ensure` answers with: everything of one release, in one directory of the cache that never changes again.
+
+    modules: a directory with every module of net/toa for this kernel, whatever its package carries; `dressed` is in no package.
+    """
 
     release: str
     directory: Path
     bzimage: Path
     image: Path
     headers: Path | None
+    modules: Path
 
 
 def _hash(*parts: object) -> str:
@@ -114,7 +122,7 @@ def _place(row: Release) -> Path:
 def _built(row: Release) -> Built:
     place = _place(row)
     headers = place / row.headers_file if row.headers_file else None
-    return Built(row.release, place, place / "bzImage", place / row.image_file, headers)
+    return Built(row.release, place, place / "bzImage", place / row.image_file, headers, place / "modules")
 
 
 def mirror_dir() -> Path:
@@ -148,6 +156,7 @@ def _build(row: Release, place: Path) -> None:
         out = work / "out"
         out.mkdir()
         shutil.copy2(linked.bzimage, out / "bzImage")
+        shutil.copytree(linked.loose, out / "modules")
         if row.format == "deb":
             kernel_packages.image_deb(linked, row.version, out / row.image_file)
             if row.headers_file:

@@ -14,15 +14,13 @@
 #define pr_fmt(fmt) "TOA: " fmt
 
 #include <linux/module.h>
-#include <linux/percpu.h>
 #include <linux/proc_fs.h>
-#include <linux/seq_file.h>
-#include <linux/wait.h>
-#include <net/inet_common.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
-#include <net/tcp.h>
 #include <asm/unaligned.h>
+
+#include "hooks.h"
+#include "option.h"
 
 #define TOA_OPTION_LENGTH 8
 
@@ -65,25 +63,8 @@ static const char *const counter_names[TOA_COUNTERS] = {
 	[GETNAME_TOA_EMPTY] = "getname_toa_empty",
 };
 
-struct toa_counters {
-	unsigned long value[TOA_COUNTERS];
-};
+#include "counters.h"
 
-static DEFINE_PER_CPU(struct toa_counters, toa_counters);
-
-static void count(enum toa_counter counter)
-{
-	this_cpu_inc(toa_counters.value[counter]);
-}
-
-/* What the tables held before us. */
-static typeof(ipv4_specific.syn_recv_sock) v4_syn_recv_sock;
-static typeof(ipv6_specific.syn_recv_sock) v6_syn_recv_sock;
-static typeof(inet_stream_ops.getname) v4_getname;
-static typeof(inet6_stream_ops.getname) v6_getname;
-
-/* Calls of our getname under way: it may sleep, so that waiting for RCU alone would not do before the code goes away. */
-static atomic_t getname_calls = ATOMIC_INIT(0);
 static bool hooked;
 
 struct toa_client {
@@ -109,64 +90,28 @@ static bool unpack_client(const void *user_data, struct toa_client *client)
 	return true;
 }
 
-/* The options of a packet that got this far lie in its linear part; a malformed list ends the search. */
-static bool find_client(const struct sk_buff *skb, struct toa_client *client)
+static bool is_ours(u8 option, u8 length)
 {
-	const struct tcphdr *header = tcp_hdr(skb);
-	const u8 *option = (const u8 *)(header + 1);
-	const u8 *end = (const u8 *)header + header->doff * 4;
-
-	while (option < end && *option != TCPOPT_EOL) {
-		if (*option == TCPOPT_NOP) {
-			option++;
-			continue;
-		}
-		if (end - option < 2 || option[1] < 2 || option[1] > end - option)
-			return false;
-		if (option[0] == kind && option[1] == TOA_OPTION_LENGTH) {
-			client->port = get_unaligned((const __be16 *)(option + 2));
-			client->address = get_unaligned((const __be32 *)(option + 4));
-			return true;
-		}
-		option += option[1];
-	}
-	return false;
+	return option == kind && length == TOA_OPTION_LENGTH;
 }
 
 static void keep_client(struct sock *child, const struct sk_buff *skb)
 {
 	struct toa_client client;
+	const u8 *option;
 
-	/* No child: the backlog is full, or another CPU was first. Data of somebody else's stay as they are. */
-	if (!child || child->sk_user_data)
+	/* Data of somebody else's stay as they are. */
+	if (child->sk_user_data)
 		return;
-	if (!find_client(skb, &client)) {
+	option = find_option(skb, is_ours);
+	if (!option) {
 		count(SYN_RECV_SOCK_NO_TOA);
 		return;
 	}
+	client.port = get_unaligned((const __be16 *)(option + 2));
+	client.address = get_unaligned((const __be32 *)(option + 4));
 	child->sk_user_data = pack_client(client);
 	count(SYN_RECV_SOCK_TOA);
-}
-
-static struct sock *toa_v4_syn_recv_sock(const struct sock *sk, struct sk_buff *skb, struct request_sock *req,
-					 struct dst_entry *dst, struct request_sock *req_unhash, bool *own_req,
-					 void (*opt_child_init)(struct sock *newsk, const struct sock *sk))
-{
-	struct sock *child = v4_syn_recv_sock(sk, skb, req, dst, req_unhash, own_req, opt_child_init);
-
-	keep_client(child, skb);
-	return child;
-}
-
-/* IPv4 connections to a dual-stack listener come this way too: the listener's table is IPv6's. */
-static struct sock *toa_v6_syn_recv_sock(const struct sock *sk, struct sk_buff *skb, struct request_sock *req,
-					 struct dst_entry *dst, struct request_sock *req_unhash, bool *own_req,
-					 void (*opt_child_init)(struct sock *newsk, const struct sock *sk))
-{
-	struct sock *child = v6_syn_recv_sock(sk, skb, req, dst, req_unhash, own_req, opt_child_init);
-
-	keep_client(child, skb);
-	return child;
 }
 
 static bool client_of(const struct sock *sk, struct toa_client *client)
@@ -190,87 +135,30 @@ static bool client_of(const struct sock *sk, struct toa_client *client)
 	return true;
 }
 
-/* The kernel's getname answers with the length of the name, or with a negative error. */
-static int toa_v4_getname(struct socket *sock, struct sockaddr *name, int peer)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)name;
-	struct toa_client client;
-	int length;
-
-	atomic_inc(&getname_calls);
-	length = v4_getname(sock, name, peer);
-	if (length > 0 && peer && client_of(sock->sk, &client)) {
-		in->sin_port = client.port;
-		in->sin_addr.s_addr = client.address;
-	}
-	atomic_dec(&getname_calls);
-	return length;
-}
-
-static int toa_v6_getname(struct socket *sock, struct sockaddr *name, int peer)
+static int client_name(struct sock *sk, struct sockaddr *name, int length)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)name;
+	struct sockaddr_in *in = (struct sockaddr_in *)name;
 	struct toa_client client;
-	int length;
 
-	atomic_inc(&getname_calls);
-	length = v6_getname(sock, name, peer);
-	if (length > 0 && peer && client_of(sock->sk, &client)) {
-		in6->sin6_port = client.port;
-		in6->sin6_flowinfo = 0;
-		in6->sin6_scope_id = 0;
-		ipv6_addr_set_v4mapped(client.address, &in6->sin6_addr);
+	if (!client_of(sk, &client))
+		return length;
+	if (name->sa_family == AF_INET) {
+		in->sin_port = client.port;
+		in->sin_addr.s_addr = client.address;
+		return length;
 	}
-	atomic_dec(&getname_calls);
+	in6->sin6_port = client.port;
+	in6->sin6_flowinfo = 0;
+	in6->sin6_scope_id = 0;
+	ipv6_addr_set_v4mapped(client.address, &in6->sin6_addr);
 	return length;
 }
 
-static int show_counters(struct seq_file *seq, void *unused)
-{
-	int counter, cpu;
-
-	seq_printf(seq, "%-26s", "");
-	for_each_possible_cpu(cpu)
-		seq_printf(seq, "       CPU%-2d", cpu);
-	for (counter = 0; counter < TOA_COUNTERS; counter++) {
-		seq_printf(seq, "\n%-25s:", counter_names[counter]);
-		for_each_possible_cpu(cpu)
-			seq_printf(seq, " %11lu", per_cpu(toa_counters, cpu).value[counter]);
-	}
-	seq_putc(seq, '\n');
-	return 0;
-}
-
-static void hook(void)
-{
-	v4_syn_recv_sock = ipv4_specific.syn_recv_sock;
-	v6_syn_recv_sock = ipv6_specific.syn_recv_sock;
-	v4_getname = inet_stream_ops.getname;
-	v6_getname = inet6_stream_ops.getname;
-	smp_wmb(); /* whoever sees our functions in the tables must see what they call */
-	WRITE_ONCE(ipv4_specific.syn_recv_sock, toa_v4_syn_recv_sock);
-	WRITE_ONCE(ipv6_specific.syn_recv_sock, toa_v6_syn_recv_sock);
-	WRITE_ONCE(inet_stream_ops.getname, toa_v4_getname);
-	WRITE_ONCE(inet6_stream_ops.getname, toa_v6_getname);
-	hooked = true;
-}
-
-/*
- * Three waits: for those who have read a pointer of ours and not yet entered (handshakes run to their end inside RCU; the
- * lab's kernels do not preempt a system call there), for those inside getname, and for those who have counted themselves
- * out and not yet returned.
- */
-static void unhook(void)
-{
-	WRITE_ONCE(inet_stream_ops.getname, v4_getname);
-	WRITE_ONCE(inet6_stream_ops.getname, v6_getname);
-	WRITE_ONCE(ipv4_specific.syn_recv_sock, v4_syn_recv_sock);
-	WRITE_ONCE(ipv6_specific.syn_recv_sock, v6_syn_recv_sock);
-	synchronize_rcu();
-	while (atomic_read(&getname_calls))
-		schedule_timeout_uninterruptible(1);
-	synchronize_rcu();
-}
+static const struct toa_hooks toa_hooks = {
+	.accepted = keep_client,
+	.peer_name = client_name,
+};
 
 static int __init toa_init(void)
 {
@@ -278,7 +166,8 @@ static int __init toa_init(void)
 		return 1;
 	if (!proc_create_single("toa_stats", 0444, init_net.proc_net, show_counters))
 		return -ENOMEM;
-	hook();
+	hook(&toa_hooks);
+	hooked = true;
 	pr_info("toa loaded\n");
 	return 0;
 }
