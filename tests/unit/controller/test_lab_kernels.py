@@ -51,8 +51,8 @@ def test_package_name_says_what_boots(row: kernels.Release) -> None:
         package, version, arch = row.image_file[: -len(".deb")].split("_")
         assert (package, version, arch) == (f"linux-image-{row.release}", row.version, "amd64")
     else:
-        found = re.fullmatch(r"kernel-([^-]+-[^-]+\.x86_64)\.rpm", row.image_file)
-        assert found and found.group(1) == row.release
+        found = re.fullmatch(r"kernel-(?:([a-z]+)-)?([^-]+-[^-]+\.x86_64)\.rpm", row.image_file)
+        assert found and found.group(2) + (f"+{found.group(1)}" if found.group(1) else "") == row.release
 
 
 def test_every_toa_kernel_has_a_stock_one_to_fall_back_to() -> None:
