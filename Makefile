@@ -24,7 +24,8 @@ setup-lab: setup ## what the lab needs of Debian (qemu, mmdebstrap, a compiler)
 demo: setup-lab ## the main job: lab machines from stock to translating, and proof after one more reboot
 	@PATH="$(DEV):$$PATH" lab/demo
 
-test: lint unit integration lab molecule ## all layers, cheapest first
+test: setup-lab ## all layers, those of this machine beside those of the lab
+	@"$(DEV)/python" tests/all.py
 
 lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck
 	@tests/lint.sh
@@ -38,8 +39,11 @@ integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools
 lab: setup-lab ## real machines: rollout, second run, reboot, removal, bad input
 	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -x tests/lab
 
-molecule: setup-lab ## molecule scenarios with testinfra
+molecule: setup-lab ## molecule scenarios with testinfra; make molecule-NAME for one of them
 	@PATH="$(DEV):$$PATH" tests/molecule.sh
+
+molecule-%: setup-lab
+	@PATH="$(DEV):$$PATH" tests/molecule.sh $*
 
 bench: setup-lab ## ratios, printed
 	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/bench
@@ -51,5 +55,5 @@ docs: setup ## module documentation renders
 	@PATH="$(DEV):$$PATH" tests/docs.sh
 
 clean: ## stop the lab of this checkout and drop what tests left
-	@lab/lab down || true
+	@for run in .lab .lab/molecule-*; do REALIP_LAB_RUN="$$run" lab/lab down || true; done
 	@rm -rf .lab reports tests/output

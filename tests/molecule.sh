@@ -1,9 +1,13 @@
 #!/bin/sh
-# Every molecule scenario, one after the other: two cores carry two or three emulated machines.
+# Molecule scenarios, all or those named, one after the other: two cores carry two or three emulated machines.
 set -eu
 cd "$(dirname "$0")/.."
-for scenario in molecule/*/molecule.yml; do
-	name=$(basename "$(dirname "$scenario")")
-	echo "molecule: $name"
-	molecule test -s "$name"
+if [ $# -eq 0 ]; then
+	for config in molecule/*/molecule.yml; do
+		set -- "$@" "$(basename "$(dirname "$config")")"
+	done
+fi
+for scenario; do
+	echo "molecule: $scenario"
+	molecule test -s "$scenario"
 done
