@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from lab.paths import HERE
 from lab.progress import LabError
@@ -34,6 +37,8 @@ class Host:
     kernel: `uname -r` of the stock kernel, as the distribution calls it. toa_kernel: of the kernel that the documents offer
     for it, served by the mirror. loader, packages and init name the shell
     functions of lab/guest/ that install a boot loader, a package, and tell that the machine has finished booting.
+    layers: directories of lab/dress/ that come between `common` and the host's own. release_package: NAME-VERSION-RELEASE of the
+    package that rpm knows the distribution by. variables: what the inventory says of this host beside how to reach it.
     """
 
     name: str
@@ -45,6 +50,9 @@ class Host:
     packages: str = "dpkg"
     init: str = "systemd"
     memory_mib: int = 512
+    layers: tuple[str, ...] = ()
+    release_package: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 _DEBIAN = ("dbus", "ifupdown", "initramfs-tools", "iproute2", "kmod", "openssh-server", "procps", "python3", "sudo", "udev")
@@ -102,16 +110,35 @@ def select(names: list[str]) -> list[Host]:
     return [HOSTS[name] for name in names] if names else list(HOSTS.values())
 
 
-def dress(host: Host) -> dict[str, tuple[int, bytes]]:
-    """The files that make a machine look like its distribution: {path in the machine: (mode, content)}.
+# A file NAME with this before it, in lab/dress/, says that the machine has no NAME.
+ABSENT = ".absent."
 
-    lab/dress/common first, then lab/dress/NAME over it.
+
+@dataclass(frozen=True)
+class Dress:
+    """What makes a machine look like its distribution: {path in the machine: (mode, content)}, and paths that it has not.
+
+    The content of a symbolic link (stat.S_IFLNK in its mode) is where it leads. What is absent goes before the files come.
     """
+
+    files: dict[str, tuple[int, bytes]]
+    absent: list[str]
+
+
+def dress(host: Host) -> Dress:
+    """lab/dress/common first, then the host's layers, then lab/dress/NAME, each over what came before."""
     files: dict[str, tuple[int, bytes]] = {}
-    for layer in ("common", host.name):
+    absent: set[str] = set()
+    for layer in ("common", *host.layers, host.name):
         root = HERE / "dress" / layer
         for path in sorted(root.rglob("*")):
-            if path.is_file():
-                mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-                files[str(path.relative_to(root))] = (mode, path.read_bytes())
-    return files
+            name = str(path.relative_to(root))
+            if path.name.startswith(ABSENT):
+                gone = str(path.relative_to(root).with_name(path.name.removeprefix(ABSENT)))
+                absent.add(gone)
+                files = {other: file for other, file in files.items() if other != gone and not other.startswith(gone + "/")}
+            elif path.is_symlink():
+                files[name] = (stat.S_IFLNK | 0o777, str(path.readlink()).encode())
+            elif path.is_file():
+                files[name] = (0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_bytes())
+    return Dress(files, sorted(absent))

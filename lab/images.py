@@ -14,6 +14,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import struct
 import subprocess
 import tarfile
@@ -23,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import kernels, qemu, ssh
+from lab import kernels, qemu, release_rpm, ssh
 from lab.hosts import IMAGES, SETTLED, Host, Image, dress
 from lab.paths import HERE, cache_dir, locked
 from lab.progress import LabError, say, wait_until
@@ -143,7 +144,7 @@ def stock(host: Host) -> Path:
 
 def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
     accelerator = qemu.accelerator(lambda: kernel.bzimage)
-    payload = {**dress(host), **_payload(host, kernel.image)}
+    payload = _payload(host, kernel.image)
     version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
     shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0))
     # The disk names the root image it lies over by its whole path, so a cache that was moved makes it anew.
@@ -171,16 +172,27 @@ def _payload(host: Host, package: Path) -> dict[str, tuple[int, bytes]]:
         "ssh_host_ed25519_key.pub": f"{ssh.public(host_key)}\n".encode(),
     }
     files[f"kernel/{package.name}"] = package.read_bytes()
-    return {f"run/lab/{name}": (0o600, content) for name, content in files.items()}
+    if host.release_package:
+        release = release_rpm.ensure(host.release_package)
+        files[f"release/{release.name}"] = release.read_bytes()
+    dressed = dress(host)
+    files["absent"] = "".join(f"{path}\n" for path in dressed.absent).encode()
+    payload = {name: (0o600, content) for name, content in files.items()}
+    payload.update((f"dress/{name}", file) for name, file in dressed.files.items())
+    return {f"run/lab/{name}": file for name, file in payload.items()}
 
 
 def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
-    """An archive of `{path: (mode, content)}`, owned by root."""
+    """An archive of `{path: (mode, content)}`, owned by root; a symbolic link's content is where it leads."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, (mode, content) in sorted(files.items()):
             entry = tarfile.TarInfo(name)
-            entry.mode, entry.size, entry.mtime = mode, len(content), qemu.now()
+            entry.mode, entry.mtime = stat.S_IMODE(mode), qemu.now()
+            if stat.S_ISLNK(mode):
+                entry.type, entry.linkname = tarfile.SYMTYPE, content.decode()
+            else:
+                entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 

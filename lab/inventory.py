@@ -20,7 +20,7 @@ def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> d
     toa_package_mirror is the mirror as the machines see it, toa_lock_mirror as the controller sees it.
     """
     hosts = {
-        name: {"ansible_port": port, "lab_dressed_as": HOSTS[name].dressed_as, "lab_stock_kernel": HOSTS[name].kernel}
+        name: {"ansible_port": port, "lab_dressed_as": HOSTS[name].dressed_as, "lab_stock_kernel": HOSTS[name].kernel, **HOSTS[name].variables}
         for name, port in ports.items()
     }
     variables = {

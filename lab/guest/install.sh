@@ -4,7 +4,7 @@
 #
 # Process 1 of a machine's very first start: turns the bare root image into the machine it plays, then switches off.
 # Booted with -kernel, since there is no boot loader yet. Beside this file, in memory, lie loader.sh and packages.sh (see lab/hosts.py),
-# settings, keys and the stock kernel's package; the files of lab/dress are in place already.
+# settings, keys, the stock kernel's package, and what lab/dress says: `absent` lists what goes, `dress` holds what comes.
 
 set -eu
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb
@@ -12,7 +12,7 @@ cd /run/lab
 # shellcheck source=/dev/null
 . ./settings          # HOST, KERNEL
 # shellcheck source=/dev/null
-. ./packages.sh       # install_package FILE
+. ./packages.sh       # prepare_packages, install_package FILE, finish_packages
 # shellcheck source=/dev/null
 . ./loader.sh         # prepare_loader DISK, check_loader RELEASE
 
@@ -42,6 +42,10 @@ ln -sfn ../../vda1 "/dev/disk/by-uuid/$uuid"
 # Not checked when mounted: the journal is enough, and fsck takes 3 s of every start.
 echo "UUID=$uuid / ext4 errors=remount-ro 0 0" > /etc/fstab
 
+begin "dress"
+while read -r path; do rm -rf "/${path:?}"; done < absent
+tar -c -C dress . | tar -x -C / --no-overwrite-dir --keep-directory-symlink
+
 begin "identity"
 echo "$HOST" > /etc/hostname
 hostname "$HOST"
@@ -63,9 +67,13 @@ done
 chown -R ops: /home/ops/.ssh
 chmod 440 /etc/sudoers.d/lab-ops
 
+begin "packages"
+prepare_packages
+
 begin "boot loader"
 prepare_loader /dev/vda
 
 begin "stock kernel"
 for package in kernel/*; do install_package "$package"; done
 check_loader "$KERNEL"
+finish_packages

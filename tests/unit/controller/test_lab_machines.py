@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import cli, images, inventory, machines, mirror, progress, qemu, ssh
-from lab.hosts import HOSTS, IMAGES, SETTLED, dress, select
+from lab import cli, hosts, images, inventory, machines, mirror, progress, qemu, ssh
+from lab.hosts import HOSTS, IMAGES, SETTLED, Host, dress, select
 from lab.paths import CHECKOUT, HERE, cache_dir, locked, run_dir
 from lab.progress import LabError
 
@@ -45,14 +45,31 @@ def test_every_row_is_complete(name: str) -> None:
     assert host.init in SETTLED
     assert (HERE / "guest" / "loader" / f"{host.loader}.sh").is_file()
     assert (HERE / "guest" / "packages" / f"{host.packages}.sh").is_file()
-    assert "usr/lib/os-release" in dress(host)
+    assert "usr/lib/os-release" in [*dress(host).files, *dress(host).absent]
+    assert all((HERE / "dress" / layer).is_dir() for layer in (*host.layers, host.name))
+    assert (host.release_package is not None) == (host.packages == "rpm")
 
 
 def test_dress_is_common_files_with_the_hosts_own_over_them() -> None:
-    ubuntu, debian = dress(HOSTS["ubuntu1604"]), dress(HOSTS["debian8"])
+    ubuntu, debian = dress(HOSTS["ubuntu1604"]).files, dress(HOSTS["debian8"]).files
     assert b'VERSION_ID="16.04"' in ubuntu["usr/lib/os-release"][1]
     assert b"echo Ubuntu" in ubuntu["etc/default/grub"][1] and b"echo Debian" in debian["etc/default/grub"][1]
     assert ubuntu["etc/rc.local"][0] == 0o755 and ubuntu["etc/debian_version"][0] == 0o644
+
+
+def test_dress_has_layers_links_and_what_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "HERE", tmp_path)
+    for name in ("common/etc/default/grub", "common/etc/issue", "family/etc/.absent.default", "family/etc/rc.d/rc.local", "machine/etc/issue"):
+        (tmp_path / "dress" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dress" / name).write_text(name)
+    (tmp_path / "dress/family/etc/rc.local").symlink_to("rc.d/rc.local")
+    worn = dress(Host("machine", "a machine", "bookworm", "1", layers=("family",)))
+    assert worn.absent == ["etc/default"]
+    assert worn.files == {
+        "etc/issue": (0o644, b"machine/etc/issue"),
+        "etc/rc.d/rc.local": (0o644, b"family/etc/rc.d/rc.local"),
+        "etc/rc.local": (0o120777, b"rc.d/rc.local"),
+    }
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -61,7 +78,7 @@ def _fields(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("name", "vector"), [("ubuntu1604", "ubuntu-16.04"), ("debian8", "debian-8")])
 def test_dress_says_what_the_distribution_says(name: str, vector: str) -> None:
-    worn = _fields(dress(HOSTS[name])["usr/lib/os-release"][1].decode())
+    worn = _fields(dress(HOSTS[name]).files["usr/lib/os-release"][1].decode())
     genuine = _fields((CHECKOUT / "tests" / "unit" / "vectors" / "os-release" / vector).read_text())
     assert worn.items() >= genuine.items()
     assert worn["PRETTY_NAME"].strip('"') == HOSTS[name].dressed_as
@@ -91,11 +108,13 @@ def test_content_key_changes_with_every_part() -> None:
 
 
 def test_payload_archive_is_roots() -> None:
-    content = images.tar_of({"etc/rc.local": (0o755, b"exit 0\n"), "a": (0o600, b"")})
+    content = images.tar_of({"etc/rc.local": (0o755, b"exit 0\n"), "a": (0o600, b""), "etc/link": (0o120777, b"rc.local")})
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         entry = archive.getmember("etc/rc.local")
         assert (entry.mode, entry.uid, entry.gid, entry.size) == (0o755, 0, 0, 7)
-        assert archive.getnames() == ["a", "etc/rc.local"]
+        link = archive.getmember("etc/link")
+        assert (link.issym(), link.linkname, link.uid) == (True, "rc.local", 0)
+        assert archive.getnames() == ["a", "etc/link", "etc/rc.local"]
 
 
 def test_what_is_made_appears_whole_or_not_at_all(tmp_path: Path) -> None:
