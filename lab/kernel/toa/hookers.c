@@ -18,15 +18,12 @@ static const char *user;
 
 int hookers_install(const struct toa_hooks *wanted, const char *name)
 {
-	int error = 0;
+	int error;
 
 	mutex_lock(&lock);
-	if (user) {
-		error = -EBUSY;
-	} else {
+	error = user ? -EBUSY : hook(wanted);
+	if (!error)
 		user = name;
-		hook(wanted);
-	}
 	mutex_unlock(&lock);
 	return error;
 }

@@ -74,7 +74,7 @@ static int hook_v6_getname(struct socket *sock, struct sockaddr *name, int peer)
 	return peer_name(sock, name, peer, v6_getname);
 }
 
-static void hook(const struct toa_hooks *wanted)
+static int hook(const struct toa_hooks *wanted)
 {
 	hooks = wanted;
 	v4_syn_recv_sock = ipv4_specific.syn_recv_sock;
@@ -86,6 +86,7 @@ static void hook(const struct toa_hooks *wanted)
 	WRITE_ONCE(ipv6_specific.syn_recv_sock, hook_v6_syn_recv_sock);
 	WRITE_ONCE(inet_stream_ops.getname, hook_v4_getname);
 	WRITE_ONCE(inet6_stream_ops.getname, hook_v6_getname);
+	return 0;
 }
 
 /*

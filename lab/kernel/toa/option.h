@@ -5,7 +5,13 @@
 #define TOA_OPTION_H
 
 #include <linux/tcp.h>
+#include <linux/version.h>
 #include <net/tcp.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
 
 /*
  * The first option that `wanted` says yes to; NULL where there is none, or where a malformed list ends the search before it.

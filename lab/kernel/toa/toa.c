@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (c) 2026 The realip.toa authors
 /*
- * TCP Option Address for the lab's kernels: what a vendor's `toa` module does, seen from outside.
+ * TCP Option Address for the lab's kernels, and for stock ones (lab/module): what a vendor's `toa` module does, seen from outside.
  *
- * The packet that completes a handshake makes the connection's socket. Our syn_recv_sock lets the kernel make it, then
- * looks in that packet, and in no other, for the option
+ * The packet that completes a handshake makes the connection's socket. We look in that packet,
+ * and in no other, for the option
  *
  *	kind (1) | length 8 (1) | client's port (2) | client's IPv4 address (4)		network order
  *
- * and keeps port and address in sk_user_data. Our getname asks the kernel for the peer's name, then puts the client's
- * in its place. accept(), getpeername() and SO_PEERNAME all ask through getname.
+ * and keep port and address in sk_user_data. accept(), getpeername() and SO_PEERNAME ask for the peer's name; we put the
+ * client's in its place.
  */
 #define pr_fmt(fmt) "TOA: " fmt
 
@@ -17,7 +17,6 @@
 #include <linux/proc_fs.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
-#include <asm/unaligned.h>
 
 #include "hooks.h"
 #include "option.h"
@@ -25,11 +24,13 @@
 #define TOA_OPTION_LENGTH 8
 
 /*
- * sk_user_data holds the 6 bytes themselves: address, port, and a mark that tells them from a pointer of somebody else.
- * The mark keeps the three lowest bits clear, which the kernel reads as flags (SK_USER_DATA_NOCOPY and others).
+ * sk_user_data holds the 6 bytes themselves: address, port, and a mark. The mark keeps the three lowest bits clear, which
+ * the kernel reads as flags (SK_USER_DATA_NOCOPY and others). A pointer of somebody else's begins with 0xffff, which no
+ * client's address does.
  */
 #define TOA_MARK 0x70a0UL
 #define TOA_MARK_BITS 16
+#define POINTER_PREFIX 0xffffUL
 
 static unsigned char kind = 200;
 module_param(kind, byte, 0444);
@@ -79,6 +80,11 @@ static void *pack_client(struct toa_client client)
 	return (void *)(bits | TOA_MARK);
 }
 
+static bool is_pointer(const void *user_data)
+{
+	return (unsigned long)user_data >> 48 == POINTER_PREFIX;
+}
+
 static bool unpack_client(const void *user_data, struct toa_client *client)
 {
 	unsigned long bits = (unsigned long)user_data;
@@ -118,13 +124,13 @@ static bool client_of(const struct sock *sk, struct toa_client *client)
 {
 	const void *user_data = READ_ONCE(sk->sk_user_data);
 
-	/* A socket that the kernel itself reads (NFS, TLS, sockmaps) uses sk_user_data in its own way. */
-	if (READ_ONCE(sk->sk_data_ready) != sock_def_readable) {
-		count(GETNAME_TOA_BYPASS);
-		return false;
-	}
 	if (!user_data) {
 		count(GETNAME_TOA_EMPTY);
+		return false;
+	}
+	/* A socket that the kernel itself reads (NFS, TLS, sockmaps) uses sk_user_data in its own way. */
+	if (is_pointer(user_data)) {
+		count(GETNAME_TOA_BYPASS);
 		return false;
 	}
 	if (!unpack_client(user_data, client)) {
@@ -162,11 +168,17 @@ static const struct toa_hooks toa_hooks = {
 
 static int __init toa_init(void)
 {
+	int error;
+
 	if (dead)
 		return 1;
 	if (!proc_create_single("toa_stats", 0444, init_net.proc_net, show_counters))
 		return -ENOMEM;
-	hook(&toa_hooks);
+	error = hook(&toa_hooks);
+	if (error) {
+		remove_proc_entry("toa_stats", init_net.proc_net);
+		return error;
+	}
 	hooked = true;
 	pr_info("toa loaded\n");
 	return 0;

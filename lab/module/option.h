@@ -1,0 +1,1 @@
+../kernel/toa/option.h
