@@ -18,6 +18,7 @@ import re
 import sys
 import zlib
 
+from ansible_collections.realip.toa.plugins.module_utils.at_boot import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.bpf_query import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_loader import (
     BOOT_COMMAND, DROP, FILL, LOADER, OBJECT, SCRIPT_TEXT, SERVICE, SETTINGS, UNIT, UNIT_LINK, UNIT_TEXT, settings_text)
@@ -25,9 +26,9 @@ from ansible_collections.realip.toa.plugins.module_utils.ebpf_maps import (
     MAPS, MOST_NETWORKS, PINS, drop_text, fill_text, in_force, in_order, network_key, networks, read_network)
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_tool import install, packages, problem, remove, require
 from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError, read_line, read_text, remove_file, run, write_atomic
-from ansible_collections.realip.toa.plugins.module_utils.originals import Originals, data_of, digest_of, file_image, link_image
-from ansible_collections.realip.toa.plugins.module_utils.persist import tell_daemons, with_rc_line
-from ansible_collections.realip.toa.plugins.module_utils.rc_local import EBPF, boot_script, find_places, init_system
+from ansible_collections.realip.toa.plugins.module_utils.originals import Originals, digest_of, file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.persist import tell_daemons
+from ansible_collections.realip.toa.plugins.module_utils.rc_local import EBPF, init_system
 from ansible_collections.realip.toa.plugins.module_utils.state import save_section, section
 
 # The first kernel on which the programs were seen to work; the hooks are older (5.8), what finds the option in a packet is not.
@@ -74,7 +75,7 @@ class Backend:
         found = _asked(lambda: in_force(self.programs()))
         counters = found.pop("counters")
         attached = found.pop("complete")
-        place = [place["path"] for place in find_places("/", None, self.init) if place["module"] == EBPF and place["effective"]]
+        place = [place["path"] for place in places_of(EBPF, self.init)]
         state = {"attached": attached, "cgroup": self.cgroup if attached else "", "at_boot": place[0] if place else ""}
         state.update(found)
         return state, counters
@@ -208,22 +209,13 @@ def _take_back(host, loaded):
     back, foreign = host.originals.restorable()
     changes = dict.fromkeys(host.originals.files)
     for name in foreign:
-        host.originals.change(name, None if name in OURS else _without_our_line(host, name))
+        host.originals.change(name, None if name in OURS else without_line(host.originals.now(name), LOADER))
     host.originals.restore()
     tell_daemons(changes)
     if host.packages:
         remove(host.packages)
         host.packages = []
     host.save()
-
-
-def _without_our_line(host, name):
-    """rc.local as somebody has changed it since, without the line that runs the loader."""
-    image = host.originals.now(name)
-    if image is None or image["kind"] != "file":
-        return image
-    kept = b"\n".join(line for line in data_of(image).split(b"\n") if LOADER.encode("ascii") not in line)
-    return dict(image, data=base64.b64encode(kept).decode("ascii"))
 
 
 def _systemctl(host, verb):
@@ -281,20 +273,8 @@ def wanted_files(host, args, wanted, code):
 
 
 def _boot_files(host):
-    if host.init == "systemd":
-        return {UNIT: file_image(UNIT_TEXT.encode("ascii"), 0o644), UNIT_LINK: link_image(UNIT)}
-    path, why = boot_script("/", host.init)
-    if not path:
-        raise TargetError("no_persistence", "nothing on this host would attach the programs at boot: %s" % why,
-                          "let the operator's own boot script run `%s`, or give the host an rc.local" % BOOT_COMMAND)
-    path = os.path.realpath(path)
-    now = host.originals.now(path)
-    if [place for place in find_places("/", None, host.init) if place["module"] == EBPF and place["effective"] and place["path"] == path]:
-        return {path: now}
-    image = file_image(with_rc_line(data_of(now), BOOT_COMMAND), (now["mode"] if now else 0o755) | 0o755)
-    if now:
-        image.update(uid=now["uid"], gid=now["gid"])
-    return {path: image}
+    units = {UNIT: file_image(UNIT_TEXT.encode("ascii"), 0o644), UNIT_LINK: link_image(UNIT)}
+    return boot_files(host.originals, host.init, EBPF, BOOT_COMMAND, units)
 
 
 # -- what the host must have -------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ import re
 from ansible_collections.realip.toa.plugins.module_utils.hostio import LOCK_FILE, HostLock, TargetError, run, to_text, which
 from ansible_collections.realip.toa.plugins.module_utils.originals import Originals, data_of, digest_of, file_image, link_image
 from ansible_collections.realip.toa.plugins.module_utils.rc_local import (
-    EBPF,
     MARKER,
+    OUR_SCRIPTS,
     UNIT_DIRS,
     boot_script,
     etc_modules_reason,
@@ -88,8 +88,8 @@ class Persistence:
         self.notes = []
 
     def places(self):
-        """Without what attaches the eBPF backend, which is toa_ebpf's."""
-        return [place for place in find_places(self.root, None, self.init) if place["module"] != EBPF]
+        """Without our own scripts, which belong to toa_ebpf and toa_guard."""
+        return [place for place in find_places(self.root, None, self.init) if place["module"] not in OUR_SCRIPTS]
 
     def lock(self):
         return HostLock(LOCK_FILE if self.root == "/" else under(self.root, LOCK_FILE))

@@ -25,9 +25,11 @@ from ansible_collections.realip.toa.plugins.module_utils.toa_modules import STAT
 # Written beside whatever we put into a file, so that it can be told from what the operator or a vendor put there.
 MARKER = "# realip.toa"
 
-# What attaches the programs of the eBPF backend at boot; findings of it have the module "ebpf".
+# Our own scripts: the module that findings of them have, the path, and the word with which they take back what they do at boot.
+EBPF, GUARD = "ebpf", "guard"
 EBPF_LOADER = "/var/lib/realip-toa/ebpf/loader.sh"
-EBPF = "ebpf"
+GUARD_SCRIPT = "/var/lib/realip-toa/guard/guard.sh"
+OUR_SCRIPTS = {EBPF: (EBPF_LOADER, "detach"), GUARD: (GUARD_SCRIPT, "stop")}
 
 MODULES_LOAD_DIRS = ("/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d",
                      "/lib/modules-load.d")
@@ -441,8 +443,9 @@ def _module_loaded(words):
     if not words:
         return None
     name, rest = words[0].rsplit("/", 1)[-1], words[1:]
-    if EBPF_LOADER in words[:2] and words[-1] != "detach":
-        return EBPF, EBPF_LOADER
+    for ours, (script, undo) in OUR_SCRIPTS.items():
+        if script in words[:2] and words[-1] != undo:
+            return ours, script
     if name == "modprobe":
         return _modprobe(rest)
     if name == "insmod":
