@@ -6,6 +6,7 @@
     from lab import kernels
     built = kernels.ensure("4.4.0-210-generic")     # builds at most once; minutes the first time, seconds for the next release
     built.bzimage, built.image, built.headers       # paths
+    kernels.ensure_vtoa()                           # the repository with the package vtoa
     kernels.mirror_dir()                            # what a vendor's download server would serve, under the documents' names
 
     python3 lab/kernels.py --list
@@ -29,7 +30,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from lab import kernel_packages, kernel_tree
+from lab import kernel_packages, kernel_tree, vtoa_rpm
 from lab.paths import cache_dir, locked
 from lab.progress import LabError, say
 
@@ -82,12 +83,16 @@ RELEASES = {
         # Alibaba Cloud Linux 3: too old for vtoa, old enough for getpeername only, and current
         Release("5.10.134-14.1.al8.x86_64", "rpm", toa=False, wanted=False),
         Release("5.10.134-16.3.al8.x86_64", "rpm", toa=False, wanted=False),
-        Release("5.10.134-18.al8.x86_64", "rpm", toa=False, wanted=False),
+        Release("5.10.134-18.al8.x86_64", "rpm", toa=False),
         # Those that vtoa is refused on: the debug build, and Anolis 8 with the same base
         Release("5.10.134-18.al8.x86_64+debug", "rpm", toa=False, wanted=False),
         Release("5.10.134-15.an8.x86_64", "rpm", toa=False, wanted=False),
     )
 }
+
+# The kernels that the package vtoa has modules for, and where in its server's tree Alibaba Cloud Linux 3 keeps what is not part of it.
+VTOA_KERNELS = ("5.10.134-16.3.al8.x86_64", "5.10.134-18.al8.x86_64")
+VTOA_REPOSITORY = "alinux/3/plus/x86_64"
 
 
 @dataclass(frozen=True)
@@ -126,11 +131,11 @@ def _built(row: Release) -> Built:
 
 
 def mirror_dir() -> Path:
-    """The directory that stands for the vendor's download server: the TOA packages, as far as they are built.
+    """The directory that stands for the vendors' servers: the TOA packages and the repository of vtoa, as far as they are built.
 
     It is another directory for other contents, so that two checkouts never see each other's packages.
     """
-    directory = cache_dir() / "mirror" / _hash(*(_key(row) for row in RELEASES.values() if row.toa))
+    directory = cache_dir() / "mirror" / _hash(_vtoa_key(), *(_key(row) for row in RELEASES.values() if row.toa))
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
@@ -185,6 +190,27 @@ def ensure(release: str) -> Built:
     return built
 
 
+def _vtoa_key() -> str:
+    recipe = Path(vtoa_rpm.__file__ or "").read_text("utf-8")
+    return _hash(recipe, *(_key(RELEASES[release]) for release in VTOA_KERNELS))
+
+
+def ensure_vtoa() -> Path:
+    """The repository with the package vtoa, built at most once, and where the mirror serves it from."""
+    place = mirror_dir() / VTOA_REPOSITORY
+    if not place.exists():
+        modules = {release: ensure(release).modules for release in VTOA_KERNELS}
+        with locked(cache_dir() / "locks" / "vtoa"), tempfile.TemporaryDirectory(prefix=".vtoa-", dir=cache_dir() / "mirror") as scratch:
+            if not place.exists():
+                made = Path(scratch) / "repository"
+                made.mkdir()
+                vtoa_rpm.repository(modules, made)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(made, place)
+                say("vtoa: repository made")
+    return place
+
+
 def main(argv: list[str]) -> int:
     """The command line; returns its exit code."""
     parser = argparse.ArgumentParser(prog="lab/kernels.py", description="Build the lab's kernels, once, into the lab's cache.")
@@ -200,6 +226,8 @@ def main(argv: list[str]) -> int:
         for release in options.release or [row.release for row in RELEASES.values() if row.wanted]:
             built = ensure(release)
             print(built.image)
+        if not options.release:
+            print(ensure_vtoa() / vtoa_rpm.FILE)
     except LabError as error:
         print(f"lab/kernels.py: {error}", file=sys.stderr)
         return 1
