@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab import qemu
 from lab.paths import HERE
 from lab.progress import LabError
 
@@ -20,6 +21,8 @@ class Image:
     suite: the Debian suite that mmdebstrap installs. packages: what is installed beside the essential ones.
     left_out: files of those packages that are not (dpkg's path-exclude). masked: systemd units that never start.
     features: mke2fs -O, for boot loaders and kernels that do not know today's defaults. size_mib: of the disk.
+    kernel: package of the distribution's own kernel, for hosts that run it; "" where the lab builds what they run.
+    offered: packages that are not installed, but to be had: the only source of apt is a folder on the disk that holds them.
     """
 
     suite: str
@@ -28,15 +31,18 @@ class Image:
     masked: tuple[str, ...] = ()
     features: str = "^metadata_csum_seed,^orphan_file"
     size_mib: int = 3072
+    kernel: str = ""
+    offered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Host:
     """One row: what a machine is dressed as, and what it really runs on.
 
-    kernel: `uname -r` of the stock kernel, as the distribution calls it. toa_kernel: of the kernel that the documents offer
-    for it, served by the mirror. loader, packages and init name the shell
-    functions of lab/guest/ that install a boot loader, a package, and tell that the machine has finished booting.
+    kernel: `uname -r` of the stock kernel, as the distribution calls it; a pattern where the image brings the distribution's own, which
+    moves on with its archive. toa_kernel: of the kernel that the documents offer for it, served by the mirror.
+    loader, packages and init name the shell functions of lab/guest/ that install a boot loader, a package, and tell that the machine has
+    finished booting. cpu: what is emulated. extra: not one of the fleet, and started only when it is named.
     layers: directories of lab/dress/ that come between `common` and the host's own. release_package: NAME-VERSION-RELEASE of the
     package that rpm knows the distribution by. variables: what the inventory says of this host beside how to reach it.
     """
@@ -50,6 +56,8 @@ class Host:
     packages: str = "dpkg"
     init: str = "systemd"
     memory_mib: int = 512
+    cpu: str = qemu.CPU
+    extra: bool = False
     layers: tuple[str, ...] = ()
     release_package: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -83,8 +91,16 @@ _MASKED = (
     "modprobe@.service",
 )
 
+_GRUB2_SYSTEMD = (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv")
+# Debian's kernel for virtual machines: the drivers that QEMU has, and a tenth of the rest.
+_KERNEL = "linux-image-cloud-amd64"
+
 IMAGES = {
-    "bookworm": Image("bookworm", (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv"), _LEFT_OUT, _MASKED),
+    "bookworm": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED),
+    "debian11": Image("bullseye", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
+    "debian12": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED, kernel=_KERNEL, offered=("bpftool",)),
+    "debian13": Image("trixie", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
+    "alinux3": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", "rpm"), _LEFT_OUT, _MASKED),
 }
 
 HOSTS = {
@@ -92,6 +108,10 @@ HOSTS = {
     for host in (
         Host("ubuntu1604", "Ubuntu 16.04.7 LTS", "bookworm", "4.4.0-210-generic", "4.4.87.toa"),
         Host("debian8", "Debian GNU/Linux 8 (jessie)", "bookworm", "3.16.0-11-amd64", "3.16.43.toa"),
+        Host("debian11", "Debian GNU/Linux 11 (bullseye)", "debian11", "5.10.*-cloud-amd64", layers=("stock",)),
+        Host("debian12", "Debian GNU/Linux 12 (bookworm)", "debian12", "6.1.*-cloud-amd64", layers=("stock",)),
+        # QEMU 7.2 spoils the flags in an emulated cmpxchg16b now and then, and 6.12 uses it in every kmalloc().
+        Host("debian13", "Debian GNU/Linux 13 (trixie)", "debian13", "6.12.*-cloud-amd64", cpu=f"{qemu.CPU},-cx16", layers=("stock",)),
     )
 }
 
@@ -102,12 +122,12 @@ SETTLED = {
 }
 
 
-def select(names: list[str]) -> list[Host]:
-    """The rows called `names`, all of them where the list is empty; LabError for a name that is not in the table."""
+def select(names: list[str], extra: bool = False) -> list[Host]:
+    """The rows called `names`; where the list is empty the fleet, with `extra` all rows. LabError for a name that is not in the table."""
     unknown = [name for name in names if name not in HOSTS]
     if unknown:
         raise LabError(f"no such host: {', '.join(unknown)}; the lab has {', '.join(sorted(HOSTS))}")
-    return [HOSTS[name] for name in names] if names else list(HOSTS.values())
+    return [HOSTS[name] for name in names] if names else [host for host in HOSTS.values() if extra or not host.extra]
 
 
 # A file NAME with this before it, in lab/dress/, says that the machine has no NAME.
@@ -127,9 +147,14 @@ class Dress:
 
 def dress(host: Host) -> Dress:
     """lab/dress/common first, then the host's layers, then lab/dress/NAME, each over what came before."""
+    return layered("common", *host.layers, host.name)
+
+
+def layered(*layers: str) -> Dress:
+    """Directories of lab/dress/, each over what came before."""
     files: dict[str, tuple[int, bytes]] = {}
     absent: set[str] = set()
-    for layer in ("common", *host.layers, host.name):
+    for layer in layers:
         root = HERE / "dress" / layer
         for path in sorted(root.rglob("*")):
             name = str(path.relative_to(root))

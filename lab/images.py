@@ -9,10 +9,12 @@ place, and appears under its name only when it is whole.
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import stat
 import struct
@@ -25,7 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab import kernels, qemu, release_rpm, ssh
-from lab.hosts import IMAGES, SETTLED, Host, Image, dress
+from lab.hosts import IMAGES, SETTLED, Host, Image, dress, layered
 from lab.paths import HERE, cache_dir, locked
 from lab.progress import LabError, say, wait_until
 
@@ -43,6 +45,19 @@ trap 'rm -rf "$1"' EXIT
 mkdir "$1"
 tar -xf "$2" -C "$1" --numeric-owner --exclude './dev/*'
 mke2fs -q -F -t ext4 -O "$3" -m 1 -E "offset=$4" -d "$1" "$5" "$6"
+"""
+
+# A source of apt's on the disk itself: $1 is the root file system, the rest of the words are packages.
+_OFFER = """\
+offer() {
+    set -e
+    cd "$1" && mkdir srv/packages && cd srv/packages
+    shift
+    APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq download "$@"
+    dpkg-scanpackages . >Packages
+    echo "deb [trusted=yes] file:/srv/packages ./" >../../etc/apt/sources.list
+}
+offer "$1"\
 """
 
 # What a console says where nobody will ever answer on SSH.
@@ -94,27 +109,61 @@ def _run(what: str, words: list[str], **options: object) -> None:
 
 
 def root_image(name: str) -> Path:
-    """The disk all hosts on the image `name` begin with: partitioned, a Debian on it, no kernel and no boot loader yet."""
+    """A directory with what all hosts on the image `name` begin with: disk.qcow2, partitioned, a Debian on it, no boot loader yet.
+
+    Where the image brings the distribution's own kernel, vmlinuz-RELEASE and initrd.img-RELEASE lie beside it.
+    """
     image = IMAGES[name]
-    recipe = [_install_words(image, Path("archive")), _MAKE_DISK, partition_table(image.size_mib)]
+    recipe = [_install_words(image, Path("scratch")), _initramfs_files(), _MAKE_DISK, partition_table(image.size_mib)]
     key = content_key("root", dataclasses.asdict(image), *recipe)
-    path = cache_dir() / "roots" / f"{name}-{key}.qcow2"
+    path = cache_dir() / "roots" / f"{name}-{key}"
     with _making(path) as scratch:
         if scratch:
             say(f"{name}: installing the root image with mmdebstrap")
-            _run(f"installing the root image of {image.suite}", _install_words(image, scratch / "root.tar"))
+            made = scratch / path.name
+            made.mkdir()
+            for name, (mode, content) in _initramfs_files().items():
+                file = scratch / "initramfs-tools" / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+                file.chmod(mode)
+            _run(f"installing the root image of {image.suite}", _install_words(image, scratch))
+            _take_kernel(scratch / "root.tar", made)
             _make_disk(image, scratch / "root.tar", scratch / "disk.raw")
-            qemu.image_tool("convert", "-f", "raw", "-O", "qcow2", scratch / "disk.raw", scratch / path.name)
+            qemu.image_tool("convert", "-f", "raw", "-O", "qcow2", scratch / "disk.raw", made / "disk.qcow2")
             say(f"{name}: root image made")
     return path
 
 
-def _install_words(image: Image, archive: Path) -> list[str]:
-    """The command that installs a Debian into a tar archive."""
-    words = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
+def _install_words(image: Image, scratch: Path) -> list[str]:
+    """The command that installs a Debian into `scratch`/root.tar."""
+    packages = [*image.packages, *([image.kernel] if image.kernel else [])]
+    words = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
     words += [f"--dpkgopt=path-exclude={path}" for path in image.left_out]
+    if image.kernel:
+        # There before the kernel, which makes its initramfs as it is installed.
+        tools = shlex.quote(str(scratch / "initramfs-tools"))
+        words.append(f'--essential-hook=mkdir -p "$1/etc/initramfs-tools" && cp -R --no-preserve=ownership {tools}/. "$1/etc/initramfs-tools"')
     words += [f'--customize-hook=for unit in {" ".join(image.masked)}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done']
-    return [*words, image.suite, str(archive), DEBIAN_MIRROR]
+    if image.offered:
+        words.append(f"--customize-hook={_OFFER} {' '.join(image.offered)}")
+    return [*words, image.suite, str(scratch / "root.tar"), DEBIAN_MIRROR]
+
+
+def _initramfs_files() -> dict[str, tuple[int, bytes]]:
+    """What an initramfs is made after, below /etc/initramfs-tools."""
+    folder = "etc/initramfs-tools/"
+    return {path.removeprefix(folder): file for path, file in layered("common", "stock").files.items() if path.startswith(folder)}
+
+
+def _take_kernel(archive: Path, folder: Path) -> None:
+    """Put the kernel of a root image, and its initramfs, where QEMU can load them from."""
+    with tarfile.open(archive) as root:
+        for member in root:
+            name = member.name.rpartition("/")[2]
+            content = root.extractfile(member) if member.isfile() and name.startswith(("vmlinuz-", "initrd.img-")) else None
+            if content:
+                (folder / name).write_bytes(content.read())
 
 
 def _make_disk(image: Image, archive: Path, disk: Path) -> None:
@@ -134,19 +183,39 @@ def _make_disk(image: Image, archive: Path, disk: Path) -> None:
 # -- stock snapshots --------------------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True)
+class StockKernel:
+    """What QEMU loads for a machine's very first start. package: what installs it there, where the root image has not got it."""
+
+    release: str
+    image: Path
+    initrd: Path | None = None
+    package: Path | None = None
+
+
+def stock_kernel(host: Host) -> StockKernel:
+    """The kernel that a host begins with: the one that the lab builds under that name, or the distribution's own out of the root image."""
+    if not IMAGES[host.image].kernel:
+        built = kernels.ensure(host.kernel)
+        return StockKernel(built.release, built.bzimage, package=built.image)
+    image = next(root_image(host.image).glob("vmlinuz-*"))
+    release = image.name.removeprefix("vmlinuz-")
+    return StockKernel(release, image, initrd=image.with_name(f"initrd.img-{release}"))
+
+
 def stock(host: Host) -> Path:
     """The directory with what `host` starts from: disk.qcow2 and memory, taken of the running machine when it had nothing left to do."""
     with ThreadPoolExecutor() as pool:
         # One waits for the network, the other for the processor.
-        base, kernel = pool.submit(root_image, host.image), pool.submit(kernels.ensure, host.kernel)
-    return _stock(host, base.result(), kernel.result())
+        base, kernel = pool.submit(root_image, host.image), pool.submit(stock_kernel, host)
+    return _stock(host, base.result() / "disk.qcow2", kernel.result())
 
 
-def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
-    accelerator = qemu.accelerator(lambda: kernel.bzimage)
-    payload = _payload(host, kernel.image)
+def _stock(host: Host, base: Path, kernel: StockKernel) -> Path:
+    accelerator = qemu.accelerator(lambda: kernel.image)
+    payload = _payload(host, kernel)
     version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
-    shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0))
+    shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0), cpu=host.cpu)
     # The disk names the root image it lies over by its whole path, so a cache that was moved makes it anew.
     key = content_key("stock", str(base), payload, version, shape, SETTLED[host.init])
     path = cache_dir() / "stock" / f"{host.name}-{key}"
@@ -154,24 +223,25 @@ def _stock(host: Host, base: Path, kernel: kernels.Built) -> Path:
         if scratch:
             machine = scratch / path.name
             machine.mkdir()
-            _install(host, machine, base, kernel.bzimage, payload, accelerator)
+            _install(host, machine, base, kernel, payload, accelerator)
             _first_start(host, machine, accelerator)
     return path
 
 
-def _payload(host: Host, package: Path) -> dict[str, tuple[int, bytes]]:
+def _payload(host: Host, kernel: StockKernel) -> dict[str, tuple[int, bytes]]:
     """What the machine needs on its very first start, below /run/lab: in memory, so that nothing of it stays."""
     host_key = ssh.host_key(host.name)
     files = {
         "install.sh": (HERE / "guest" / "install.sh").read_bytes(),
         "loader.sh": (HERE / "guest" / "loader" / f"{host.loader}.sh").read_bytes(),
         "packages.sh": (HERE / "guest" / "packages" / f"{host.packages}.sh").read_bytes(),
-        "settings": f"HOST={host.name}\nKERNEL={host.kernel}\n".encode(),
+        "settings": f"HOST={host.name}\nKERNEL={kernel.release}\n".encode(),
         "authorized_keys": f"{ssh.public(ssh.login_key())} realip-toa-lab\n".encode(),
         "ssh_host_ed25519_key": host_key.read_bytes(),
         "ssh_host_ed25519_key.pub": f"{ssh.public(host_key)}\n".encode(),
     }
-    files[f"kernel/{package.name}"] = package.read_bytes()
+    if kernel.package:
+        files[f"kernel/{kernel.package.name}"] = kernel.package.read_bytes()
     if host.release_package:
         release = release_rpm.ensure(host.release_package)
         files[f"release/{release.name}"] = release.read_bytes()
@@ -197,16 +267,18 @@ def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def _install(host: Host, machine: Path, base: Path, kernel: Path, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
+def _install(host: Host, machine: Path, base: Path, kernel: StockKernel, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
     """The very first start: no boot loader yet, so QEMU loads the stock kernel; guest/install.sh is process 1."""
-    say(f"{host.name}: installing {host.kernel} and its boot loader inside the machine")
+    say(f"{host.name}: installing {kernel.release} and its boot loader inside the machine")
     qemu.overlay(base, machine / "disk.qcow2")
     archive = machine / "payload.tar"
     archive.write_bytes(tar_of(payload))
     extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
-    extra += ["-no-reboot", "-kernel", str(kernel)]
+    extra += ["-no-reboot", "-kernel", str(kernel.image)]
+    if kernel.initrd:
+        extra += ["-initrd", str(kernel.initrd)]
     extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet norandmaps init=/bin/sh -- -c "{_BOOTSTRAP}"']
-    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra))
+    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra, cpu=host.cpu))
     try:
         wait_until(lambda: not qemu.alive(machine), f"{host.name} to install itself")
     finally:
@@ -225,11 +297,11 @@ def _first_start(host: Host, machine: Path, accelerator: str) -> None:
     known.write_text(ssh.known_hosts({host.name: port}), encoding="ascii")
     # Nobody asks the mirror for anything before the machine is in use.
     network = qemu.Network(port, 9)
-    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network))
+    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu))
     try:
         wait_for_ssh(host.name, machine, port, hopeless=HOPELESS)
         release = ssh.run(port, known, f"{SETTLED[host.init]}; python3 -c 'import json, ctypes, zlib, base64'; sync; uname -r").split()[-1]
-        if release != host.kernel:
+        if not fnmatch.fnmatchcase(release, host.kernel):
             raise LabError(f"{host.name} came up with kernel {release}, not with {host.kernel}")
         say(f"{host.name}: up; taking the stock snapshot")
         qemu.save(machine, machine / "memory")

@@ -40,7 +40,7 @@ def up(names: list[str]) -> list[str]:
 
 def down(names: list[str]) -> None:
     """Switch machines off and forget their disks; without names the mirror ends as well."""
-    for host in select(names):
+    for host in select(names, extra=True):
         with _lock(host):
             qemu.kill(place(host.name))
             shutil.rmtree(place(host.name), ignore_errors=True)
@@ -102,7 +102,7 @@ def status(names: list[str]) -> list[dict[str, Any]]:
             "ssh_port": _record(host.name).get("ssh_port"),
             "pid": qemu.pid_of(place(host.name)),
         }
-        for host in select(names)
+        for host in select(names, extra=True)
     ]
 
 
@@ -166,9 +166,9 @@ def _launch(host: Host, start: Callable[[list[str]], None]) -> None:
     if mirror_port is None:
         raise LabError("the mirror is not running: lab/lab mirror start")
     ports = [_record(host.name).get("ssh_port"), ssh.free_port(), ssh.free_port()]
-    accelerator = qemu.accelerator(lambda: kernels.ensure(host.kernel).bzimage)
+    accelerator = qemu.accelerator(lambda: images.stock_kernel(host).image)
     for attempt in (port for port in ports if port):
-        words = qemu.command(host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port))
+        words = qemu.command(host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port), cpu=host.cpu)
         # Written first: should we be killed now, `down` and `up` know of the machine all the same.
         inventory.replace(machine / "machine.json", json.dumps({"ssh_port": attempt}))
         try:

@@ -48,10 +48,11 @@ def command(
     accelerator: str,
     network: Network | None = None,
     extra: Sequence[str] = (),
+    cpu: str = CPU,
 ) -> list[str]:
     """The command line of a machine. Devices must not differ between saving a snapshot and starting from it; ports may."""
     words = [BINARY, "-name", f"realip-toa-lab-{name}", "-nodefaults", "-no-user-config", "-display", "none"]
-    words += ["-machine", "pc", "-accel", accelerator, "-cpu", CPU if accelerator.startswith("tcg") else "host"]
+    words += ["-machine", "pc", "-accel", accelerator, "-cpu", cpu if accelerator.startswith("tcg") else "host"]
     words += ["-smp", "1", "-m", str(memory_mib), "-rtc", "base=utc"]
     # The machine's own flushes reach the host's page cache, which outlives a killed QEMU: a hard power-off stays a fair one.
     words += ["-drive", f"file={_escape(directory / 'disk.qcow2')},format=qcow2,if=none,id=disk,cache=unsafe,discard=unmap"]

@@ -31,8 +31,9 @@ trap finish EXIT
 begin() { step=$1; echo "lab-install: $step"; }
 
 begin "file systems"
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
+# Where the stock kernel has an initramfs, that has mounted them.
+mountpoint -q /proc || mount -t proc proc /proc
+mountpoint -q /sys || mount -t sysfs sysfs /sys
 mountpoint -q /dev || mount -t devtmpfs devtmpfs /dev
 ln -sfn /proc/self/fd /dev/fd
 uuid=$(blkid -s UUID -o value /dev/vda1)
@@ -74,6 +75,8 @@ begin "boot loader"
 prepare_loader /dev/vda
 
 begin "stock kernel"
-for package in kernel/*; do install_package "$package"; done
+for package in kernel/*; do
+    [ ! -e "$package" ] || install_package "$package"
+done
 check_loader "$KERNEL"
 finish_packages

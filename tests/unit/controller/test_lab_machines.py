@@ -45,8 +45,10 @@ def test_every_row_is_complete(name: str) -> None:
     assert host.init in SETTLED
     assert (HERE / "guest" / "loader" / f"{host.loader}.sh").is_file()
     assert (HERE / "guest" / "packages" / f"{host.packages}.sh").is_file()
-    assert "usr/lib/os-release" in [*dress(host).files, *dress(host).absent]
-    assert all((HERE / "dress" / layer).is_dir() for layer in (*host.layers, host.name))
+    itself = bool(IMAGES[host.image].kernel)
+    assert ("usr/lib/os-release" in [*dress(host).files, *dress(host).absent]) != itself
+    assert ("stock" in host.layers) == ("*" in host.kernel) == itself
+    assert all((HERE / "dress" / layer).is_dir() for layer in (*host.layers, *([] if itself else [host.name])))
     assert (host.release_package is not None) == (host.packages == "rpm")
 
 
@@ -87,7 +89,28 @@ def test_dress_says_what_the_distribution_says(name: str, vector: str) -> None:
 def test_unknown_names_are_named() -> None:
     with pytest.raises(LabError, match=r"no such host: centos5; the lab has .*debian8"):
         select(["centos5"])
-    assert [host.name for host in select([])] == list(HOSTS)
+    assert [host.name for host in select([], extra=True)] == list(HOSTS)
+    assert [host.name for host in select([])] == [name for name, host in HOSTS.items() if not host.extra]
+
+
+def test_a_distributions_own_kernel_is_in_the_image_with_an_initramfs_that_finds_the_disk() -> None:
+    words = images._install_words(IMAGES["debian12"], Path("/a b"))
+    assert any(word.startswith("--include=") and word.endswith(",linux-image-cloud-amd64") for word in words)
+    assert any("cp -R --no-preserve=ownership '/a b/initramfs-tools'/. " in word for word in words)
+    assert {"conf.d/lab", "hooks/blkid", "hooks/virtio"} <= set(images._initramfs_files())
+    assert any(word.endswith('offer "$1" bpftool') for word in words)
+    assert not any("--essential-hook" in word for word in images._install_words(IMAGES["bookworm"], Path("/x")))
+
+
+def test_the_kernel_of_an_image_is_taken_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = {"boot/vmlinuz-6.1.0-1-cloud-amd64": (0o644, b"kernel"), "boot/initrd.img-6.1.0-1-cloud-amd64": (0o644, b"initramfs"), "etc/x": (0o644, b"")}
+    (tmp_path / "root.tar").write_bytes(images.tar_of(root))
+    (tmp_path / "made").mkdir()
+    images._take_kernel(tmp_path / "root.tar", tmp_path / "made")
+    monkeypatch.setattr(images, "root_image", lambda name: tmp_path / "made")
+    kernel = images.stock_kernel(HOSTS["debian12"])
+    assert (kernel.release, kernel.package) == ("6.1.0-1-cloud-amd64", None)
+    assert kernel.image.read_bytes() == b"kernel" and kernel.initrd and kernel.initrd.read_bytes() == b"initramfs"
 
 
 # -- disks ------------------------------------------------------------------------------------------------------------------
