@@ -220,9 +220,18 @@ def _each(hosts: list[Host], work: Callable[[Host], Any]) -> list[Any]:
     start_mirror()
     with ThreadPoolExecutor(max_workers=len(hosts) + 1) as pool:
         jobs = [pool.submit(work, host) for host in hosts]
-        packages = pool.submit(lambda: [kernels.ensure(host.toa_kernel) for host in hosts if host.toa_kernel])
+        packages = pool.submit(_offer, hosts)
     packages.result()
     return [job.result() for job in jobs]
+
+
+def _offer(hosts: list[Host]) -> None:
+    """See to it that the mirror has what these hosts may be told to install."""
+    for host in hosts:
+        if host.toa_kernel:
+            kernels.ensure(host.toa_kernel)
+        if host.vtoa:
+            kernels.ensure_vtoa()
 
 
 def _write_files() -> None:
