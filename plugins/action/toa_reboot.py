@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import typing as t
+from datetime import datetime, timezone
 
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
@@ -50,13 +51,13 @@ class ActionModule(ToaAction):
             return _result(before, before, 0.0, changed=False)
         if args["check"]:
             return _result(before, {"boot_id": "", "kernel": args["kernel"] or before["kernel"]}, 0.0)
-        started = time.monotonic()
+        began, started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
         triggered = self._ask({"op": "trigger", "check": False, "message": args["message"]}, task_vars, LOOK_TIMEOUT)
         # A connection that died or hangs here may do so because of the reboot: only looking again can tell.
         if triggered.get("failed") and triggered.get("toa_state") != "lost":
             return triggered
         after = self._wait(before, args, task_vars, started)
-        return _judged(_result(before, after, time.monotonic() - started), args["kernel"])
+        return _judged({**_result(before, after, time.monotonic() - started), "began": began}, args["kernel"])
 
     def _check(self, args: Result) -> None:
         if args["only_if_needed"] and not args["kernel"]:

@@ -60,6 +60,11 @@ elapsed:
   returned: once a reboot was started
   type: float
   sample: 41.7
+began:
+  description: When the reboot was asked for, by the controller's clock, in UTC.
+  returned: success, where the host was rebooted
+  type: str
+  sample: "2026-11-22T01:05:50Z"
 boot_id:
   description: Which boot this is; empty in check mode.
   returned: always but when the host could not be asked

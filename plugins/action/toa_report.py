@@ -1,0 +1,116 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_report: what the run has seen and done, as files on the controller. Asks no host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import typing as t
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ansible_collections.realip.toa.plugins.plugin_utils import report, report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError
+
+# What a report is made of; the other variables of a host are left where they are.
+READ = ("toa_looked", "toa_outcome", "toa_turn", "toa_timing", "ansible_facts")
+
+# The report of before is read whole; what is larger is none of ours.
+LARGEST = 256 << 20
+
+
+class ActionModule(ToaAction):
+    """Runs on the controller alone."""
+
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "kind": {"type": "str", "required": True, "choices": list(report.FAILURES)},
+        "dir": {"type": "path", "required": True},
+        "formats": {"type": "list", "elements": "str", "choices": list(report_files.FORMATS), "default": ["html", "json"]},
+        "only": {"type": "str", "default": ""},
+        "reread": {"type": "bool", "default": False},
+    }
+    _requires_connection = False
+
+    def act(self, args: Result, task_vars: Variables) -> Result:
+        folder = Path(args["dir"])
+        stored = folder / f"{args['kind']}.json"
+        before = _read(stored)
+        try:
+            data = _again(before, stored, args["only"]) if args["reread"] else self._made(args, before, task_vars)
+        except SelectionError as problem:
+            raise ToaError("bad_selection", f"toa_only: {problem}", "correct the expression; see docs/guides/selections.md") from problem
+        # A report that was narrowed must not become what the next run is compared with.
+        formats = [name for name in args["formats"] if not (args["reread"] and name == "json")]
+        files = _write(folder, args["kind"], {name: report_files.FORMATS[name] for name in formats}, data)
+        return {
+            "changed": False,
+            "files": files,
+            "lines": [*report.lines(data), *(f"report: {name}" for name in files)],
+            "summary": data["summary"],
+            "attention": data["failed"],
+            "verdict": data["verdict"],
+        }
+
+    def _made(self, args: Result, before: t.Any, task_vars: Variables) -> Result:
+        return report.build(
+            _hosts(task_vars["hostvars"]),
+            args["kind"],
+            at=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            check=args["check"],
+            only=args["only"],
+            before=before,
+        )
+
+
+def _hosts(hostvars: t.Any) -> dict[str, dict[str, t.Any]]:
+    """The variables of every host that a report reads, untemplated: they are results, and words of hosts are in them."""
+    found = {}
+    for host in hostvars:
+        variables = hostvars.raw_get(host)
+        found[str(host)] = {name: variables[name] for name in READ if name in variables}
+    return found
+
+
+def _again(before: t.Any, stored: Path, only: str) -> Result:
+    if before is None:
+        raise ToaError("no_report", f"{stored} is no report of this collection", "run the playbook that writes it first, or correct toa_report_dir")
+    return report.narrowed(before, only) if only else before
+
+
+def _read(path: Path) -> Result | None:
+    """A report that an earlier run wrote; None where there is none. One that is damaged is the same as none: nothing but a comparison depends on it."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and content.get("schema") == report.SCHEMA and isinstance(content.get("hosts"), list) else None
+
+
+def _write(folder: Path, kind: str, formats: dict[str, tuple[str, t.Callable[[Result], str]]], data: Result) -> list[str]:
+    """Each file is there in whole, new or old, at every moment: somebody may be looking at it."""
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, writer in formats.values():
+            path = folder / f"{kind}.{ending}"
+            handle, name = tempfile.mkstemp(dir=folder, prefix=f".{kind}.")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
+                    file.write(writer(data))
+                Path(name).chmod(0o644)
+                Path(name).replace(path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    Path(name).unlink()
+                raise
+            written.append(str(path))
+    except OSError as problem:
+        words = f"the report cannot be written to {folder}: {problem}"
+        raise ToaError("report_not_written", words, "set toa_report_dir to a folder you may write to") from problem
+    return written

@@ -1,0 +1,111 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_report; the logic is in plugins/action/toa_report.py and plugins/plugin_utils/report.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: toa_report
+short_description: Write what a run has seen and done
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
+description:
+  - Reads what M(realip.toa.toa_plan) and the roles have left in the variables of every host of the run, and writes it to files on the controller. No host is
+    asked, and one task does it for the whole fleet.
+  - The HTML page is one file that needs nothing else; the JSON has a schema, C(plugins/plugin_utils/report_page/report.schema.json).
+  - The JSON of the run before is what C(Changed since the last report) is about.
+options:
+  kind:
+    description: What the run was.
+    type: str
+    choices: [plan, rollout, verify, rollback, remove]
+    required: true
+  dir:
+    description: Folder for the files, on the controller. They are called as the O(kind), with the ending of their format.
+    type: path
+    required: true
+  formats:
+    description: Which files. Without V(json), the next report cannot say what has changed.
+    type: list
+    elements: str
+    choices: [html, json, csv, junit]
+    default: [html, json]
+  only:
+    description:
+      - JMESPath expression over C(facts) and C(plan) of a host; the report is about those for which it is true, and those that could not be looked at.
+      - With O(reread), the expression is over the host's entry in the report.
+    type: str
+    default: ""
+  reread:
+    description: Make the other files anew out of the JSON that is there, without looking at what this run has done.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: The files are written in check mode too; they are what a dry run is for.
+  diff_mode:
+    support: none
+    description: It changes nothing but its own files.
+seealso:
+  - module: realip.toa.toa_plan
+"""
+
+EXAMPLES = r"""
+- name: Report
+  realip.toa.toa_report:
+    kind: plan
+    dir: reports
+    formats: [html, json, csv, junit]
+  run_once: true
+  delegate_to: localhost
+
+- name: A page about the hosts that have failed, out of the last report
+  realip.toa.toa_report:
+    kind: rollout
+    dir: reports
+    reread: true
+    only: state == 'failed'
+  run_once: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+files:
+  description: The files that were written.
+  returned: success
+  type: list
+  elements: str
+  sample: [/home/ops/reports/rollout.html, /home/ops/reports/rollout.json]
+lines:
+  description: A line for each host, the totals and the files, for a terminal. Of a large fleet only hosts that need attention.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: How many hosts there are in each state.
+  returned: success
+  type: dict
+  sample: {proved: 3, failed: 1}
+attention:
+  description: Whether a host ended in a state that this O(kind) of run calls a failure.
+  returned: success
+  type: bool
+verdict:
+  description: The sentence that says so, or an empty text.
+  returned: success
+  type: str
+msg:
+  description: What is wrong.
+  returned: failure
+  type: str
+code:
+  description: Stable code of the failure, such as V(report_not_written), V(no_report) or V(bad_selection).
+  returned: failure
+  type: str
+remedy:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
