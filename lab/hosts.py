@@ -103,19 +103,11 @@ _SYSVINIT = (*(name for name in _DEBIAN if name not in ("dbus", "ifupdown")), "g
 # Vendor kernels older than the running one: what the documents ask for, and what nobody should get unasked.
 _DOWNGRADE = {"toa_accept_kernel_downgrade": True}
 
-# Enterprise Linux 6 has no systemd, no udev that names anything, and the boot loader before GRUB 2.
-_SYSVINIT = (*(name for name in _DEBIAN if name not in ("dbus", "ifupdown")), "grub-legacy", "rpm", "sysvinit-core")
-
-# Vendor kernels older than the running one: what the documents ask for, and what nobody should get unasked.
-_DOWNGRADE = {"toa_accept_kernel_downgrade": True}
-
 IMAGES = {
     "bookworm": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED),
     "debian11": Image("bullseye", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
     "debian12": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED, kernel=_KERNEL, offered=("bpftool",)),
     "debian13": Image("trixie", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
-    "centos6": Image("bookworm", _SYSVINIT, _LEFT_OUT),
-    "centos7": Image("bookworm", (*_GRUB2_SYSTEMD, "rpm"), _LEFT_OUT, _MASKED),
     "centos6": Image("bookworm", _SYSVINIT, _LEFT_OUT),
     "centos7": Image("bookworm", (*_GRUB2_SYSTEMD, "rpm"), _LEFT_OUT, _MASKED),
     "alinux3": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", "rpm"), _LEFT_OUT, _MASKED),
@@ -141,20 +133,15 @@ HOSTS = {
             loader="grub2_el", packages="rpm", layers=("el",),
             release_package="alinux-release-3.2104.13.1-1.al8", variables={"toa_vendor": "alibaba"},
         ),
-        Host(
-            "centos6", "CentOS release 6.10 (Final)", "centos6", "2.6.32-754.35.1.el6.x86_64", "2.6.32-220.23.1.el6.toa.x86_64",
-            loader="grub_legacy", packages="rpm", init="sysvinit", layers=("el",),
-            release_package="centos-release-6-10.el6.centos.12.3", variables=_DOWNGRADE,
-        ),
-        Host(
-            "centos7", "CentOS Linux 7 (Core)", "centos7", "3.10.0-1160.119.1.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64",
-            loader="grub2_el", packages="rpm", layers=("el",),
-            release_package="centos-release-7-9.2009.1.el7.centos", variables=_DOWNGRADE,
-        ),
         Host("debian11", "Debian GNU/Linux 11 (bullseye)", "debian11", "5.10.*-cloud-amd64", layers=("stock",)),
         Host("debian12", "Debian GNU/Linux 12 (bookworm)", "debian12", "6.1.*-cloud-amd64", layers=("stock",)),
         # QEMU 7.2 spoils the flags in an emulated cmpxchg16b now and then, and 6.12 uses it in every kmalloc().
         Host("debian13", "Debian GNU/Linux 13 (trixie)", "debian13", "6.12.*-cloud-amd64", cpu=f"{qemu.CPU},-cx16", layers=("stock",)),
+        # Its redhat-release and one of its os-releases say CentOS 8, as those of the real one do.
+        Host(
+            "tencentos", "TencentOS Server 3.1 (Final)", "centos7", "5.4.119-19.0009.28", loader="grub2_el", packages="rpm",
+            layers=("el", "centos7"), release_package="tencentos-release-3.1-2.tl3", extra=True,
+        ),
     )
 }
 
@@ -162,8 +149,6 @@ HOSTS = {
 SETTLED = {
     # "degraded", which makes it exit with 1, is an answer too: what matters is that nothing is being started any more.
     "systemd": "systemctl is-system-running --wait || true",
-    # The last that the last of the scripts does.
-    "sysvinit": "until [ -e /var/lock/subsys/local ]; do sleep 0.2; done",
     # The last that the last of the scripts does.
     "sysvinit": "until [ -e /var/lock/subsys/local ]; do sleep 0.2; done",
 }

@@ -40,8 +40,8 @@ class Release:
     """One row of the table.
 
     release: `uname -r`. format: "deb" or "rpm". toa: whether it carries toa.ko; such packages are the vendor's and go to the
-    mirror. version: of the Debian package ("" for an rpm, whose version is part of the release). headers: whether a headers
-    package is made too. wanted: built when no release is named.
+    mirror, unless (in_tree) the distribution itself ships the module. version: of the Debian package ("" for an rpm, whose version is
+    part of the release). headers: whether a headers package is made too. wanted: built when no release is named.
     """
 
     release: str
@@ -50,6 +50,12 @@ class Release:
     version: str = ""
     headers: bool = False
     wanted: bool = True
+    in_tree: bool = False
+
+    @property
+    def vendors(self) -> bool:
+        """Whether its package is to be had from a vendor's server, and so from the mirror."""
+        return self.toa and not self.in_tree
 
     @property
     def image_file(self) -> str:
@@ -57,7 +63,8 @@ class Release:
         if self.format == "deb":
             return f"linux-image-{self.release}_{self.version}_amd64.deb"
         plain, plus, flavour = self.release.partition("+")
-        return f"kernel-{flavour}-{plain}.rpm" if plus else f"kernel-{plain}.rpm"
+        package = f"{plain.removesuffix('.x86_64')}.x86_64.rpm"
+        return f"kernel-{flavour}-{package}" if plus else f"kernel-{package}"
 
     @property
     def headers_file(self) -> str | None:
@@ -87,6 +94,8 @@ RELEASES = {
         # Those that vtoa is refused on: the debug build, and Anolis 8 with the same base
         Release("5.10.134-18.al8.x86_64+debug", "rpm", toa=False, wanted=False),
         Release("5.10.134-15.an8.x86_64", "rpm", toa=False, wanted=False),
+        # TencentOS Server 3: the name has no architecture, the package has
+        Release("5.4.119-19.0009.28", "rpm", toa=True, in_tree=True, wanted=False),
     )
 }
 
@@ -135,7 +144,7 @@ def mirror_dir() -> Path:
 
     It is another directory for other contents, so that two checkouts never see each other's packages.
     """
-    directory = cache_dir() / "mirror" / _hash(_vtoa_key(), *(_key(row) for row in RELEASES.values() if row.toa))
+    directory = cache_dir() / "mirror" / _hash(_vtoa_key(), *(_key(row) for row in RELEASES.values() if row.vendors))
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
@@ -185,7 +194,7 @@ def ensure(release: str) -> Built:
                 _build(row, place)
                 say(f"kernel {release}: built")
     built = _built(row)
-    if row.toa:
+    if row.vendors:
         _publish(built)
     return built
 
