@@ -20,10 +20,13 @@ import sys
 
 from ansible_collections.realip.toa.plugins.module_utils.boot_loader import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.bpf_query import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
+from ansible_collections.realip.toa.plugins.module_utils.build_facts import look as look_at_build
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_maps import in_force
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import release_of_image
+from ansible_collections.realip.toa.plugins.module_utils.guard_state import guard_of
 from ansible_collections.realip.toa.plugins.module_utils.hostio import COMMAND_PATH, list_dir, read_bytes, read_line, read_text, to_text
-from ansible_collections.realip.toa.plugins.module_utils.rc_local import EBPF, UNIT_DIRS, find_places, init_system, unit_enabled
+from ansible_collections.realip.toa.plugins.module_utils.rc_local import (
+    EBPF, GUARD, GUARD_SCRIPT, UNIT_DIRS, find_places, init_system, unit_enabled)
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, load
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import (
     HELPERS, STATS_FILES, is_graphics_ttm, loaded_modules, parameters, parse_counters, stats, toa_files, under)
@@ -77,6 +80,8 @@ class Host:
         self.mounts = self._guarded("mounts", self._mounts, [])
         self.kernels = self._guarded("kernels", self._kernels, [])
         self.modules = self._guarded("modules", self._modules, [])
+        self.state = self._guarded("state", lambda: load(self._path(STATE_FILE)), {})
+        self.places = self._guarded("persistence", lambda: find_places(self.root, self.release, self.init), [])
 
     def facts(self):
         ebpf = self._guarded("ebpf", self._ebpf, dict(_NO_EBPF, reason="could not be found out"))
@@ -92,14 +97,15 @@ class Host:
             "modules": self.modules,
             "counters": self._guarded("counters", lambda: self._counters(ebpf), {}),
             "ebpf": ebpf,
-            "persistence": self._guarded("persistence", lambda: find_places(self.root, self.release, self.init), []),
+            "persistence": self.places,
             "service": self._guarded("service", self._service, None),
             "security": self._guarded("security", self._security, {"secure_boot": None, "lockdown": "", "sig_enforce": None}),
+            "build": self._guarded("build", lambda: look_at_build(self.release, self.root), {}),
             "container": self._guarded("container", self._container, ""),
             "conflicts": self._guarded("conflicts", lambda: self._conflicts(ebpf), []),
-            "firewall": {"backend": self._guarded("firewall", self._firewall, "none")},
+            "firewall": {"backend": self._guarded("firewall", self._firewall, "none"), "guard": self._guarded("guard", self._guard, None)},
             "held": self._guarded("held", self._held, []),
-            "state": self._guarded("state", lambda: load(self._path(STATE_FILE)), {}),
+            "state": self.state,
             "unread": self.unread,
         }
 
@@ -301,7 +307,7 @@ class Host:
 
     def _in_force(self, top):
         """What our programs do, on the cgroup that they were attached to."""
-        recorded = load(self._path(STATE_FILE)).get(EBPF)
+        recorded = self.state.get(EBPF)
         cgroup = recorded.get("cgroup") if isinstance(recorded, dict) else None
         return in_force([program for program in programs_on(cgroup or top, sorted(HOOKS)) if program["name"].startswith(OUR_PREFIX)])
 
@@ -372,6 +378,10 @@ class Host:
                 if self._exists(folder + command):
                     return backend
         return "none"
+
+    def _guard(self):
+        """The guard that we have put here, or None."""
+        return guard_of(self.state.get(GUARD), self.places, GUARD_SCRIPT if self.root == "/" else "")
 
     def _held(self):
         return self._held_debs() + self._locked_rpms()

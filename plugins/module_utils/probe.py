@@ -14,12 +14,15 @@ __metaclass__ = type
 
 import time
 
+from ansible_collections.realip.toa.plugins.module_utils.guard_rules import FOLDER
+from ansible_collections.realip.toa.plugins.module_utils.guard_state import SECTION, guard_of, load_here
 from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL, STEP, Bench
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child
 from ansible_collections.realip.toa.plugins.module_utils.probe_cases import (
     GROUPS, PEERS, STRANGERS, UNPROVABLE, Questions, capabilities, matrix, summary, translated, verdict,
 )
+from ansible_collections.realip.toa.plugins.module_utils.state import section
 from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, as_packed, parse_format
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import HELPERS, STATS_FILES, loaded_modules, parse_counters, stats
 
@@ -33,24 +36,25 @@ def main(args):
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
     to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
     translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
-    a load balancer is believed), `rows` (all, failed, none), `timeout` in seconds.
+    a load balancer is believed), `guard` (load the host's own guard into the namespace first), `rows` (all, failed, none), `timeout` in seconds.
     """
     began = time.time()
     questions = read_questions(args)
     claims = list(args.get("claims") or []) + loaded_claims()
     before = counters()
-    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT))
+    guard = guard_of(section(SECTION), []) if args.get("guard") else None
+    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), guard)
     found.update(claims=claims, counters_before=before, counters_after=counters(), elapsed_ms=int((time.time() - began) * 1000 + 0.5))
     return {"changed": False, "probe": found}
 
 
-def prove(questions, claims, which, timeout):
-    """What the child found, or a report that says why there is no proof."""
+def prove(questions, claims, which, timeout, guard=None):
+    """What the child found, or a report that says why there is no proof. `guard`: of the host, whose rules are then loaded there as well."""
     unknown = "nobody knows how a client address is written in %s" % ", ".join(questions.unknown)
     if questions.unknown and not questions.wanted:
         return report(questions, [], UNPROVABLE, unknown, "none")
     try:
-        found = in_child(lambda: ask(questions, claims, which, time.time() + timeout), timeout + STEP)
+        found = in_child(lambda: ask(questions, claims, which, time.time() + timeout, guard), timeout + STEP)
     except Refused as problem:
         return report(questions, [], UNPROVABLE, "%s" % (problem,), "none")
     if questions.unknown:
@@ -58,9 +62,11 @@ def prove(questions, claims, which, timeout):
     return found
 
 
-def ask(questions, claims, which, deadline):
+def ask(questions, claims, which, deadline, guard=None):
     """In the child: put the questions to this host's kernel and judge the answers."""
-    bench = Bench()
+    bench = Bench(guarded_port=(guard["ports"] + [0])[0] if guard else 0)
+    if guard:
+        load_here(FOLDER)
     cases = questions.put(lambda some: bench.run(some, deadline))
     word, reason = verdict(cases, questions.wanted, claims)
     return report(questions, cases, word, reason, which)

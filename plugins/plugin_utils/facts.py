@@ -137,9 +137,15 @@ CLEAN: dict[str, Cleaner] = {
     "persistence": records(path=text, kind=text, module=text, line=text, line_number=number, effective=flag, reason=text, ours=flag),
     "service": optional(record(name=text, enabled=flag, active=tristate)),
     "security": record(secure_boot=flag, lockdown=text, sig_enforce=flag),
+    "build": record(headers=flag, compiler=flag, make=flag, dkms=flag, headers_package=text, headers_available=tristate),
     "container": text,
     "conflicts": records(code=text, detail=text),
-    "firewall": record(backend=one_of("nft", "iptables", "none")),
+    "firewall": record(
+        backend=one_of("nft", "iptables", "none"),
+        guard=optional(record(
+            active=flag, method=text, kinds=many(number), trusted_sources=many(text, NETWORKS_LIMIT), ports=many(number), at_boot=text,
+        )),
+    ),
     "held": many(text),
     "unread": records(section=text, problem=text),
     "state": lambda value: anything(value) if isinstance(value, dict) else {},

@@ -129,3 +129,12 @@ def unknown(option_kinds: Iterable[str]) -> list[str]:
 def has_ipv6(option_kinds: Iterable[str]) -> bool:
     """True where a format among these carries an IPv6 address."""
     return any("IPv6" in parse(text).layout for text in option_kinds)
+
+
+def stripped_kinds(option_kinds: Iterable[str]) -> list[int]:
+    """The kinds that a guard takes from strangers: those of these formats, and every other that some receiver is known to read.
+
+    A module often reads more than the load balancer sends, and whoever forges an address takes his choice.
+    """
+    known = [*option_kinds, *(text for profile in VENDORS.values() for text in profile.option_kinds)]
+    return sorted({parse(text).kind for text in known} | {kind for kind, _length in OTHER_MEANINGS})

@@ -74,10 +74,10 @@ class EbpfStage(Stage):
     def command(self, *words: t.Any) -> list[str]:
         """A command line that runs something on the stage, in its cgroup."""
         script = f"echo $$ >{shlex.quote(self.mount)}/cgroup.procs && exec " + shlex.join(map(str, words))
-        return ["nsenter", "-t", str(self.holder.pid), "-m", "--wd=" + str(ROOT), "sh", "-c", script]
+        return ["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, "--wd=" + str(ROOT), "sh", "-c", script]
 
     def run(self, *words: t.Any, inside: bool = True, **more: t.Any) -> subprocess.CompletedProcess[str]:
-        line = self.command(*words) if inside else ["nsenter", "-t", str(self.holder.pid), "-m", *map(str, words)]
+        line = self.command(*words) if inside else ["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, *map(str, words)]
         return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, **more)
 
     def target(self, entry: str, python: str = "/usr/bin/python3", before: str = "", inside: bool = True, **args: t.Any) -> dict[str, t.Any]:

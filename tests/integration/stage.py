@@ -30,15 +30,18 @@ exec cat
 class Stage:
     """One such host, with an sshd in front of it on `address`."""
 
+    NAMESPACES = ("-m",)
+    """What a stage has of its own, as unshare(1) and nsenter(1) take it."""
+
     def __init__(self, folder: Path, address: str) -> None:
         self.base = folder / "stage"
         self.base.mkdir(parents=True)
         script = SETUP.format(folders=" ".join(FOLDERS), base=self.base)
-        self.holder = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.holder = subprocess.Popen(["unshare", *self.NAMESPACES, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.holder.stdout.readline() != "ready\n":
             raise RuntimeError("no overlay file systems here")
         login = folder / "login"
-        login.write_text(f'exec nsenter -t {self.holder.pid} -m --wd=/ sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        login.write_text(f'exec nsenter -t {self.holder.pid} {" ".join(self.NAMESPACES)} --wd=/ sh -c "$SSH_ORIGINAL_COMMAND"\n')
         self.address = address
         self.sshd = Sshd(folder / "sshd", {address: [f"ForceCommand . {login}"]}, [])
 
@@ -56,7 +59,7 @@ class Stage:
 
     def sh(self, command: str) -> str:
         """Output of a command on the stage."""
-        done = subprocess.run(["nsenter", "-t", str(self.holder.pid), "-m", "sh", "-c", command], capture_output=True, text=True, check=False)
+        done = subprocess.run(["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, "sh", "-c", command], capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
     def written(self) -> dict[str, str]:

@@ -29,7 +29,7 @@ def look(folder, name, *layers, **options):
     return inspect_host.main({"check": False, "root": root, "uname": ("Linux", "h", release, "#1 SMP", "x86_64")})
 
 
-KEYS = set(("changed os_files uname package_manager python init boot kernels modules counters ebpf persistence service security container "
+KEYS = set(("changed os_files uname package_manager python init boot kernels modules counters ebpf persistence service security build container "
             "conflicts firewall held state unread").split())
 
 
@@ -402,7 +402,7 @@ def test_security(tmpdir):
     ({"/usr/sbin/nft": (EXECUTABLE, ""), "/proc/net/ip_tables_names": ""}, "nft"),
 ])
 def test_firewall(tmpdir, layer, backend):
-    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend}
+    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend, "guard": None}
 
 
 def test_held_debs(tmpdir):

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_guard: strip address options from packets of strangers, and take that back."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.realip.toa.plugins.plugin_utils import formats, sources
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+
+
+class ActionModule(ToaAction):
+    """Sends plugins/module_utils/guard.py."""
+
+    ENTRY = "guard"
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
+        "trusted_sources": {"type": "list", "elements": "str"},
+        "option_kinds": {"type": "list", "elements": "str"},
+        "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
+        "ports": {"type": "list", "elements": "int"},
+        "method": {"type": "str", "choices": ["auto", "nft", "iptables"]},
+    }
+    TIMEOUT = 180
+
+    def prepare(self, args: Result, task_vars: Variables) -> Result:
+        def given(option: str, variable: str) -> t.Any:
+            return args[option] if args[option] is not None else self.variable(variable, task_vars)
+
+        vendor = given("vendor", "toa_vendor") or ""
+        try:
+            kinds = formats.stripped_kinds(formats.wanted(vendor, given("option_kinds", "toa_option_kinds") or []))
+            trusted = sources.normalise(given("trusted_sources", "toa_trusted_sources") or [])
+            ports = [int(port) for port in given("ports", "toa_guard_ports") or []]
+        except (ValueError, TypeError) as problem:
+            raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_guard`") from None
+        method = given("method", "toa_guard_method") or "auto"
+        if method not in self.SPEC["method"]["choices"]:
+            raise ToaError("bad_option", f"toa_guard_method is {method!r:.40}; expected auto, nft or iptables", "leave it out to take what works")
+        return {"state": args["state"], "check": args["check"], "kinds": kinds, "trusted_sources": trusted, "ports": ports, "method": method}
