@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from pathlib import Path
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, peers, planner, removal, variables
-from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, peers, planner, removal, source_archive, variables
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
 CATALOG = catalog.load()
@@ -28,7 +27,7 @@ class ActionModule(ToaAction):
 
     ENTRY = "survey"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
-        "goal": {"type": "str", "choices": ["install", "remove"], "default": "install"},
+        "goal": {"type": "str", "choices": ["install", "remove", "rollback"], "default": "install"},
         "assume": {
             "type": "dict",
             "options": {
@@ -44,6 +43,12 @@ class ActionModule(ToaAction):
         "package_mirror": {"type": "str"},
         "install_headers": {"type": "bool"},
         "source_url": {"type": "str"},
+        "source_sha256": {"type": "str"},
+        "source_commit": {"type": "str"},
+        "source_tree": {"type": "raw"},
+        "build_once": {"type": "bool"},
+        "install_build_tools": {"type": "bool"},
+        "signing_key": {"type": "path"},
         "accept_kernel_downgrade": {"type": "bool"},
         "accept_unverified_packages": {"type": "bool"},
         "accept_no_fallback": {"type": "bool"},
@@ -70,6 +75,8 @@ class ActionModule(ToaAction):
             raise ToaError("unknown_variable", "; ".join(strange), "correct the name; variables that begin with toa_ belong to this collection")
         try:
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
+            if args["goal"] == "install":
+                policy = self._with_digest(policy, task_vars)
             entries = catalog.load(args["catalog"]) if args["catalog"] else CATALOG
             lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
         except ValueError as problem:
@@ -81,7 +88,11 @@ class ActionModule(ToaAction):
             if answer.get("failed"):
                 return answer
             known, probe = facts.build(answer.get("facts")), facts.probe(answer.get("probe"))
-        plan = removal.decide(known, policy, entries) if args["goal"] == "remove" else planner.decide(known, policy, entries, lock, probe)
+        goal = args["goal"]
+        plan = planner.decide(known, policy, entries, lock, probe) if goal == "install" else removal.decide(known, policy, entries, goal)
+        if not args["assume"] and planner.wants_headers(plan, known):
+            known["build"] = self._ask_for_headers(known, task_vars)
+            plan = planner.decide(known, policy, entries, lock, probe)
         return {"changed": False, "plan": plan, "probe": probe, "ansible_facts": {"toa": known}}
 
     def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:
@@ -95,6 +106,19 @@ class ActionModule(ToaAction):
         }
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
 
+    def _ask_for_headers(self, known: Mapping[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
+        """`build` of the facts with what the host's repositories say: a command, and so a call of its own for the few that need it."""
+        answer = self.call({"release": known["kernel"]["release"]}, task_vars, entry="build_tools")
+        return t.cast(dict[str, t.Any], facts.CLEAN["build"]({**known["build"], **({} if answer.get("failed") else answer)}))
+
+    def _with_digest(self, policy: dict[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
+        """The digest of a source that lies on the controller is what it has; so a plan sees that it has changed."""
+        url, commit = policy["source_url"], policy["source_commit"]
+        if not url or commit or "source_module" not in policy["backends"] or source_archive.is_for_host(url, commit):
+            return policy
+        taken = source_archive.take(url, "", policy["source_sha256"], bases(task_vars))
+        return {**policy, "source_sha256": taken.sha256}
+
     def _from_variables(self, task_vars: Variables) -> Result:
         """Options out of `toa_*` variables, templates resolved."""
         given = {key: task_vars[f"toa_{key}"] for key in FROM_VARIABLES if task_vars.get(f"toa_{key}") is not None}
@@ -102,8 +126,7 @@ class ActionModule(ToaAction):
 
     def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
         """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""
-        bases = [Path.cwd(), *(Path(task_vars[name]) for name in ("playbook_dir", "inventory_dir") if task_vars.get(name))]
-        found = next((base / (path or LOCKFILE) for base in bases if (base / (path or LOCKFILE)).is_file()), None)
+        found = next((base / (path or LOCKFILE) for base in bases(task_vars) if (base / (path or LOCKFILE)).is_file()), None)
         if found is None:
             return None
         try:

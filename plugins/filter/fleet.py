@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils import lockfile, report
+from ansible_collections.realip.toa.plugins.plugin_utils import fleet, lockfile, report, window
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import as_data
 from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError, matching
 
@@ -19,15 +20,6 @@ def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "
     try:
         return matching(chosen, only) if only else list(chosen)
     except SelectionError as problem:
-        raise AnsibleFilterError(str(problem)) from problem
-
-
-def toa_report(hostvars: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The report of a run as plain data."""
-    try:
-        # Texts that hosts gave are in there: never to be taken for templates, on any core.
-        return as_data(report.build(hostvars, kind))
-    except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
 
@@ -52,15 +44,62 @@ def toa_lock(fetched: Iterable[Mapping[str, Any]], before: str, update: bool = F
         raise AnsibleFilterError(str(problem)) from problem
 
 
+def toa_turns(hosts: Iterable[str], hostvars: Mapping[str, Any], waves: Any, max_failures: Any = 0, max_rebooting: Any = 0) -> list[dict[str, Any]]:
+    """Each host with its turn in the waves; those that would reboot outside of their change window get an outcome instead, and no turn."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = list(hosts)
+    try:
+        shut = {host: reason for host in names if (reason := _window_shut(hostvars[host], now))}
+        turns = fleet.schedule([host for host in names if host not in shut], waves, max_failures, max_rebooting)
+    except ValueError as problem:
+        raise AnsibleFilterError(str(problem)) from problem
+    taken = [{**turn, "group": "toa_pending", "outcome": {}} for turn in turns]
+    return as_data(taken + [{"host": host, "turn": {}, "group": "toa_outside_window", "outcome": fleet.outside(shut[host])} for host in shut])
+
+
+def _window_shut(variables: Mapping[str, Any], now: datetime.datetime) -> str:
+    reboots = ((report.looked(variables) or {}).get("plan") or {}).get("reboot")
+    return window.closed(variables.get("toa_window"), now) if reboots else ""
+
+
+def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
+    """`serial` for the hosts of a play that have turns."""
+    return fleet.batches(hostvars[host]["toa_turn"] for host in hosts)
+
+
+def toa_gate(hosts: Iterable[str], hostvars: Mapping[str, Any], turn: Mapping[str, Any], ask: bool = False) -> dict[str, Any]:
+    """Whether later waves may begin after the part in which `turn` is."""
+    return as_data(fleet.gate(list(hosts), hostvars, turn, ask))
+
+
+def toa_failure(task: Any, result: Any, code: str = "") -> dict[str, Any]:
+    """What a failed task means for its host; `ansible_failed_task | toa_failure(ansible_failed_result)`."""
+    return as_data(fleet.outcome(task, result, code))
+
+
+def toa_after_revert(outcome: Mapping[str, Any], reverted: Any, back: Any) -> dict[str, Any]:
+    """The outcome of a host that was taken back."""
+    return as_data(fleet.after_revert(outcome, reverted, back))
+
+
+def toa_still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The outcome of a host that stays out of service."""
+    return as_data(fleet.still_drained(outcome, why))
+
+
 class FilterModule:
     """Filters over a fleet."""
 
     def filters(self) -> dict[str, Any]:
         return {
+            "toa_after_revert": toa_after_revert,
+            "toa_batches": toa_batches,
+            "toa_gate": toa_gate,
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,
+            "toa_failure": toa_failure,
             "toa_packages": toa_packages,
             "toa_pick": toa_pick,
-            "toa_report": toa_report,
-            "toa_unproven": report.unproven,
+            "toa_still_drained": toa_still_drained,
+            "toa_turns": toa_turns,
         }

@@ -17,9 +17,11 @@ description:
   - Every option that is not given is taken from the variable of the same name with C(toa_) in front, so a playbook passes nothing.
 options:
   goal:
-    description: V(install) plans the way to a proven TOA, V(remove) the way back to the stock kernel.
+    description:
+      - V(install) plans the way to a proven TOA, V(remove) the way back to the stock kernel with nothing of ours left.
+      - V(rollback) only goes back to the kernel of before, with TOA off; kernel packages stay installed.
     type: str
-    choices: [install, remove]
+    choices: [install, remove, rollback]
     default: install
   assume:
     description: A machine to decide about. What it would show freshly installed is assumed for all that is not given.
@@ -63,8 +65,26 @@ options:
     description: Whether the headers of a TOA kernel are installed as well.
     type: bool
   source_url:
-    description: Source for the backend V(source_module).
+    description: Source for the backend V(source_module), as for M(realip.toa.toa_source).
     type: str
+  source_sha256:
+    description: SHA-256 of that source. What lies on the controller is read for it.
+    type: str
+  source_commit:
+    description: Commit of that source, where it is a git repository.
+    type: str
+  source_tree:
+    description: How that source is built, by the name of a known tree or described, as for M(realip.toa.toa_source).
+    type: raw
+  build_once:
+    description: Whether hosts may take what another host has built, so that they need neither headers nor compiler.
+    type: bool
+  install_build_tools:
+    description: Whether headers, compiler and DKMS may be installed from the distribution's repositories.
+    type: bool
+  signing_key:
+    description: Private key on the controller that modules are signed with, for hosts that take only signed ones.
+    type: path
   accept_kernel_downgrade:
     description: Allow a TOA kernel that is older than the running one.
     type: bool

@@ -14,22 +14,25 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import BLOCKED,
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import reason
 
 EBPF, VTOA = planner.EBPF, planner.VTOA
+# Section of the host's record that toa_source keeps.
+SOURCE = "source"
 
 
-def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry]) -> Plan:
-    """The plan of the same shape as planner.decide()'s, with `goal: remove` and `kernel_target` the kernel to go back to.
+def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:
+    """The plan of the same shape as planner.decide()'s, with `kernel_target` the kernel to go back to.
 
-    `converged` where nothing of ours, and nothing that would load TOA, is left. Raises PolicyError.
+    `goal` remove is `converged` where nothing of ours, and nothing that would load TOA, is left; with `rollback` kernel packages and the
+    pinned default may stay. Raises PolicyError.
     """
     case = planner.case_of(facts, policy, catalog)
     plan = planner.gate(case)
     if plan is None:
-        plan = _plan(case)
-    plan["goal"] = "remove"
+        plan = _plan(case, goal)
+    plan["goal"] = goal
     return plan
 
 
-def _plan(case: Case) -> Plan:
+def _plan(case: Case, goal: str) -> Plan:
     packages = _packages(case)
     releases = {package["release"] for package in packages if package["release"]}
     service = VTOA if case.facts["service"] else ""
@@ -57,10 +60,18 @@ def _plan(case: Case) -> Plan:
         steps.append(f"drain and reboot into {plan['kernel_target'] or 'a stock kernel'}")
     elif loaded:
         steps.append(f"unload {planner.listed(loaded)}")
+    if case.facts["state"].get(SOURCE):
+        steps.append(f"remove {planner.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it")
+    if goal == "rollback":
+        packages = plan["packages"] = [package for package in packages if package["repository"]]
+        if not reboot and planner.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
+            steps.append("take the trial boot back")
     if packages:
         steps.append(f"remove {planner.listed(package['name'] for package in packages)}")
-    if any(key not in ("schema", EBPF) for key in case.facts["state"]):
+    if goal == "remove" and any(key not in ("schema", "claim", EBPF) for key in case.facts["state"]):
         steps.append("put the boot loader's settings back and drop the record")
+    if planner.is_drained(case):
+        steps.append("put the host back into service")
     plan["steps"] = steps
     plan["state"] = BLOCKED if plan["reasons"] else PENDING if steps else CONVERGED
     plan["remedy"] = plan["reasons"][0]["remedy"] if plan["reasons"] else ""

@@ -1,0 +1,212 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waves and their gates, and what became of one host. Pure: no I/O, no clock.
+
+A wave is cut into parts of at most `toa_max_rebooting` hosts, each a batch of the play. The gate looks after each part: it closes as soon as
+more hosts of the wave than `toa_max_failures` have not ended well, whatever the reason, those that vanished from the play included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+Variables: TypeAlias = Mapping[str, Any]
+
+# Outcomes with which a host is no failure of its wave. `pending`: nothing was begun with it, for its change window is over.
+FINE = ("proved", "planned", "removed", "rolled_back", "pending")
+# Failures that are none: the host was left alone, on purpose.
+NOT_YET = ("outside_window",)
+TEXT_LIMIT = 2000
+
+_PERCENT = re.compile(r"(\d{1,3})\s*%")
+
+
+class FleetError(ValueError):
+    """An option that cannot be used; the text names it and what was expected."""
+
+
+# ---- waves
+
+
+def schedule(hosts: Sequence[str], waves: Any, max_failures: Any = 0, max_rebooting: Any = 0) -> list[dict[str, Any]]:
+    """Each host with its turn, in order: [{host, turn: {wave, of, part, size, allowed}}].
+
+    `waves`: sizes, as numbers or percentages of all hosts, the last one repeating. `max_failures`: a number, or a percentage of a wave.
+    `max_rebooting`: the most hosts of one part, 0 for no limit. Raises FleetError.
+    """
+    limit = whole(max_rebooting, "toa_max_rebooting")
+    sizes = wave_sizes(len(hosts), waves)
+    turns, left = [], list(hosts)
+    part = 0
+    for number, size in enumerate(sizes, 1):
+        members, left = left[:size], left[size:]
+        allowed = amount(max_failures, len(members), "toa_max_failures")
+        for start in range(0, len(members), limit or len(members)):
+            part += 1
+            turn = {"wave": number, "of": len(sizes), "part": part, "size": len(members), "allowed": allowed}
+            turns += [{"host": host, "turn": turn} for host in members[start:start + (limit or len(members))]]
+    return turns
+
+
+def wave_sizes(total: int, waves: Any) -> list[int]:
+    """Sizes of the waves that `total` hosts make; a percentage is rounded down, and is at least one host."""
+    wanted = [waves] if isinstance(waves, (int, str)) else list(waves or [])
+    if not wanted:
+        raise FleetError('toa_waves is empty; expected sizes such as [1, "5%", "25%", "100%"]')
+    sizes = [max(1, amount(item, total, "toa_waves")) for item in wanted]
+    if any(amount(item, 1000, "toa_waves") == 0 for item in wanted):
+        raise FleetError(f"toa_waves is {wanted!r:.120}: a wave without hosts never ends; expected numbers from 1 or percentages from 1%")
+    found: list[int] = []
+    left = total
+    while left > 0:
+        size = min(left, sizes[min(len(found), len(sizes) - 1)])
+        found.append(size)
+        left -= size
+    return found
+
+
+def amount(value: Any, total: int, name: str) -> int:
+    """A number, or a percentage of `total`, rounded down."""
+    percent = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if percent and int(percent[1]) <= 100:
+        return total * int(percent[1]) // 100
+    return whole(value, name, " or a percentage such as 10%")
+
+
+def whole(value: Any, name: str, more: str = "") -> int:
+    """A whole number from 0, as a number or as a text (extra variables are texts)."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,7}", text):
+        raise FleetError(f"{name} is {value!r:.80}; expected a whole number from 0{more}")
+    return int(text)
+
+
+def batches(turns: Iterable[Mapping[str, Any]]) -> list[int]:
+    """How many hosts each part has, for a play's `serial`."""
+    sizes: dict[int, int] = {}
+    for turn in turns:
+        sizes[turn["part"]] = sizes.get(turn["part"], 0) + 1
+    return [sizes[part] for part in sorted(sizes)] or [1]
+
+
+# ---- gates
+
+
+def gate(hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[str, Any], ask: bool = False) -> dict[str, Any]:
+    """What is behind the part that has just ended: {open, ask, wave, why, unproven, left: [{host, outcome}]}.
+
+    `hosts`: all of the play. `ask`: somebody wants to be asked after the first wave. `left` are those that do not begin if the run ends here.
+    """
+    turns = {host: hostvars[host].get("toa_turn") or {} for host in hosts}
+    begun = [host for host in hosts if turns[host].get("wave") == turn["wave"] and turns[host].get("part", 0) <= turn["part"]]
+    waiting = [host for host in hosts if turns[host].get("part", 0) > turn["part"]]
+    states = {host: str(_outcome(hostvars[host]).get("state") or "lost") for host in begun}
+    unproven = [host for host in begun if states[host] not in FINE]
+    closed = len(unproven) > turn["allowed"]
+    why = ""
+    if closed:
+        named = ", ".join(f"{host} ({states[host]})" for host in unproven[:20]) + (" and more" if len(unproven) > 20 else "")
+        why = (
+            f"wave {turn['wave']} of {turn['of']}: {len(unproven)} of {turn['size']} hosts did not end well, and toa_max_failures allows "
+            f"{turn['allowed']}: {named}; {_hosts(len(waiting))} not begun"
+        )
+    last = not any(turns[host].get("wave") == turn["wave"] for host in waiting)
+    asked = ask and turn["wave"] == 1 and last and bool(waiting) and not closed
+    if asked:
+        why = f"the canary has ended well; {_hosts(len(waiting))} not begun, because toa_pause_after_canary is set"
+    words: dict[str, str] = {"state": "waiting", "code": "gate_closed", "message": why, "remedy": "put right what failed, and run again"}
+    if asked:
+        words = {"state": "pending", "code": "awaiting_approval", "message": why, "remedy": "run again with toa_pause_after_canary: false"}
+    left = [{"host": host, "outcome": words} for host in waiting] if why else []
+    return {"open": not closed, "ask": asked, "wave": turn["wave"], "why": why, "unproven": unproven, "left": left}
+
+
+def outside(reason: str) -> dict[str, str]:
+    """The outcome of a host whose change window is not open, for that `reason`."""
+    return {"state": "pending", "code": "outside_window", "message": reason, "remedy": "run again within the change window"}
+
+
+def _hosts(count: int) -> str:
+    return "1 host is" if count == 1 else f"{count} hosts are"
+
+
+# ---- one host
+
+
+def outcome(task: Any, result: Any, code: str = "") -> dict[str, Any]:
+    """What a failed task means for its host: {state (failed, lost, pending), stage, code, message, remedy}.
+
+    `task` and `result` are `ansible_failed_task` and `ansible_failed_result`; `code` is for what has none of its own, as the operator's tasks.
+    """
+    failed = _culprit(result)
+    found = _word(failed.get("code")) or code
+    return {
+        "state": "lost" if failed.get("toa_state") == "lost" else "pending" if found in NOT_YET else "failed",
+        "stage": _word(task.get("name") if isinstance(task, Mapping) else "") or "unknown",
+        "code": found,
+        "message": _message(failed),
+        "remedy": _word(failed.get("remedy")),
+    }
+
+
+def _culprit(result: Any) -> Mapping[str, Any]:
+    """The result itself, or the first item of a loop that failed."""
+    if not isinstance(result, Mapping):
+        return {}
+    items = result.get("results")
+    if isinstance(items, (list, tuple)):
+        return next((item for item in items if isinstance(item, Mapping) and item.get("failed")), result)
+    return result
+
+
+def _message(result: Mapping[str, Any]) -> str:
+    """Ansible's own tasks say it under several names."""
+    said = [result.get(key) for key in ("msg", "reason", "message", "stderr", "module_stderr")]
+    text = next((item for item in said if item), "")
+    return _word("; ".join(map(str, text)) if isinstance(text, (list, tuple)) else str(text)) or "no message"
+
+
+def after_revert(outcome: Mapping[str, Any], reverted: Any, back: Any) -> dict[str, Any]:
+    """The outcome of a host whose way back was tried: `reverted` is the answer of toa_boot, `back` that of toa_reboot, or {}.
+
+    `stuck` says that it may still run, or boot into, what was not proven.
+    """
+    end = {str(key): value for key, value in outcome.items()}
+    reverted, back = (item if isinstance(item, Mapping) else {} for item in (reverted, back))
+    guard = _word((reverted.get("record") or {}).get("reason"))
+    if guard:
+        end["message"] = f"{end.get('message') or 'no message'}; the boot guard had taken it back: {guard}"
+    for step, words in ((reverted, "the old kernel could not be made the default again"), (back, "the host is not back on its old kernel")):
+        if step.get("failed"):
+            end.update(stuck=True, message=f"{end.get('message') or 'no message'}; {words}: {_message(step)}")
+            if step.get("toa_state") == "lost":
+                end["state"] = "lost"
+    if back.get("kernel") and not back.get("failed"):
+        end["boot"] = {key: back[key] for key in ("began", "elapsed", "kernel", "boot_id") if key in back}
+    return end
+
+
+def still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The outcome of a host that stays out of service: on purpose, or because (`why`, an outcome) putting it back failed."""
+    end = {**{str(key): value for key, value in outcome.items()}, "drained": True}
+    words = "the host is still drained"
+    if why:
+        end.update(
+            state="failed", code="undrain_failed", stage=why["stage"], message=f"{words}: {why['message']}",
+            remedy="put it back into service by hand, or correct toa_undrain_tasks and run again",
+        )  # fmt: skip
+    else:
+        end["message"] = "; ".join(text for text in (_word(end.get("message")), words) if text)
+    return end
+
+
+def _outcome(variables: Variables) -> Mapping[str, Any]:
+    value = variables.get("toa_outcome")
+    return value if isinstance(value, Mapping) else {}
+
+
+def _word(value: Any) -> str:
+    text = value[:TEXT_LIMIT].strip() if isinstance(value, str) else ""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)

@@ -1,0 +1,258 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks over a simulated fleet (fleet.py): waves and gates, hooks, windows, rollback, two controllers, controllers that die."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from fleet import STOCK, TOA, Fleet, end
+from sshd import cores
+
+NEWEST = cores()[-1]
+LIMIT = ("--limit",)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
+    with Fleet(tmp_path_factory.mktemp("fleet"), 46, 24) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def stock(fleet: Fleet) -> None:
+    for name in fleet.names:
+        fleet.be(name)
+
+
+def states(report: dict[str, t.Any]) -> dict[str, str]:
+    return {name: entry["state"] for name, entry in report.items()}
+
+
+def assert_proved(fleet: Fleet, name: str) -> None:
+    host = fleet.host(name)
+    assert (host["kernel"], host["default"], host["loaded"], host["held"]) == (TOA, TOA, True, True), host
+    assert "claim" not in host["state"], host["state"]
+
+
+def assert_back(fleet: Fleet, name: str) -> None:
+    """On the old kernel, with nothing armed, and nobody's."""
+    host = fleet.host(name)
+    assert (host["kernel"], host["default"], host["next"]) == (STOCK, STOCK, None), host
+    assert "claim" not in host["state"] and host["state"].get("boot", {}).get("state") in (None, "reverted", "default"), host["state"]
+
+
+def test_three_of_twenty_hosts_die_in_wave_2(fleet: Fleet, core: str) -> None:
+    dead = ["web05", "web11", "web21"]
+    for name in dead:
+        fleet.be(name, faults={"boot": "dead"})
+    run, report = fleet.play(core, toa_waves=[1, 20, "100%"], **fleet.hooked())
+    wave_2 = fleet.names[1:21]
+    assert run.rc != 0, run.output
+    assert states(report) == {
+        name: "lost" if name in dead else "proved" if name == "web01" or name in wave_2 else "waiting" for name in fleet.names
+    }, run.output
+    for name in fleet.names[:21]:
+        if name not in dead:
+            assert_proved(fleet, name)
+            assert fleet.hooks(name) == ["drain", "health", "undrain"]
+    for name in dead:
+        assert report[name]["code"] == "lost_after_reboot" and "still drained" in report[name]["message"], report[name]
+        assert fleet.hooks(name) == ["drain"], "nobody puts a dead host back into service"
+        assert name in run.output.partition("PLAY RECAP")[0]
+    for name in fleet.names[21:]:
+        assert not fleet.touched(name)
+        assert "wave 2" in report[name]["message"] and "web05" in report[name]["message"]
+    assert "UNREACHABLE" not in run.output
+
+
+def test_what_was_lost_is_taken_up_by_the_next_run(fleet: Fleet) -> None:
+    names = fleet.names[:3]
+    fleet.be("web02", faults={"boot": "dead"})
+    run, report = fleet.play(NEWEST, names=names, **fleet.hooked())
+    assert run.rc != 0 and states(report) == {"web01": "proved", "web02": "lost", "web03": "waiting"}, run.output
+    # Somebody has pressed its button: the one-shot entry is spent.
+    fleet.change("web02", away=False, faults={}, next=None, boot=9)
+    run, report = fleet.play(NEWEST, names=names, **fleet.hooked())
+    assert run.rc == 0 and states(report) == {"web01": "converged", "web02": "proved", "web03": "proved"}, run.output
+    assert fleet.hooks("web02") == ["drain", "drain", "health", "undrain"]
+    assert_proved(fleet, "web02")
+
+
+def test_a_few_failures_are_allowed_in_percent_and_the_parts_of_a_wave_keep_to_it(fleet: Fleet) -> None:
+    names = fleet.names[:6]
+    fleet.be("web02", faults={"boot": "fallback"})
+    fleet.be("web04", faults={"verdict": "inert"})
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[1, 4, 1], toa_max_failures="25%", toa_max_rebooting=2, **fleet.hooked())
+    assert run.rc != 0
+    # Of four hosts one may fail. The first two take one, the next two another: then it is over.
+    assert states(report) == {"web01": "proved", "web02": "failed", "web03": "proved", "web04": "failed", "web05": "proved", "web06": "waiting"}, run.output
+    assert report["web02"]["code"] == "wrong_kernel" and "not confirmed within 600 s" in report["web02"]["message"]
+    assert report["web04"]["code"] == "not_translating" and report["web04"]["kernel"] == STOCK
+    for name in ("web02", "web04"):
+        assert_back(fleet, name)
+        assert fleet.hooks(name)[-1] == "undrain"
+
+
+def test_operators_tasks_that_fail(fleet: Fleet) -> None:
+    """Drain, health and undrain tasks, each failing on a host of its own; one host is left drained because somebody wants that."""
+    names = fleet.names[:4]
+    for kind, name in (("drain", "web01"), ("health", "web02"), ("undrain", "web03")):
+        text = (fleet.folder / f"{kind}.yml").read_text()
+        broken = text.replace(f"echo {kind} ", f"test {{{{ inventory_hostname }}}} != {name} && test {{{{ inventory_hostname }}}} != web04-{kind} && echo {kind} ")
+        (fleet.folder / f"broken-{kind}.yml").write_text(broken)
+    hooks = {f"toa_{kind}_tasks": str(fleet.folder / f"broken-{kind}.yml") for kind in ("drain", "health", "undrain")}
+    run, report = fleet.play(NEWEST, names=names[:3], toa_waves=["100%"], **hooks)
+    assert run.rc != 0 and set(states(report).values()) == {"failed"}, run.output
+    assert [report[name]["code"] for name in names[:3]] == ["drain_failed", "health_failed", "undrain_failed"]
+    assert fleet.hooks("web01") == ["undrain"], "it may be half drained"
+    assert fleet.host("web01")["boot"] == 1, "it was never rebooted"
+    assert fleet.hooks("web02") == ["drain", "undrain"]
+    for name in ("web01", "web02"):
+        assert_back(fleet, name)
+    assert "still drained" in report["web03"]["message"] and fleet.host("web03")["kernel"] == TOA
+    assert fleet.host("web03")["state"]["claim"]["drained"] is True
+
+    run, report = fleet.play(NEWEST, names=["web02"], toa_on_failure="leave_drained", **hooks)
+    assert fleet.hooks("web02") == ["drain", "undrain", "drain"] and "still drained" in report["web02"]["message"], run.output
+    # With tasks that work, both are put back, and the one that was proved is not rebooted again.
+    boots = fleet.host("web03")["boot"]
+    run, report = fleet.play(NEWEST, names=["web02", "web03"], toa_waves=["100%"], **fleet.hooked())
+    assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
+    assert fleet.host("web03")["boot"] == boots and fleet.hooks("web03")[-1] == "undrain" and fleet.hooks("web02")[-1] == "undrain"
+    assert_proved(fleet, "web02")
+
+
+def test_a_reboot_that_silently_did_not_happen(fleet: Fleet) -> None:
+    fleet.be("web01", faults={"boot": "ignored"})
+    run, report = fleet.play(NEWEST, names=["web01", "web02"], **fleet.hooked())
+    assert run.rc != 0 and states(report) == {"web01": "failed", "web02": "waiting"}, run.output
+    assert report["web01"]["code"] == "reboot_did_not_happen"
+    assert_back(fleet, "web01")
+    assert fleet.hooks("web01") == ["drain", "undrain"]
+
+
+def test_outside_the_change_window_nothing_begins(fleet: Fleet) -> None:
+    names = fleet.names[:2]
+    run, report = fleet.play(NEWEST, names=names, toa_window=closed_window())
+    assert run.rc == 0 and set(states(report).values()) == {"pending"}, run.output
+    assert not any(fleet.touched(name) for name in names) and "change window" in report["web01"]["message"]
+    run, report = fleet.play(NEWEST, names=names, toa_window=[closed_window(), "00:00-24:00 Europe/Berlin"])
+    assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
+
+
+def closed_window() -> str:
+    """A window that is hours away from now."""
+    import datetime
+
+    hour = (datetime.datetime.now(datetime.timezone.utc).hour + 6) % 24
+    return f"{hour:02}:00-{(hour + 1) % 24:02}:00 UTC"
+
+
+def test_after_the_canary_somebody_is_asked(fleet: Fleet) -> None:
+    """Without a terminal the run ends there, well, and the next one goes on."""
+    names = fleet.names[:3]
+    run, report = fleet.play(NEWEST, names=names, toa_pause_after_canary=True)
+    assert run.rc == 0 and states(report) == {"web01": "proved", "web02": "pending", "web03": "pending"}, run.output
+    assert "approval node" in run.output and "toa_pause_after_canary: false" in report["web02"]["remedy"]
+    run, report = fleet.play(NEWEST, names=names, toa_pause_after_canary=False)
+    assert run.rc == 0 and states(report) == {"web01": "converged", "web02": "proved", "web03": "proved"}, run.output
+
+
+def test_limit_selection_and_dry_runs(fleet: Fleet) -> None:
+    names = fleet.names[:3]
+    run, report = fleet.play(NEWEST, names=names, options=("--check", "--diff"), **fleet.hooked())
+    assert run.rc == 0 and set(states(report).values()) == {"planned"}, run.output
+    assert not any(fleet.touched(name) or fleet.hooks(name) for name in names)
+    run, report = fleet.play(NEWEST, names=names, options=("--limit", "web02"))
+    assert run.rc == 0 and states(report) == {"web02": "proved"}, run.output
+    run, report = fleet.play(NEWEST, names=names, toa_only="facts.kernel.release == '4.4.87.toa'")
+    assert run.rc == 0 and "web01" not in report and not fleet.touched("web01"), run.output
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[0])
+    assert run.rc != 0 and "toa_waves" in run.output and not fleet.touched("web01")
+
+
+def test_rollback(fleet: Fleet) -> None:
+    """Hosts that are confirmed, on trial, armed, left drained, and stock."""
+    names = fleet.names[:5]
+    trial = {"installed": True, "state": {"boot": {"state": "armed", "kernel": TOA, "old": STOCK}}}
+    fleet.be("web02", kernel=TOA, boot=2, loaded=True, persistent=True, **trial)
+    fleet.be("web03", next=TOA, **trial)
+    fleet.be("web04", state={"claim": {"drained": True}})
+    run, _report = fleet.play(NEWEST, names=["web01"])
+    assert run.rc == 0
+    run, report = fleet.play(NEWEST, "rollback", names=names, toa_waves=["100%"], **fleet.hooked())
+    assert run.rc == 0, run.output
+    assert states(report) == {"web05": "converged"} | dict.fromkeys(names[:4], "rolled_back"), run.output
+    for name in names[:4]:
+        assert_back(fleet, name)
+        assert not fleet.host(name)["loaded"] and not fleet.host(name)["persistent"]
+    assert fleet.hooks("web01") == ["drain", "undrain"] == fleet.hooks("web02")
+    assert fleet.hooks("web03") == [] and fleet.hooks("web04") == ["undrain"]
+    assert fleet.host("web01")["installed"], "quick to try again"
+    run, report = fleet.play(NEWEST, "rollback", names=names)
+    assert run.rc == 0 and set(states(report).values()) == {"converged"}, run.output
+    run, report = fleet.play(NEWEST, "remove", names=names, toa_waves=["100%"])
+    assert run.rc == 0 and not fleet.host("web01")["installed"] and fleet.host("web01")["state"] == {}, run.output
+
+
+def test_two_controllers_at_once(fleet: Fleet, tmp_path: Path) -> None:
+    """The first one waits in a task of its operator; the second one is told, changes nothing, and goes first only when asked to."""
+    fifo = tmp_path / "go"
+    import os
+
+    os.mkfifo(fifo)
+    slow = tmp_path / "slow.yml"
+    slow.write_text(f'[{{"name": "Operator | wait", "ansible.builtin.raw": "cat {fifo}"}}]')
+    first = fleet.start(NEWEST, "web01", **fleet.hooked(toa_drain_tasks=str(slow)))
+    try:
+        fleet.wait_for("web01", "claim taken drained")
+        before = fleet.host("web01")
+        run, report = fleet.play(NEWEST, names=["web01"], **fleet.hooked())
+        assert run.rc != 0 and report["web01"]["code"] == "host_claimed" and f"pid {first.pid}" in report["web01"]["message"], run.output
+        after = fleet.host("web01")
+        assert {key: after[key] for key in after if key != "journal"} == {key: before[key] for key in before if key != "journal"}
+        assert fleet.hooks("web01") == []
+        fifo.write_text("\n")
+        output, _none = first.communicate(timeout=60)
+        assert first.returncode == 0, output
+    finally:
+        end(first)
+    assert_proved(fleet, "web01")
+
+
+# Where the controller is killed: the host has done the step, and the controller has not heard of it.
+STEPS = (
+    "packages staged", "boot armed", "claim taken drained", "reboot trigger", "reboot identity", "probe", "boot confirmed", "packages held",
+)
+
+
+def test_a_controller_that_dies_at_any_step(fleet: Fleet) -> None:
+    """Eight hosts, each with a controller of its own that dies; one run of all of them then, which finds each where it was left."""
+    names = dict(zip(fleet.names, STEPS, strict=False))
+    waiting = list(names.items())
+    running: list[tuple[str, t.Any]] = []
+    while waiting or running:
+        while waiting and len(running) < 3:
+            name, step = waiting.pop(0)
+            fleet.be(name, faults={"kill_at": step})
+            running.append((name, fleet.start(NEWEST, name, **fleet.hooked())))
+        name, child = running.pop(0)
+        try:
+            output, _none = child.communicate(timeout=90)
+            assert child.returncode == -9, f"{name} ({names[name]}): {output}"
+        finally:
+            end(child)
+    left = {name: fleet.hooks(name) for name in names}
+    run, report = fleet.play(NEWEST, names=list(names), toa_waves=["100%"], **fleet.hooked())
+    assert run.rc == 0, run.output
+    for name, step in names.items():
+        assert report[name]["state"] in ("proved", "converged"), (step, report[name])
+        assert_proved(fleet, name)
+        hooks = fleet.hooks(name)
+        assert "undrain" not in left[name]
+        assert ("drain" not in hooks and "undrain" not in hooks) or hooks[-1] == "undrain", (step, hooks)
+        # A trial that had come up is proved as it stands.
+        assert fleet.host(name)["boot"] == 2, (step, fleet.host(name))
