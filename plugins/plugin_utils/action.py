@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
@@ -108,6 +109,11 @@ class ToaAction(ActionBase):
         before, after = result.get("before"), result.get("after")
         if self._task.diff and before != after:
             result["diff"] = {"before": _diff_text(before), "after": _diff_text(after)}
+
+
+def bases(task_vars: Variables) -> list[Path]:
+    """What the path of an operator's file may be relative to, in this order."""
+    return [Path.cwd(), *(Path(task_vars[name]) for name in ("playbook_dir", "inventory_dir") if task_vars.get(name))]
 
 
 def _diff_text(value: t.Any) -> str:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, formats, kernel, osrelease, sources
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, formats, kernel, osrelease, source_trees, sources
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import Entry, Locked, Package
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import BLOCK, INFO, WARNING, reason
 
@@ -35,6 +35,12 @@ POLICY: dict[str, Any] = {
     "package_mirror": "",
     "install_headers": False,
     "source_url": "",
+    "source_sha256": "",
+    "source_commit": "",
+    "source_tree": "",
+    "build_once": False,
+    "install_build_tools": True,
+    "signing_key": "",
     "trusted_sources": [],
     "ebpf_getsockopt": True,
     "install_bpftool": True,
@@ -185,6 +191,7 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
         policy["option_kinds"] = formats.normalise(policy["option_kinds"])
         formats.wanted(policy["vendor"], policy["option_kinds"])
         policy["trusted_sources"] = sources.normalise(policy["trusted_sources"])
+        source_trees.find(policy["source_tree"])
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem
     return policy
@@ -207,12 +214,24 @@ def decide(
     refused = gate(case)
     if refused:
         return refused
-    offers = [_EVALUATE[name](case) for name in case.policy["backends"]]
+    # A host that has got a module built from source keeps to that, also when a kernel update has left it without.
+    names = sorted(case.policy["backends"], key=lambda name: not (name == "source_module" and built_here(case) and _is_for_source(case)))
+    offers = [_EVALUATE[name](case) for name in names]
     for state in (CONVERGED, PENDING, BLOCKED):
         for offer in offers:
             if offer.state == state:
+                if is_drained(case):
+                    offer.tell("left_drained")
+                    offer.steps.append("put the host back into service")
                 return _chosen(case, offer, offers)
     return _none(case, offers)
+
+
+def wants_headers(plan: Plan, facts: Facts) -> bool:
+    """Whether this plan depends on what nobody has asked the host yet: if its repositories have the headers of its kernel."""
+    build = facts["build"]
+    building = plan["goal"] == "install" and plan["backend"] == "source_module" and plan["state"] in (PENDING, BLOCKED)
+    return building and not build["headers"] and not build["headers_package"]
 
 
 def case_of(
@@ -242,6 +261,18 @@ def gate(case: Case) -> Plan | None:
     if strange:
         return empty_plan(case, BLOCKED, [reason("unknown_format", kinds=listed(strange))])
     return None
+
+
+def boot_record(case: Case) -> Mapping[str, Any]:
+    """What the host's record says about a trial boot."""
+    record = case.facts["state"].get("boot")
+    return record if isinstance(record, Mapping) else {}
+
+
+def is_drained(case: Case) -> bool:
+    """Has a run taken this host out of service and not put it back?"""
+    claim = case.facts["state"].get("claim")
+    return isinstance(claim, Mapping) and claim.get("drained") is True
 
 
 # ---- backends
@@ -313,6 +344,8 @@ def _in_tree(case: Case) -> Offer:
         return offer.reject("no_module", running=case.running)
     if case.running_entry and case.running_entry.backend in case.policy["backends"]:
         return offer.reject("already_toa_kernel", running=case.running, entry=case.running_entry.key)
+    if _is_for_source(case) and built_here(case).get("module") == name:
+        return offer.reject("built_from_source", module=name)
     if case.kernel["debug"]:
         return offer.reject("debug_kernel", running=case.running)
     reads = TENCENTOS_READS if name == "toa" and case.os["id"] == "tencentos" else MODULE_READS.get(name, ())
@@ -518,23 +551,84 @@ def _is_disputed(package: Package, lock: Mapping[str, Locked]) -> bool:
 
 
 def _source_module(case: Case) -> Offer:
-    offer = Offer("source_module", "a module built from source", module="toa")
+    tree = source_trees.find(case.policy["source_tree"])
+    offer = Offer("source_module", "a module built from source", module=tree.module)
     if not case.policy["source_url"]:
         return offer.reject("no_source")
     if case.kernel["debug"]:
         return offer.reject("debug_kernel", running=case.running)
-    offer.option_kinds = list(case.wanted)
+    if tree.option_kinds:
+        if not _agree_on_kinds(case, offer, tree.option_kinds, tree.option_kinds):
+            return offer
+    else:
+        offer.option_kinds = list(case.wanted)
     _check_conflicts(case, offer)
-    security = case.facts["security"]
-    if security["secure_boot"] or security["sig_enforce"]:
-        offer.block("secure_boot_unsigned", what="module toa", why=_enforcement(security))
-    offer.steps += [
-        f"install the headers of {case.running}",
-        f"build toa from {case.policy['source_url']}",
-        "load toa now and at every boot",
-    ]
-    _add_proof_step(offer)
+    missing = _missing_of_source(case, offer)
+    if missing:
+        _check_build(case, offer)
+        offer.steps += missing
+    _settle_module(case, offer)
     return offer
+
+
+def _is_for_source(case: Case) -> bool:
+    return bool(case.policy["source_url"]) and "source_module" in case.policy["backends"]
+
+
+def built_here(case: Case) -> Mapping[str, Any]:
+    """The host's own record of what was built from source on it; empty where nothing was."""
+    record = case.facts["state"].get("source")
+    return record if isinstance(record, Mapping) and record.get("module") else {}
+
+
+def _missing_of_source(case: Case, offer: Offer) -> list[str]:
+    """Steps from the module that the running kernel has to the one that is wanted; none where that is so already."""
+    record, policy = built_here(case), case.policy
+    module = case.modules.get(offer.module)
+    build = [f"build {offer.module} from {policy['source_url']} for {case.running}"]
+    if not case.facts["build"]["headers"] and policy["install_build_tools"] and not policy["build_once"]:
+        build.insert(0, f"install {_headers(case)}")
+    if not record:
+        return build
+    if record.get("module") != offer.module or not module or not module["file"]:
+        offer.tell("not_built_for_kernel", module=offer.module, running=case.running, missing=listed(_missing_for_build(case, offer)))
+        return build
+    source = record.get("source")
+    source = source if isinstance(source, Mapping) else {}
+    key = "source_commit" if policy["source_commit"] else "source_sha256"
+    if policy[key] and source.get(key.removeprefix("source_")) != policy[key]:
+        offer.tell("source_changed", module=offer.module, source=policy["source_url"])
+        return build
+    return []
+
+
+def _missing_for_build(case: Case, offer: Offer) -> list[str]:
+    """What a host without DKMS lacks after a kernel update, by name."""
+    build = case.facts["build"]
+    absent = [] if build["headers"] else [_headers(case)]
+    absent += [] if build["compiler"] and build["make"] else ["a compiler and make"]
+    return [f"{offer.module}.ko in /lib/modules/{case.running}", *absent]
+
+
+def _headers(case: Case) -> str:
+    """The headers of the running kernel as the host's own repositories call them."""
+    named = case.facts["build"]["headers_package"]
+    return str(named) or (f"linux-headers-{case.running}" if case.os["package_manager"] == "deb" else f"kernel-devel-{case.running}")
+
+
+def _check_build(case: Case, offer: Offer) -> None:
+    """What must be there, or be had, before anything is built; what another host has built needs only to be trusted."""
+    policy, build, security = case.policy, case.facts["build"], case.facts["security"]
+    if not policy["source_sha256"] and not policy["source_commit"]:
+        offer.block("source_no_digest", policy["accept_unverified_packages"], source=policy["source_url"])
+    if (security["secure_boot"] or security["sig_enforce"]) and not policy["signing_key"]:
+        offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=_enforcement(security))
+    if build["headers"]:
+        return
+    if build["headers_available"] is False:
+        offer.block("headers_unavailable", policy["build_once"], running=case.running, package=_headers(case))
+    elif not policy["install_build_tools"]:
+        offer.block("headers_missing", policy["build_once"], running=case.running, package=_headers(case))
 
 
 _EVALUATE: dict[str, Callable[[Case], Offer]] = {

@@ -159,8 +159,25 @@ REASONS = {
         "move /boot to a plain ext4 or xfs partition, or set toa_accept_no_fallback: true",
     ),
     "no_stock_kernel": Reason(BLOCK, "{running} is the only kernel installed", "install the distribution's kernel first"),
+    "left_drained": Reason(WARNING, "an earlier run has taken this host out of service and not put it back"),
     # -- building
     "no_source": Reason(INFO, "no source to build from is named", "name one in toa_source_url"),
+    "built_from_source": Reason(INFO, "module {module} was built from source on this host"),
+    "source_changed": Reason(INFO, "module {module} was built from another source than {source}, or another state of it"),
+    "not_built_for_kernel": Reason(WARNING, "module {module} was built from source, but not for the running kernel {running}; missing: {missing}"),
+    "source_no_digest": Reason(
+        BLOCK,
+        "neither digest nor commit of {source} is known, so what is built could be anything",
+        "name its SHA-256 in toa_source_sha256 (or a commit in toa_source_commit), or set toa_accept_unverified_packages: true",
+    ),
+    "headers_missing": Reason(
+        BLOCK, "there are no headers of the running kernel {running}", "install {package}, or set toa_install_build_tools: true"
+    ),
+    "headers_unavailable": Reason(
+        BLOCK,
+        "the host's repositories do not have the headers of the running kernel {running}",
+        "update the kernel to one whose headers they have and reboot, or put {package} on a repository of the host",
+    ),
     "no_built_kernel": Reason(INFO, "no kernel was built for {os}", "build one with the playbook realip.toa.build_kernel"),
     # -- the proof
     "wrong_kind": Reason(

@@ -68,7 +68,7 @@ def _plan(case: Case, goal: str) -> Plan:
             steps.append("take the trial boot back")
     if packages:
         steps.append(f"remove {planner.listed(package['name'] for package in packages)}")
-    if goal == "remove" and any(key not in ("schema", "claim", EBPF) for key in case.facts["state"]):
+    if goal == "remove" and any(key not in ("schema", "claim", EBPF, SOURCE) for key in case.facts["state"]):
         steps.append("put the boot loader's settings back and drop the record")
     if planner.is_drained(case):
         steps.append("put the host back into service")
