@@ -175,6 +175,10 @@ class Dpkg:
         if rc != 0:
             raise TargetError("package_tool_failed", "dpkg --set-selections: %s" % said, "see that dpkg works on this host")
 
+    def hold_words(self, names):
+        """How the facts tell that these are held."""
+        return list(names)
+
     def forget(self, names):
         """Drop the wish to install: dpkg keeps it for a package whose preinst failed, although nothing of it is there."""
         self._select(names, "unknown")

@@ -21,10 +21,12 @@ import sys
 from ansible_collections.realip.toa.plugins.module_utils.boot_loader import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.bpf_query import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
 from ansible_collections.realip.toa.plugins.module_utils.build_facts import look as look_at_build
+from ansible_collections.realip.toa.plugins.module_utils.drift import drift_of, proof_of
 from ansible_collections.realip.toa.plugins.module_utils.ebpf_maps import in_force
 from ansible_collections.realip.toa.plugins.module_utils.grub_config import release_of_image
 from ansible_collections.realip.toa.plugins.module_utils.guard_state import guard_of
 from ansible_collections.realip.toa.plugins.module_utils.hostio import COMMAND_PATH, list_dir, read_bytes, read_line, read_text, to_text
+from ansible_collections.realip.toa.plugins.module_utils.monitor_files import FOLDER, SEEN, seen_drift
 from ansible_collections.realip.toa.plugins.module_utils.rc_local import (
     EBPF, GUARD, GUARD_SCRIPT, UNIT_DIRS, find_places, init_system, unit_enabled)
 from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, load
@@ -84,6 +86,11 @@ class Host:
         self.places = self._guarded("persistence", lambda: find_places(self.root, self.release, self.init), [])
 
     def facts(self):
+        facts = self._sections()
+        facts["drift"] = self._guarded("drift", lambda: self._drift(facts), [])
+        return facts
+
+    def _sections(self):
         ebpf = self._guarded("ebpf", self._ebpf, dict(_NO_EBPF, reason="could not be found out"))
         return {
             "changed": False,
@@ -382,6 +389,16 @@ class Host:
     def _guard(self):
         """The guard that we have put here, or None."""
         return guard_of(self.state.get(GUARD), self.places, GUARD_SCRIPT if self.root == "/" else "")
+
+    def _drift(self, facts):
+        """How the host has moved away from what was proved; costs nothing where nothing was."""
+        if not proof_of(self.state):
+            return []
+        booted = re.search(r"(?m)^btime ([0-9]{1,12})$", self._text("/proc/stat", 1 << 20))
+        images = [kernel["image"] for kernel in facts["kernels"] if kernel["release"] == self.release]
+        installed = [os.stat(self._path(image)).st_mtime for image in images if self._exists(image)]
+        seen = seen_drift(self._path("%s/%s" % (FOLDER, SEEN)))
+        return drift_of(facts, int(booted.group(1)) if booted else None, installed[0] if installed else None, seen)
 
     def _held(self):
         return self._held_debs() + self._locked_rpms()

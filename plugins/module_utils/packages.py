@@ -104,8 +104,10 @@ class Host:
         entries = [(name, entry) for name, entry in sorted(self.record().items()) if not entry.get("repository")]
         return [{"name": name, "format": entry["file"].rsplit(".", 1)[-1], "repository": False} for name, entry in entries]
 
-    def save_record(self, record):
-        save_section("packages", {"installed": record} if record else {}, self.state_file)
+    def save_record(self, record, held=None):
+        """What we brought, and what we hold against updates, in the words in which the facts tell of holds."""
+        held = section("packages", self.state_file).get("held") if held is None else sorted(held)
+        save_section("packages", dict({"installed": record}, **({"held": held} if held else {})) if record else {}, self.state_file)
 
     def cached_path(self, item):
         return os.path.join(self.cache, item["file"])
@@ -232,6 +234,7 @@ def _hold(host, items, args, wanted):
             with host.manager.locked(args.get("lock_timeout") or 120):
                 host.manager.hold(change, wanted)
             after = host.snapshot(names)
+            host.save_record(host.record(), host.manager.hold_words(after["held"]))
     return _result(before, after)
 
 

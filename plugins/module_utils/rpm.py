@@ -20,7 +20,7 @@ import re
 
 from ansible_collections.realip.toa.plugins.module_utils.dpkg import TOOL_TIMEOUT, Locks, tail
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, list_dir, read_text, remove_file, run, which
-from ansible_collections.realip.toa.plugins.module_utils.rpm_hold import Holds
+from ansible_collections.realip.toa.plugins.module_utils.rpm_hold import Holds, words_for
 
 QUERY = "%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n"
 FILES = "[%{FILENAMES}\t%{FILESIZES}\t%{FILEMODES:octal}\t%{FILEFLAGS}\n]"
@@ -205,6 +205,11 @@ class Rpm:
         """Keep packages through updates, or let go of them (rpm_hold.py)."""
         known = self.inventory()
         Holds(self.root).change([known[name]["name"] for name in names if name in known], held)
+
+    def hold_words(self, names):
+        """How the facts tell that these are held: by the words in the configuration of yum or dnf."""
+        known = self.inventory()
+        return sorted(set(word for name in names if name in known for word in words_for(known[name]["name"])))
 
     def _let_go(self, names):
         Holds(self.root).change(names, False)

@@ -42,13 +42,13 @@ class Holds:
     def held(self):
         """The test whether a package of a name is held, which it is when every configuration says so."""
         ours = [set(_Lines(path).ours) for path in self.paths]
-        return lambda name: bool(ours) and all(set(_words_for(name)) <= words for words in ours)
+        return lambda name: bool(ours) and all(set(words_for(name)) <= words for words in ours)
 
     def change(self, names, held):
         """Hold packages by name, or let go of them."""
         for path in self.paths:
             lines = _Lines(path)
-            changing = [word for name in names for word in _words_for(name)]
+            changing = [word for name in names for word in words_for(name)]
             wanted = [word for word in lines.ours if word not in changing] + (changing if held else [])
             text = "\n".join(_with(lines.without_ours(), wanted))
             if text != lines.text:
@@ -111,5 +111,6 @@ def _words(line):
     return match.group(2).replace(",", " ").split() if match else []
 
 
-def _words_for(name):
+def words_for(name):
+    """The words in `exclude=` that hold a package of this name."""
     return COMPANIONS.get(name, (name,))

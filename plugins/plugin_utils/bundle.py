@@ -13,6 +13,7 @@ import ast
 import base64
 import functools
 import json
+import textwrap
 import typing as t
 import zlib
 from dataclasses import dataclass
@@ -52,6 +53,24 @@ exec(compile(parts[0], "realip/toa/plugins/module_utils/runner.py", "exec", 0, 1
 runner["serve"]([(parts[i].decode("ascii"), parts[i + 1]) for i in range(1, len(parts), 2)], call)
 """
 
+# The same for a program that stays on the host and runs without us: `python monitor.py`.
+_ALONE = """\
+# realip.toa: %(entry)s; managed, do not edit. Made of plugins/module_utils of the collection, which has it in a readable form.
+import os, sys
+folder = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [p for p in sys.path if p not in ("", ".") and os.path.abspath(p) != folder]
+sys.dont_write_bytecode = True
+import binascii, zlib
+payload = \"\"\"
+%(payload)s
+\"\"\"
+parts = zlib.decompress(binascii.a2b_base64(payload.encode("ascii"))).split("\\0".encode("ascii"))
+runner = {"__name__": "realip_toa_runner"}
+exec(compile(parts[0], "realip/toa/plugins/module_utils/runner.py", "exec", 0, 1), runner)
+modules = [(parts[i].decode("ascii"), parts[i + 1]) for i in range(1, len(parts), 2)]
+runner["run"](modules, {"check": False, "folder": folder})
+"""
+
 
 class BundleError(Exception):
     """Target modules that cannot be packed: a defect of the collection, found before any host is touched."""
@@ -72,6 +91,12 @@ class Program:
         call = json.dumps({"args": args, "nonce": nonce, "timeout": timeout, "limit": ANSWER_LIMIT}, default=str)
         major, minor = OLDEST_PYTHON
         return (_SHIM % {"major": major, "minor": minor, "nonce": nonce, "call": repr(call), "payload": self.payload}).encode("ascii")
+
+
+def alone(entry: str) -> bytes:
+    """A program of its own, ASCII, that calls main({"check": False, "folder": where it lies}) of the module `entry`."""
+    payload = "\n".join(textwrap.wrap(build(entry).payload, 120))
+    return (_ALONE % {"entry": entry, "payload": payload}).encode("ascii")
 
 
 @functools.cache

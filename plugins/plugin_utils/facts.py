@@ -147,6 +147,7 @@ CLEAN: dict[str, Cleaner] = {
         )),
     ),
     "held": many(text),
+    "drift": records(code=text, detail=text, since=text),
     "unread": records(section=text, problem=text),
     "state": lambda value: anything(value) if isinstance(value, dict) else {},
 }  # fmt: skip

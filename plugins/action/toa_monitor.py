@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""toa_monitor: leave a small program on a host that writes metrics, and take it away."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import typing as t
+import zlib
+
+from ansible_collections.realip.toa.plugins.plugin_utils import bundle, formats, peers
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+
+# The target module that the program is made of.
+PROGRAM = "metrics"
+# What `*/N` of cron can say.
+LONGEST = 59
+
+
+@functools.cache
+def packed() -> str:
+    """The program as toa_monitor sends it."""
+    return base64.b64encode(zlib.compress(bundle.alone(PROGRAM), 9)).decode("ascii")
+
+
+class ActionModule(ToaAction):
+    """Sends plugins/module_utils/monitor.py."""
+
+    ENTRY = "monitor"
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
+        "textfile_dir": {"type": "path"},
+        "interval": {"type": "int"},
+        "probe": {"type": "bool", "default": True},
+        "option_kinds": {"type": "list", "elements": "str"},
+        "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
+    }
+    TIMEOUT = 300
+
+    def prepare(self, args: Result, task_vars: Variables) -> Result:
+        def given(option: str, variable: str) -> t.Any:
+            return args[option] if args[option] is not None else self.variable(variable, task_vars)
+
+        trusted = self.variable("toa_trusted_sources", task_vars) or []
+        try:
+            minutes = int(given("interval", "toa_monitor_interval") or 5)
+            kinds = formats.wanted(given("vendor", "toa_vendor") or "", given("option_kinds", "toa_option_kinds") or [])
+            probe_args = {"option_kinds": kinds, "peers": peers.trusted_peers(trusted), "families": peers.trusted_families(trusted), "rows": "none"}
+        except (ValueError, TypeError) as problem:
+            raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_monitor`") from None
+        if not 1 <= minutes <= LONGEST:
+            raise ToaError("bad_option", f"interval {minutes}: expected minutes from 1 to {LONGEST}", "leave it out for 5 minutes")
+        return {
+            "state": args["state"],
+            "check": args["check"],
+            "textfile_dir": given("textfile_dir", "toa_monitor_textfile_dir") or "",
+            "minutes": minutes,
+            "probe": args["probe"],
+            "probe_args": probe_args,
+            "program": packed() if args["state"] == "present" else "",
+        }

@@ -1,0 +1,86 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of toa_monitor; the logic is in plugins/action/toa_monitor.py and plugins/module_utils/monitor.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: toa_monitor
+short_description: Have a host write metrics about its real client addresses
+version_added: 1.0.0
+author: The realip.toa authors (@realip)
+description:
+  - Leaves one Python program on the host, and a timer of systemd - or a file in C(/etc/cron.d) - that runs it. It needs no controller and
+    nothing but the Python that this module has run with. It is made of the collection's own code, so that its facts and its proof are those
+    of M(realip.toa.toa_facts) and M(realip.toa.toa_probe).
+  - Each run writes C(realip_toa.prom) for the textfile collector of the Prometheus node exporter, in one step - kernel, what translates,
+    whether the proof has just succeeded, counters, and drift from what the last rollout has proved.
+  - The program is run once before the timer gets it. Whatever fails, the host stays as it was.
+options:
+  state:
+    description: V(status) only looks. V(absent) takes everything away, and with it the record of what was proved.
+    type: str
+    choices: [present, absent, status]
+    default: present
+  textfile_dir:
+    description:
+      - Folder that the node exporter reads (C(--collector.textfile.directory)).
+      - The default is C(toa_monitor_textfile_dir), else C(/var/lib/prometheus/node-exporter) where that is there, else
+        C(/var/lib/node_exporter/textfile_collector), which is made where it is missing.
+    type: path
+  interval:
+    description: Minutes from one run to the next, 1 to 59. The default is C(toa_monitor_interval), else 5.
+    type: int
+  probe:
+    description: Prove at each run, where anything claims to translate. It takes a tenth of a second in a network namespace of its own.
+    type: bool
+    default: true
+  option_kinds:
+    description: Formats that the proof must find translated. The default is C(toa_option_kinds), else the profile of the vendor, else what the host reads.
+    type: list
+    elements: str
+  vendor:
+    description: Who sends the options. The default is C(toa_vendor).
+    type: str
+    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+seealso:
+  - module: realip.toa.toa_probe
+"""
+
+EXAMPLES = r"""
+- name: Metrics every ten minutes
+  realip.toa.toa_monitor:
+    interval: 10
+
+- name: As the host was before
+  realip.toa.toa_monitor:
+    state: absent
+"""
+
+RETURN = r"""
+before:
+  description: How it was. RV(before.run_by) names the timer or the crontab.
+  returned: success
+  type: dict
+  sample: {installed: false, textfile: "", minutes: 0, probe: false, run_by: ""}
+after:
+  description: How it is, or would be in check mode.
+  returned: success
+  type: dict
+  sample: {installed: true, textfile: /var/lib/prometheus/node-exporter/realip_toa.prom, minutes: 5, probe: true,
+           run_by: /etc/systemd/system/realip-toa-monitor.timer}
+code:
+  description: Why it failed. C(monitor_failed), C(no_timer) or C(bad_option).
+  returned: failure
+  type: str
+remedy:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
