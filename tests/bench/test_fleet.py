@@ -26,8 +26,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
 
-from ebpf_stage import EbpfStage  # noqa: E402
-from sshd import ROOT, VENVS, cores  # noqa: E402
+from ebpf_stage import EbpfStage
+from sshd import ROOT, VENVS, cores
 
 SIZES = [int(word) for word in os.environ.get("REALIP_BENCH_HOSTS", "100").split()]
 CORES = os.environ.get("REALIP_BENCH_CORES", " ".join(cores())).split()
@@ -40,7 +40,8 @@ import json, os, resource, subprocess, sys, time
 begin = time.monotonic()
 done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([time.monotonic() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, done.returncode, done.stdout.decode(errors="replace")[-4000:]]))
+output = done.stdout.decode(errors="replace")[-4000:]
+print(json.dumps([time.monotonic() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, done.returncode, output]))
 """
 
 
