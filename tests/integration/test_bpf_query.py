@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils import bpf_query, inspect_host
+from target.foreign_program import attach
 
-PROG_LOAD, PROG_ATTACH = 5, 8
-CGROUP_SOCK_ADDR, SOCK_OPS = 18, 13
-ALLOW = struct.pack("=BBhi", 0xB7, 0, 0, 1) + struct.pack("=BBhi", 0x95, 0, 0, 0)  # r0 = 1; exit
 
 
 def cgroup2_mount() -> str:
@@ -26,25 +22,6 @@ def cgroup2_mount() -> str:
         if words[2] == "cgroup2":
             return words[1]
     pytest.fail("these tests need a cgroup v2 mount")
-
-
-def load(name: bytes, kind: int, attach_type: int) -> int:
-    """Load a program that allows everything; returns its descriptor."""
-    import ctypes
-    instructions = ctypes.create_string_buffer(ALLOW, len(ALLOW))
-    licence = ctypes.create_string_buffer(b"GPL")
-    attributes = struct.pack(
-        "=IIQQIIQII16sII", kind, 2, ctypes.addressof(instructions), ctypes.addressof(licence), 0, 0, 0, 0, 0, name, 0, attach_type
-    )
-    return bpf_query.bpf(PROG_LOAD, attributes)[0]
-
-
-def attach(cgroup: Path, program: int, hook: str) -> None:
-    descriptor = os.open(cgroup, os.O_RDONLY)
-    try:
-        bpf_query.bpf(PROG_ATTACH, struct.pack("=IIII", descriptor, program, bpf_query.HOOKS[hook], 2))  # BPF_F_ALLOW_MULTI
-    finally:
-        os.close(descriptor)
 
 
 @pytest.fixture
@@ -61,15 +38,10 @@ def test_an_empty_cgroup_has_no_programs(cgroup: Path) -> None:
 
 
 def test_programs_are_found_by_hook_id_and_name_as_bpftool_sees_them(cgroup: Path) -> None:
-    for name, hook, kind in (
-        (b"realip_peer4", "getpeername4", CGROUP_SOCK_ADDR),
-        (b"cil_sock4_getpe", "getpeername4", CGROUP_SOCK_ADDR),
-        (b"", "getpeername6", CGROUP_SOCK_ADDR),
-        (b"realip_sockops", "sock_ops", SOCK_OPS),
+    for name, hook in (
+        (b"realip_peer4", "getpeername4"), (b"cil_sock4_getpe", "getpeername4"), (b"", "getpeername6"), (b"realip_sockops", "sock_ops"),
     ):
-        program = load(name, kind, bpf_query.HOOKS[hook])
-        attach(cgroup, program, hook)
-        os.close(program)
+        attach(cgroup, name, hook)
     found = bpf_query.programs_on(str(cgroup), sorted(bpf_query.HOOKS))
     assert [(program["hook"], program["name"]) for program in found] == [
         ("getpeername4", "realip_peer4"), ("getpeername4", "cil_sock4_getpe"), ("getpeername6", ""), ("sock_ops", "realip_sockops"),
@@ -80,9 +52,7 @@ def test_programs_are_found_by_hook_id_and_name_as_bpftool_sees_them(cgroup: Pat
 
 def test_facts_tell_ours_from_others(cgroup: Path) -> None:
     for name in (b"realip_peer4", b"cil_sock4_getpe"):
-        program = load(name, CGROUP_SOCK_ADDR, bpf_query.HOOKS["getpeername4"])
-        attach(cgroup, program, "getpeername4")
-        os.close(program)
+        attach(cgroup, name, "getpeername4")
     facts = inspect_host.main({"check": False})
     here = [program for program in facts["ebpf"]["attached"] if program["cgroup"] == str(cgroup)]
     assert [program["name"] for program in here] == ["realip_peer4"]

@@ -13,12 +13,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import bpf_query, inspect_host
+from ansible_collections.realip.toa.plugins.module_utils import inspect_host
 from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner
 from rpm_tools import build, item, kernel, repository
 from sshd import ROOT, Controller, Run, cores
 from stage import Stage
-from test_bpf_query import CGROUP_SOCK_ADDR, attach, cgroup, load
+from target.foreign_program import attach
+from test_bpf_query import cgroup
 
 __all__ = ["cgroup"]
 
@@ -169,9 +170,7 @@ def test_a_kernel_of_rpm_over_ssh(stage: Stage, core: str, tmp_path: Path) -> No
 
 
 def test_a_real_program_on_the_getpeername_hooks_blocks_with_its_name(cgroup: Path) -> None:
-    program = load(b"cil_sock4_getpe", CGROUP_SOCK_ADDR, bpf_query.HOOKS["getpeername4"])
-    attach(cgroup, program, "getpeername4")
-    os.close(program)
+    attach(cgroup, b"cil_sock4_getpe", "getpeername4")
     known = facts.build(inspect_host.main({"check": False}))
     assumed = facts.assumed(ALINUX3, "5.10.134-18.al8.x86_64")
     plan = planner.decide({**known, "os": assumed["os"], "kernel": assumed["kernel"], "container": ""}, {"backends": ["vtoa"]}, catalog.load())
