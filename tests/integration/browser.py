@@ -16,6 +16,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 PATIENCE = 30
 
+# Root has no sandbox, and a container's /dev/shm is small.
+ARGUMENTS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--window-size=1280,1000",
+    "--proxy-server=127.0.0.1:9", "--force-device-scale-factor=1",
+)  # fmt: skip
+
 # Every piece of text on the screen: [text, its colour, the colours behind it from the front to the back, whether it is large].
 TEXTS = """
 const found = [];
@@ -27,7 +33,8 @@ for (let node = walker.nextNode(); node; node = walker.nextNode()) {
   const behind = [];
   for (let other = element; other; other = other.parentElement) behind.push(getComputedStyle(other).backgroundColor);
   const size = parseFloat(style.fontSize);
-  found.push([node.data.trim(), element.namespaceURI.endsWith("svg") ? style.fill : style.color, behind, size >= 24 || (size >= 18.66 && style.fontWeight >= 700)]);
+  const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+  found.push([node.data.trim(), element.namespaceURI.endsWith("svg") ? style.fill : style.color, behind, large]);
 }
 return found;
 """
@@ -39,9 +46,7 @@ class Browser:
     def __enter__(self) -> Browser:
         options = Options()
         options.binary_location = "/usr/bin/chromium"
-        # Root has no sandbox, and a container's /dev/shm is small.
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--window-size=1280,1000",
-                         "--proxy-server=127.0.0.1:9", "--force-device-scale-factor=1"):  # fmt: skip
+        for argument in ARGUMENTS:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
