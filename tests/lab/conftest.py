@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "lab" / "lab"
+TARGET = ROOT / "tests" / "integration" / "target"
 
 # What a package manager, a boot or a clock changes by itself: bookkeeping and logs, not leftovers of ours.
 NOISE = (
@@ -68,11 +72,17 @@ class Lab:
         return done.returncode, json.loads(files[-1].read_text()) if files else {}, done.stdout
 
     def files(self, host: str) -> dict[str, str]:
-        """Everything on the disk of a host that is not noise: {path: type, mode, owner, digest or target}."""
-        prune = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)
+        """Everything on the disk of a host that is not noise: {path: type, mode, owner, digest or target}.
+
+        What lies below /usr, kernel modules excepted, is a distribution's, and has its time of change in place of a digest: an emulated
+        machine is slow to read all of it.
+        """
+        noise = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)
+        system = "\\( -path '/usr/*' -a -not -path '/usr/lib/modules/*' \\)"
         listing = self.ssh(host, (
-            f"find / -xdev \\( {prune} \\) -prune -o -type f -printf '%p\\tf %m %u\\n' -o -type l -printf '%p\\tl %l\\n' -o -type d -printf '%p\\td %m %u\\n';"
-            f" find / -xdev \\( {prune} \\) -prune -o -type f -print0 | xargs -0 sha256sum | sed 's/^\\([0-9a-f]*\\)  \\(.*\\)$/\\2\\ts \\1/'"
+            f"find / -xdev \\( {noise} \\) -prune -o -type f {system} -printf '%p\\tf %m %u %s %C@\\n' -o -type f -printf '%p\\tf %m %u\\n'"
+            " -o -type l -printf '%p\\tl %l\\n' -o -type d -printf '%p\\td %m %u\\n';"
+            f" find / -xdev \\( {noise} \\) -prune -o -type f -not {system} -print0 | xargs -0 md5sum | sed 's/^\\([0-9a-f]*\\)  \\(.*\\)$/\\2\\ts \\1/'"
         ))
         found: dict[str, str] = {}
         for line in listing.splitlines():
@@ -82,6 +92,50 @@ class Lab:
 
     def one_line(self, host: str, command: str) -> str:
         return self.ssh(host, command).strip()
+
+
+    def written_since(self, host: str, mark: str) -> list[str]:
+        """Files on the disk, noise left out, that were written or made after the file `mark`."""
+        noise = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)
+        return self.ssh(host, f"find / -xdev \\( {noise} \\) -prune -o \\( -type f -o -type l \\) -cnewer {mark} -print").splitlines()
+
+    def files_of_all(self) -> dict[str, dict[str, str]]:
+        """files() of every host, side by side."""
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(self.hosts, pool.map(self.files, self.hosts), strict=True))
+
+    def at_once(self, command: str, hosts: tuple[str, ...] = ()) -> None:
+        """A command of the lab for several hosts side by side, where it takes only one."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: self.command(command, host), hosts or self.hosts))
+
+    def put(self, host: str, path: str, content: bytes) -> None:
+        """Write a file on a host."""
+        subprocess.run([str(LAB), "ssh", host, f"cat >{shlex.quote(path)}"], input=content, check=True, capture_output=True, timeout=120)
+
+    def target(self, host: str, entry: str, **args: Any) -> dict[str, Any]:
+        """What a target module, or one of tests/integration/target, answers on a host."""
+        program = bundle.build(entry, (str(TARGET),)).render({"check": False, **args}, "lab", 300)
+        done = subprocess.run([str(LAB), "ssh", host, "python3 -"], input=program, capture_output=True, timeout=600)
+        answer = re.search(rb"@realip-toa lab \d+ (.*) @end lab", done.stdout)
+        assert answer, f"{host}: {entry}: {done.stderr!r}{done.stdout!r}"
+        return json.loads(answer[1])
+
+
+@pytest.fixture(scope="session")
+def tencentos(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A machine whose kernel ships a TOA module, and which is not one of the fleet."""
+    made = Lab(("tencentos",), tmp_path_factory.mktemp("tencentos"))
+    made.command("up", *made.hosts)
+    return made
+
+
+@pytest.fixture(scope="session")
+def debians(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Debian 11, 12 and 13 as they are, on their own kernels. A test that wants them stock resets them."""
+    made = Lab(("debian11", "debian12", "debian13"), tmp_path_factory.mktemp("debians"))
+    made.command("up", *made.hosts)
+    return made
 
 
 @pytest.fixture(scope="session")
