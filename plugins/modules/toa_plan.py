@@ -98,9 +98,24 @@ options:
     description: Allow TOA beside something else that changes peer addresses.
     type: bool
   trusted_sources:
-    description: Networks of the load balancers. The eBPF backend believes no others, and the proof plays a load balancer inside them.
+    description:
+      - Networks of the load balancers. The eBPF backend believes no others, M(realip.toa.toa_guard) strips the option from others where a
+        module translates, and the proof plays a load balancer inside them.
     type: list
     elements: str
+  guard:
+    description: Whether packets of strangers are to lose the option where a module translates and O(trusted_sources) names anybody.
+    type: bool
+  guard_ports:
+    description: TCP ports to guard; all of them where none is named.
+    type: list
+    elements: int
+  monitor:
+    description: Whether M(realip.toa.toa_monitor) is to leave its program on the host.
+    type: bool
+  push_packages:
+    description: Whether packages are pushed from the controller, so that they need no address.
+    type: bool
   ebpf_getsockopt:
     description: Whether the eBPF backend is to offer C(getsockopt(IPPROTO_IP, 1348)).
     type: bool

@@ -42,6 +42,10 @@ POLICY: dict[str, Any] = {
     "install_build_tools": True,
     "signing_key": "",
     "trusted_sources": [],
+    "guard": True,
+    "guard_ports": [],
+    "monitor": False,
+    "push_packages": False,
     "ebpf_getsockopt": True,
     "install_bpftool": True,
     "accept_kernel_downgrade": False,
@@ -192,9 +196,17 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
         formats.wanted(policy["vendor"], policy["option_kinds"])
         policy["trusted_sources"] = sources.normalise(policy["trusted_sources"])
         source_trees.find(policy["source_tree"])
+        policy["guard_ports"] = _ports(policy["guard_ports"])
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem
     return policy
+
+
+def _ports(given: Any) -> list[int]:
+    """TCP ports, in order; ValueError for anything else."""
+    if isinstance(given, (str, Mapping)) or not all(str(port).isdigit() and 0 < int(port) < 65536 for port in given):
+        raise ValueError(f"toa_guard_ports is a list of TCP ports as in [80, 443]; got {given!r:.80}")
+    return sorted({int(port) for port in given})
 
 
 def decide(
@@ -216,7 +228,7 @@ def decide(
         return refused
     # A host that has got a module built from source keeps to that, also when a kernel update has left it without.
     names = sorted(case.policy["backends"], key=lambda name: not (name == "source_module" and built_here(case) and _is_for_source(case)))
-    offers = [_EVALUATE[name](case) for name in names]
+    offers = [_completed(case, _EVALUATE[name](case)) for name in names]
     for state in (CONVERGED, PENDING, BLOCKED):
         for offer in offers:
             if offer.state == state:
@@ -306,6 +318,7 @@ def _check_service(case: Case, offer: Offer) -> None:
     if service is None and not (module and module["loaded"]):
         if case.os["package_manager"] != "rpm":
             offer.block("package_manager_missing", what="vtoa", wanted="rpm and yum or dnf", found=_manager(case))
+        offer.tell("signed_by_repository", what="vtoa")
         offer.steps.append("install vtoa from the repositories of Alibaba Cloud Linux")
     elif service is not None:
         # Where systemd does not say whether a unit is active, the module does.
@@ -532,11 +545,12 @@ def _check_packages(case: Case, offer: Offer, entry: Entry) -> None:
         files = listed(package.file for package in offer.packages)
         offer.block("package_manager_missing", what=files, wanted=PACKAGE_TOOLS[entry.format], found=_manager(case))
     nowhere = [package.file for package in offer.packages if not package.url and not case.policy["package_mirror"]]
-    if nowhere:
+    if nowhere and not case.policy["push_packages"]:
         offer.block("no_url", files=listed(nowhere))
     unknown = [package.file for package in offer.packages if not package.sha256]
     if unknown:
         offer.block("no_digest", case.policy["accept_unverified_packages"], files=listed(unknown))
+    offer.tell("no_signature", vendor=entry.vendor)
     disputed = [package.file for package in entry.packages if _is_disputed(package, case.lock)]
     if disputed:
         offer.block("digest_conflict", files=listed(disputed))
@@ -741,7 +755,49 @@ def _enforcement(security: Mapping[str, Any]) -> str:
 
 def _add_proof_step(offer: Offer) -> None:
     if offer.steps:
-        offer.steps.append(f"prove that clients named in {listed(offer.option_kinds) or 'an option'} show up")
+        offer.steps.append(_proof_step(offer))
+
+
+def _proof_step(offer: Offer) -> str:
+    return f"prove that clients named in {listed(offer.option_kinds) or 'an option'} show up"
+
+
+def _completed(case: Case, offer: Offer) -> Offer:
+    """What every backend that can be had is asked beside: who is believed, what has drifted, whether it is watched."""
+    if offer.rejected:
+        return offer
+    if offer.backend != EBPF:
+        _settle_guard(case, offer)
+    for item in case.facts["drift"]:
+        offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
+        if item["code"] == "hold_gone" and offer.entry:
+            offer.steps.append(f"hold {offer.entry.release} against updates again")
+    if case.policy["monitor"] and not case.facts["state"].get("monitor"):
+        offer.steps.append("leave the monitor, which writes metrics")
+    return offer
+
+
+def wants_guard(case: Case) -> bool:
+    """Shall the firewall make a module believe the load balancers only?"""
+    return bool(case.policy["trusted_sources"] and case.policy["guard"])
+
+
+def _settle_guard(case: Case, offer: Offer) -> None:
+    """A module believes everybody; rules of the firewall take the option from strangers."""
+    if not wants_guard(case):
+        offer.tell("spoofable")
+        return
+    guard, policy = case.facts["firewall"]["guard"], case.policy
+    kinds = formats.stripped_kinds(offer.option_kinds)
+    wanted = {"active": True, "trusted_sources": sorted(policy["trusted_sources"]), "ports": policy["guard_ports"]}
+    same = guard and {**wanted, **{key: guard[key] for key in ("active", "ports")}, "trusted_sources": sorted(guard["trusted_sources"])} == wanted
+    if same and guard["at_boot"] and set(kinds) <= set(guard["kinds"]):
+        return
+    networks = policy["trusted_sources"]
+    step = f"strip the option from packets of everybody but {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'}"
+    if _proof_step(offer) not in offer.steps:
+        offer.steps.append(_proof_step(offer))
+    offer.steps.insert(offer.steps.index(_proof_step(offer)), step)
 
 
 def _tag(parsed: Mapping[str, Any]) -> str:
@@ -778,6 +834,8 @@ def _chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
         module=offer.module,
         service=offer.service,
         option_kinds=offer.option_kinds,
+        guard=offer.backend != EBPF and wants_guard(case),
+        monitor=case.policy["monitor"],
         capabilities={"getpeername": True, "getsockopt_1348": offer.getsockopt_1348, "ipv6": offer.ipv6},
     )
     if offer.service:
@@ -843,6 +901,8 @@ def empty_plan(case: Case, state: str, reasons: list[dict[str, str]]) -> Plan:
         "module": "",
         "service": "",
         "option_kinds": list(case.wanted),
+        "guard": False,
+        "monitor": False,
         "capabilities": {"getpeername": False, "getsockopt_1348": False, "ipv6": False},
         "entry": "",
     }

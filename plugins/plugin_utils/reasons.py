@@ -109,6 +109,8 @@ REASONS = {
     ),
     "bpftool_missing": Reason(BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"),
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
+    # -- since the last rollout
+    "drifted": Reason(WARNING, "{detail}{since}"),
     # -- conflicts
     "conflict_ebpf_getpeername": Reason(
         BLOCK,
@@ -138,6 +140,12 @@ REASONS = {
         BLOCK,
         "no SHA-256 is known for {files}, so what the server sends could be anything",
         "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept_unverified_packages: true",
+    ),
+    "no_signature": Reason(
+        INFO, "no signature of {vendor} is known for this package: its SHA-256, which you reviewed, is all that says what it is"
+    ),
+    "signed_by_repository": Reason(
+        INFO, "{what} comes from the host's own repositories; yum or dnf checks the vendor's signature there as its gpgcheck= says"
     ),
     "digest_conflict": Reason(
         BLOCK,

@@ -14,8 +14,12 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import BLOCKED,
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import reason
 
 EBPF, VTOA = planner.EBPF, planner.VTOA
+# How findings of persistence call the rules against strangers.
+GUARD = "guard"
 # Section of the host's record that toa_source keeps.
 SOURCE = "source"
+# Sections that go with what they are about, without the boot loader being asked.
+OF_OTHERS = ("schema", "claim", "proof", "monitor", GUARD, EBPF, SOURCE)
 
 
 def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:
@@ -39,7 +43,7 @@ def _plan(case: Case, goal: str) -> Plan:
     # What others wrote stays: taking ours away puts it back as it was found.
     places = [
         place["path"] for place in case.facts["persistence"]
-        if place["ours"] and place["module"] != EBPF and not (service and place["kind"] == "systemd")
+        if place["ours"] and place["module"] not in (EBPF, GUARD) and not (service and place["kind"] == "systemd")
     ]
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
     reboot = case.running in releases
@@ -53,6 +57,13 @@ def _plan(case: Case, goal: str) -> Plan:
     if has_ebpf(case.facts):
         plan["backend"] = EBPF
         steps.append("detach the eBPF programs")
+    if case.facts["firewall"]["guard"]:
+        plan["guard"] = True
+        steps.append("take away the rules that strip the option from strangers")
+    kept = [key for key in ("monitor", "proof") if case.facts["state"].get(key)]
+    if kept:
+        plan["monitor"] = True
+        steps.append(f"take away {planner.listed({'monitor': 'the monitor', 'proof': 'the record of what was proved'}[key] for key in kept)}")
     if reboot:
         plan["kernel_target"] = _stock_kernel(case, releases)
         if not plan["kernel_target"]:
@@ -68,7 +79,7 @@ def _plan(case: Case, goal: str) -> Plan:
             steps.append("take the trial boot back")
     if packages:
         steps.append(f"remove {planner.listed(package['name'] for package in packages)}")
-    if goal == "remove" and any(key not in ("schema", "claim", EBPF, SOURCE) for key in case.facts["state"]):
+    if goal == "remove" and any(key not in OF_OTHERS for key in case.facts["state"]):
         steps.append("put the boot loader's settings back and drop the record")
     if planner.is_drained(case):
         steps.append("put the host back into service")
@@ -114,7 +125,7 @@ def _word(item: Mapping[str, Any], key: str) -> str:
 
 def _module(case: Case, loaded: Sequence[str]) -> str:
     """The module that is loaded, or that something means to load at boot."""
-    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in ("", EBPF)]
+    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in ("", EBPF, GUARD)]
     return next(iter([*loaded, *named]), "toa")
 
 

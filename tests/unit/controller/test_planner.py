@@ -171,7 +171,7 @@ def test_stock_ubuntu_with_and_without_a_lock():
     assert [words.index(word) for word in ("install", "arm", "drain", "load", "prove", "default and hold")] == sorted(
         words.index(word) for word in ("install", "arm", "drain", "load", "prove", "default and hold")
     )
-    assert not any(severity in ("block", "warning") for severity in (item["severity"] for item in plan["reasons"]))
+    assert [item["code"] for item in plan["reasons"] if item["severity"] != "info"] == ["spoofable"]
 
 
 def test_upstream_numbers_decide_what_a_downgrade_is():
@@ -777,3 +777,75 @@ def test_any_answer_of_a_host_gives_a_plan(data):
     verdict = data.draw(st.sampled_from(["translating", "inert", "nonsense", 5, None]))
     planner.decide(known, {}, CATALOG, None, facts.probe({"verdict": verdict}))
     removal.decide(known, {}, CATALOG)
+
+
+# -- strangers, drift, the monitor
+
+GUARD = {"active": True, "method": "nft", "kinds": list(range(200, 255)) + [28], "trusted_sources": ["10.0.0.0/8"], "ports": [], "at_boot": "/unit"}
+
+
+def toa_host(**more):
+    """A host on which a module translates."""
+    return host("ubuntu-16.04", "4.4.87.toa", **{**TOA_RUNNING, **more})
+
+
+def named(plan):
+    return {code for _backend, code in codes(plan)}
+
+
+def test_a_module_is_guarded_where_somebody_is_trusted():
+    plan = decide(toa_host())
+    assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
+    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"])
+    assert plan["state"] == "pending" and plan["guard"] and "spoofable" not in named(plan)
+    assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][1].startswith("prove")
+    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], guard=False)
+    assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
+
+
+@pytest.mark.parametrize(
+    "change, state",
+    [({}, "converged"), ({"active": False}, "pending"), ({"at_boot": ""}, "pending"), ({"trusted_sources": []}, "pending"), ({"ports": [80]}, "pending"),
+     ({"kinds": [200]}, "pending")],
+)  # fmt: skip
+def test_a_guard_that_is_in_force_is_left_alone(change, state):
+    known = toa_host(firewall={"backend": "nft", "guard": {**GUARD, **change}})
+    assert decide(known, trusted_sources=["10.0.0.0/8"])["state"] == state
+
+
+def test_the_guard_comes_before_the_proof_of_a_new_kernel():
+    steps = decide(host(*UBUNTU), lock=LOCK, trusted_sources=["10.0.0.0/8"])["steps"]
+    places = [next(place for place, step in enumerate(steps) if step.startswith(word)) for word in ("drain", "load", "strip", "prove", "make")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("ports", ["80", [0], [70000], ["ssh"]])
+def test_ports_that_are_none(ports):
+    with pytest.raises(planner.PolicyError, match="toa_guard_ports"):
+        decide(toa_host(), guard_ports=ports)
+
+
+def test_drift_is_told():
+    drift = [{"code": "hold_gone", "detail": "linux-image is not held any more", "since": "2026-11-20T10:00:00Z"}]
+    plan = decide(toa_host(drift=drift))
+    (item,) = [item for item in plan["reasons"] if item["code"] == "drifted"]
+    assert item["severity"] == "warning" and item["message"].endswith("linux-image is not held any more (since 2026-11-20T10:00:00Z)")
+
+
+def test_the_monitor_is_left_where_it_is_wanted():
+    assert decide(toa_host(), monitor=True)["steps"] == ["leave the monitor, which writes metrics"]
+    assert decide(toa_host(state={"monitor": {"minutes": 5}}), monitor=True)["state"] == "converged"
+    assert decide(toa_host())["monitor"] is False
+
+
+def test_removal_takes_guard_monitor_and_record():
+    known = host(*UBUNTU, firewall={"backend": "nft", "guard": GUARD}, state={"schema": 1, "guard": {}, "proof": {"kernel": "x"}})
+    plan = removal.decide(known, {}, CATALOG)
+    assert plan["state"] == "pending" and plan["guard"] and plan["monitor"] and not [step for step in plan["steps"] if "boot loader" in step]
+
+
+def test_pushed_packages_need_no_address():
+    centos = host(*CENTOS7)
+    without = decide(centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True)
+    pushed = decide(centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True, push_packages=True)
+    assert "no_url" in named(without) and "no_url" not in named(pushed)
