@@ -39,8 +39,10 @@ class ActionModule(ToaAction):
         folder = Path(args["dir"])
         stored = folder / f"{args['kind']}.json"
         before = _read(stored)
+        if args["reread"] and before is None:
+            return {"files": [], "lines": [f"no report of a {args['kind']} in {folder}"], "summary": {}, "attention": False, "verdict": ""}
         try:
-            data = _again(before, stored, args["only"]) if args["reread"] else self._made(args, before, task_vars)
+            data = _again(before or {}, args["only"]) if args["reread"] else self._made(args, before, task_vars)
         except SelectionError as problem:
             raise ToaError("bad_selection", f"toa_only: {problem}", "correct the expression; see docs/guides/selections.md") from problem
         # A report that was narrowed must not become what the next run is compared with.
@@ -75,9 +77,7 @@ def _hosts(hostvars: t.Any) -> dict[str, dict[str, t.Any]]:
     return found
 
 
-def _again(before: t.Any, stored: Path, only: str) -> Result:
-    if before is None:
-        raise ToaError("no_report", f"{stored} is no report of this collection", "run the playbook that writes it first, or correct toa_report_dir")
+def _again(before: Result, only: str) -> Result:
     return report.narrowed(before, only) if only else before
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils import fleet, lockfile, report, window
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError, matching
+from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError, matching, problem
 
 
 def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "") -> list[str]:
@@ -28,10 +28,10 @@ def toa_pick(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     return as_data({key: value[key] for key in keys if key in value})
 
 
-def toa_packages(hostvars: Mapping[str, Any], mirror: str = "") -> list[dict[str, str]]:
-    """Every package that a plan of this run names, with the address to fetch it from."""
+def toa_packages(hostvars: Mapping[str, Any], mirror: str = "", only: str = "") -> list[dict[str, str]]:
+    """Every package that a plan of this run names, with the address to fetch it from; of hosts for which `only` is true."""
     try:
-        return lockfile.wanted_packages(hostvars, mirror)
+        return lockfile.wanted_packages(hostvars, mirror, only)
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
@@ -100,6 +100,7 @@ class FilterModule:
             "toa_failure": toa_failure,
             "toa_packages": toa_packages,
             "toa_pick": toa_pick,
+            "toa_selection_problem": problem,
             "toa_still_drained": toa_still_drained,
             "toa_turns": toa_turns,
         }

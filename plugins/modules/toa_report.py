@@ -38,7 +38,7 @@ options:
     type: str
     default: ""
   reread:
-    description: Make the other files anew out of the JSON that is there, without looking at what this run has done.
+    description: Make the other files anew out of the JSON that is there, without looking at what this run has done. Where there is none, nothing is written.
     type: bool
     default: false
 attributes:
@@ -101,7 +101,7 @@ msg:
   returned: failure
   type: str
 code:
-  description: Stable code of the failure, such as V(report_not_written), V(no_report) or V(bad_selection).
+  description: Stable code of the failure, such as V(report_not_written) or V(bad_selection).
   returned: failure
   type: str
 remedy:

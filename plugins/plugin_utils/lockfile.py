@@ -17,10 +17,16 @@ HEADER = """\
 """
 
 
-def wanted_packages(hostvars: Mapping[str, Any], mirror: str) -> list[dict[str, str]]:
-    """Every package that a plan names, once: [{file, source, url}], the vendor's address and the one the controller fetches it from."""
+def wanted_packages(hostvars: Mapping[str, Any], mirror: str, only: str = "") -> list[dict[str, str]]:
+    """Every package that a plan names, once: [{file, source, url}], the vendor's address and the one the controller fetches it from.
+
+    `only`: JMESPath expression that chooses hosts. Raises SelectionError, and CatalogError for a package without an address.
+    """
     found: dict[str, dict[str, str]] = {}
+    left_out = report.left_out(hostvars, only)
     for host in hostvars:
+        if host in left_out:
+            continue
         plan = (report.looked(hostvars[host]) or {}).get("plan") or {}
         files = {package["file"] for package in plan.get("packages") or [] if package["file"]} - set(found)
         if files:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils import osrelease
@@ -60,10 +60,12 @@ def select(hostvars: Mapping[str, Variables], state: str) -> dict[str, dict[str,
     return {host: known for host, known in _judged(hostvars).items() if known["plan"].get("state") == state}
 
 
-def unproven(hosts: Iterable[str], hostvars: Mapping[str, Variables]) -> list[str]:
-    """The hosts of a wave that did not end well, lost ones and those without any outcome included."""
-    fine = ("proved", "planned", "removed", "rolled_back")
-    return [host for host in hosts if _outcome(hostvars[host]).get("state") not in fine]
+def left_out(hostvars: Mapping[str, Variables], only: str) -> frozenset[str]:
+    """The hosts that have a plan and for which the JMESPath expression `only` is not true. Raises SelectionError."""
+    if not only:
+        return frozenset()
+    judged = _judged(hostvars)
+    return frozenset(judged) - frozenset(matching(judged, only))
 
 
 def build(
@@ -83,8 +85,8 @@ def build(
     """
     if kind not in FAILURES:
         raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(FAILURES)}")
-    left_out = _left_out(hostvars, only) if only else frozenset()
-    hosts = [_entry(host, hostvars[host], kind) for host in sorted(hostvars, key=_natural) if host not in left_out and looked(hostvars[host]) is not None]
+    skipped = left_out(hostvars, only)
+    hosts = [_entry(host, hostvars[host], kind) for host in sorted(hostvars, key=_natural) if host not in skipped and looked(hostvars[host]) is not None]
     report = {
         "schema": SCHEMA,
         "kind": kind,
@@ -94,7 +96,7 @@ def build(
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
-        "changes": changes(before, hosts) if before else None,
+        "changes": changes(before, hosts, hostvars) if before else None,
     }
     return {**report, **_verdict(kind, hosts)}
 
@@ -107,8 +109,11 @@ def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
     return [_line(entry) for entry in told] + [(", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out]
 
 
-def changes(before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What is different from the report `before`: {since, hosts: [{host, what (appeared, gone, changed), before, after}]}; None where that is no report."""
+def changes(before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], known: Container[str] = ()) -> dict[str, Any] | None:
+    """What is different from the report `before`: {since, hosts: [{host, what (appeared, gone, changed), before, after}]}; None where that is no report.
+
+    `known` are the hosts of the inventory: one that this run was not about is not gone.
+    """
     listed = before.get("hosts")
     if before.get("schema") != SCHEMA or not isinstance(listed, list):
         return None
@@ -117,6 +122,8 @@ def changes(before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]]) -> di
     found = []
     for host in sorted(old.keys() | new.keys(), key=_natural):
         was, now = _compared(old.get(host)), _compared(new.get(host))
+        if (now is None and host in known) or (was is None and before.get("only")):
+            continue
         if was != now:
             what = "appeared" if was is None else "gone" if now is None else "changed"
             found.append({"host": host, "what": what, "before": was, "after": now})
@@ -124,9 +131,12 @@ def changes(before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]]) -> di
 
 
 def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
-    """A report of the hosts for which a JMESPath expression over their entries is true. Raises SelectionError."""
-    hosts = matching(report["hosts"], only)
-    names = {entry["host"] for entry in hosts}
+    """A report of the hosts for which a JMESPath expression over their entries is true. Raises SelectionError.
+
+    What an entry has kept of facts and plan is found under these names too, so that the expressions of other playbooks serve.
+    """
+    names = set(matching({entry["host"]: _view(entry) for entry in report["hosts"]}, only))
+    hosts = [entry for entry in report["hosts"] if entry["host"] in names]
     compared = report["changes"] and {**report["changes"], "hosts": [change for change in report["changes"]["hosts"] if change["host"] in names]}
     narrow = {**report, "only": only, "hosts": hosts, "summary": _counts(hosts), "waves": _waves(hosts), "changes": compared}
     return {**narrow, **_verdict(report["kind"], hosts)}
@@ -145,9 +155,11 @@ def _judged(hostvars: Mapping[str, Variables]) -> dict[str, dict[str, Any]]:
     return judged
 
 
-def _left_out(hostvars: Mapping[str, Variables], only: str) -> frozenset[str]:
-    judged = _judged(hostvars)
-    return frozenset(judged) - frozenset(matching(judged, only))
+def _view(entry: Mapping[str, Any]) -> dict[str, Any]:
+    distribution, _space, version = entry["distribution"].partition(" ")
+    os = {"id": distribution, "version_id": version, "pretty_name": entry["os"]}
+    plan = {key: entry[key] for key in ("state", "backend", "steps", "reasons", "remedy", "kernel_target", "option_kinds", "capabilities")}
+    return {**entry, "facts": {"os": os, "kernel": {"release": entry["kernel"], "arch": entry["arch"]}}, "plan": plan}
 
 
 def _counts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, int]:

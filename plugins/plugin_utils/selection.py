@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeAlias
+
+from ansible_collections.realip.toa.plugins.plugin_utils import facts, planner
 
 try:
     import jmespath
@@ -31,6 +35,64 @@ def matching(hosts: Hosts, expression: str) -> list[Any]:
     if isinstance(hosts, Iterable) and not isinstance(hosts, (str, bytes)):
         return [item for item in hosts if _is_true(compiled, item, expression, "a host")]
     raise SelectionError(f"hosts to select from are a mapping {{host: {{facts, plan}}}} or a list of such; got {type(hosts).__name__}")
+
+
+def problem(expression: Any) -> str:
+    """What is wrong with `toa_only`, in a sentence, before any host is asked; an empty text where nothing is.
+
+    Beside what jmespath itself finds, a key that neither facts nor plan have: it would choose no host, in silence.
+    """
+    if expression in (None, ""):
+        return ""
+    try:
+        compiled = _compile(expression)
+        compiled.search({"facts": {}, "plan": {}})
+    except SelectionError as found:
+        return f"toa_only: {found}"
+    except (jmespath.exceptions.UnknownFunctionError, jmespath.exceptions.ArityError) as found:
+        return f"toa_only: {expression!r} is not a JMESPath expression: {_first_line(found)}"
+    except jmespath.exceptions.JMESPathError:
+        # A function that does not take null: hosts have more than this.
+        pass
+    return next((f"toa_only: {expression!r}: {sentence}" for sentence in _unknown_keys(compiled.parsed, _shape(), "")), "")
+
+
+@cache
+def _shape() -> Mapping[str, Any]:
+    """Every key that an expression may name: those of a host about which nothing is known."""
+    known = facts.build({})
+    return {"facts": known, "plan": planner.decide(known, planner.policy_of(planner.POLICY), [], {}, None)}
+
+
+def _unknown_keys(node: Mapping[str, Any], shape: Any, path: str) -> Iterator[str]:
+    """A sentence for each key in a parsed expression that `shape` (a dict whose keys are known, or anything else) does not have."""
+    if node["type"] == "field":
+        name = node["value"]
+        if isinstance(shape, Mapping) and shape and name not in shape:
+            near = difflib.get_close_matches(name, shape, n=1)
+            hint = f"did you mean {path}{near[0]}?" if near else f"there are {', '.join(sorted(shape))}"
+            yield f"there is no {path}{name}; {hint}"
+    elif node["type"] in ("subexpression", "index_expression", "pipe", "projection", "filter_projection", "flatten", "value_projection"):
+        for child in node["children"]:
+            yield from _unknown_keys(child, shape, path)
+            # What stands on the right is looked for in what the left gives.
+            shape, path = _inside(child, shape, path)
+    else:
+        for child in node.get("children", []):
+            if isinstance(child, Mapping):
+                yield from _unknown_keys(child, shape, path)
+
+
+def _inside(node: Mapping[str, Any], shape: Any, path: str) -> tuple[Any, str]:
+    """What a part of an expression gives, as far as it is known."""
+    if node["type"] == "field":
+        found = shape.get(node["value"]) if isinstance(shape, Mapping) else None
+        return found, f"{path}{node['value']}."
+    if node["type"] == "subexpression":
+        for child in node["children"]:
+            shape, path = _inside(child, shape, path)
+        return shape, path
+    return None, ""
 
 
 def _compile(expression: object) -> Any:

@@ -106,6 +106,39 @@ def test_selection():
             selection.matching(wrong, "x")
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        None, "", "plan.state == 'pending'", "plan.reasons[?code == 'no_digest']", "facts.modules[?name == 'toa' && loaded]", "length(plan.steps) > `3`",
+        "contains(facts.os.id_like, 'rhel')", "facts.counters.any > `3`", "facts.service.name == 'vtoa'", "facts.kernel.upstream[0] >= `5`", "@", "*",
+        "starts_with(facts.kernel.release, '5.10')", "facts | os | id == 'debian'", "plan.{a: state, b: backend}.a == 'pending'",
+    ],
+)  # fmt: skip
+def test_a_selection_that_is_one(expression):
+    assert selection.problem(expression) == ""
+
+
+@pytest.mark.parametrize(
+    "expression, words",
+    [
+        ("plan.state ==", "is not a JMESPath expression"),
+        ("plan.stat == 'x'", "there is no plan.stat; did you mean plan.state?"),
+        ("fact.os.id", "there is no fact; did you mean facts?"),
+        ("!(plan.reboot && facts.os.idd)", "there is no facts.os.idd; did you mean facts.os.id?"),
+        ("contains(facts.os.id_lik, 'rhel')", "did you mean facts.os.id_like?"),
+        ("facts | zzz", "there is no facts.zzz; there are boot, "),
+        ("plan.reason[?code == 'x']", "did you mean plan.reasons?"),
+        ("foo(plan)", "Unknown function: foo()"),
+        ("length(plan, facts)", "Expected 1 argument"),
+        (["x"], "such as plan.state == 'pending'"),
+        (7, "such as plan.state == 'pending'"),
+    ],
+)
+def test_a_wrong_selection_is_told_before_any_host_is_asked(expression, words):
+    assert words in selection.problem(expression)
+    assert selection.problem(expression).startswith("toa_only: ")
+
+
 def test_selection_without_jmespath(monkeypatch):
     monkeypatch.setattr(selection, "jmespath", None)
     with pytest.raises(selection.SelectionError, match="pip install jmespath"):

@@ -128,6 +128,8 @@ def test_a_report_narrowed_afterwards(fleet: dict) -> None:
     narrow = report.narrowed(fleet, "state == 'failed'")
     assert narrow["summary"] == {"failed": 1} and narrow["failed"] and [wave["wave"] for wave in narrow["waves"]] == [2]
     jsonschema.validate(narrow, SCHEMA)
+    ebpf = report.narrowed(fleet, "plan.backend == 'ebpf' && facts.os.id == 'debian' && facts.os.version_id == '13'")
+    assert ebpf["summary"] and {entry["os"] for entry in ebpf["hosts"]} == {"Debian GNU/Linux 13 (trixie)"}
 
 
 def test_what_changed(fleet: dict) -> None:
@@ -141,6 +143,14 @@ def test_what_changed(fleet: dict) -> None:
     told = [(change["host"], change["what"]) for change in found["hosts"]]
     assert told == [("old1", "gone"), ("web0001", "changed"), ("web0006", "changed"), ("web0008", "appeared")]
     assert report.changes(fleet, fleet["hosts"])["hosts"] == []
+
+
+def test_a_run_about_a_part_of_the_fleet_loses_nobody(fleet: dict) -> None:
+    hostvars = report_samples.rollout(60)
+    part = report.build(hostvars, "rollout", at=AT, only="facts.os.id == 'debian'", before=fleet)
+    assert [change["what"] for change in part["changes"]["hosts"] if change["what"] != "changed"] == []
+    whole = report.build(hostvars, "rollout", at=AT, before=part)
+    assert whole["changes"]["hosts"] == []
 
 
 @pytest.mark.parametrize("before", [{}, {"schema": 0, "hosts": []}, {"schema": 1}, {"schema": 1, "hosts": 3}])
