@@ -25,7 +25,7 @@ TARGET = ROOT / "tests" / "integration" / "target"
 
 # What a package manager, a boot or a clock changes by itself: bookkeeping and logs, not leftovers of ours.
 NOISE = (
-    "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
+    "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/rpm/*", "/var/lib/dnf/*", "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
     "/tmp/systemd-private-*", "/etc/ld.so.cache", "/etc/.updated", "/var/.updated", "/var/lib/initramfs-tools/*", "/boot/initrd.img-*", "/lost+found",
 )
 
@@ -93,7 +93,6 @@ class Lab:
     def one_line(self, host: str, command: str) -> str:
         return self.ssh(host, command).strip()
 
-
     def written_since(self, host: str, mark: str) -> list[str]:
         """Files on the disk, noise left out, that were written or made after the file `mark`."""
         noise = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)
@@ -140,13 +139,14 @@ def debians(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Two machines of the documents, stock, with a lock file for their packages."""
-    made = Lab(("ubuntu1604", "debian8"), tmp_path_factory.mktemp("lab"))
+    """The machines of the documents, stock, with a lock file for their packages."""
+    made = Lab(("centos6", "centos7", "ubuntu1604", "debian8", "alinux3"), tmp_path_factory.mktemp("lab"))
     made.command("up", *made.hosts)
     made.reset()
     code, _report, output = made.playbook("realip.toa.lock")
     assert code == 0, output
     assert {item["file"] for item in yaml.safe_load(made.lockfile.read_text())["packages"]} == {
         "linux-image-4.4.87.toa_1.0_amd64.deb", "linux-image-3.16.43.toa_1.0_amd64.deb",
+        "kernel-2.6.32-220.23.1.el6.toa.x86_64.rpm", "kernel-3.10.0-693.el7.centos.toa.x86_64.rpm",
     }
     return made
