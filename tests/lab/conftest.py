@@ -25,7 +25,8 @@ TARGET = ROOT / "tests" / "integration" / "target"
 
 # What a package manager, a boot or a clock changes by itself: bookkeeping and logs, not leftovers of ours.
 NOISE = (
-    "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/rpm/*", "/var/lib/dnf/*", "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
+    "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/rpm/*", "/var/lib/dnf/*",
+    "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
     "/tmp/systemd-private-*", "/etc/ld.so.cache", "/etc/.updated", "/var/.updated", "/var/lib/initramfs-tools/*", "/boot/initrd.img-*", "/lost+found",
 )
 
