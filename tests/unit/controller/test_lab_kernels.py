@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils import facts, planner
 
 from lab import kernel_tree, kernels
+from lab.paths import CHECKOUT
 from lab.progress import LabError
 
 # tencent-toa.txt, "Kernel Package Installation Steps": the files it serves, and the `uname -r` each boots.
@@ -61,6 +63,15 @@ def test_package_name_says_what_boots(row: kernels.Release) -> None:
 def test_every_toa_kernel_has_a_stock_one_to_fall_back_to() -> None:
     stock = {row.release.split(".")[0] for row in kernels.RELEASES.values() if not row.toa}
     assert {row.release.split(".")[0] for row in kernels.RELEASES.values() if row.vendors} <= stock
+
+
+def test_vtoa_has_modules_for_the_kernels_that_may_have_it() -> None:
+    alinux3 = (CHECKOUT / "tests/unit/vectors/os-release/alinux-3").read_text("utf-8")
+
+    def may_have_it(release: str) -> bool:
+        return planner.decide(facts.assumed(alinux3, release), {"backends": ["vtoa"]}, [])["state"] == "pending"
+
+    assert set(kernels.VTOA_KERNELS) == {release for release in kernels.RELEASES if may_have_it(release)}
 
 
 def test_release_fits_into_utsname() -> None:
