@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
 import typing as t
 from datetime import datetime, timezone
 
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
+from ansible_collections.realip.toa.plugins.plugin_utils import patience
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
@@ -26,10 +25,6 @@ NO_MULTIPLEXING = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterva
 
 
 display = Display()
-
-
-class _Stuck(BaseException):
-    """One look took too long. No Exception, because ssh's connection plugin retries on any of them."""
 
 
 class ActionModule(ToaAction):
@@ -97,12 +92,13 @@ class ActionModule(ToaAction):
             self._close()
         return answer
 
-    def _ask(self, args: Result, task_vars: Variables, patience: float) -> Result:
-        """One call that ends within `patience` seconds, even over a connection whose other end has gone without a word."""
+    def _ask(self, args: Result, task_vars: Variables, seconds: float) -> Result:
+        """One call that ends within so many `seconds`, even over a connection whose other end has gone without a word."""
         try:
-            with _at_most(patience):
+            with patience.within(seconds):
                 return self.call(args, task_vars, timeout=LOOK_TIMEOUT)
-        except _Stuck:
+        except patience.Exceeded:
+            patience.end_children()
             return {"failed": True, "msg": "the connection hangs", "toa_state": "lost"}
 
     @contextlib.contextmanager
@@ -131,28 +127,6 @@ class ActionModule(ToaAction):
         with contextlib.suppress(AnsibleError, OSError, EOFError):
             self._connection.close()
         self._connection._connected = False
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> t.Iterator[None]:
-    """Raises _Stuck in the body once its time is over; an alarm that was set before (a task's timeout) goes on counting."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(number: int, frame: t.Any) -> None:
-        raise _Stuck()
-
-    started = time.monotonic()
-    handler = signal.signal(signal.SIGALRM, ring)
-    left, _interval = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(0.01, left - (time.monotonic() - started)))
 
 
 def _told(look: Result) -> str:

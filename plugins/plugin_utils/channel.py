@@ -10,23 +10,29 @@ What a host says is data: it is checked for size, depth and form here, and never
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import re
 import secrets
 import shlex
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils import bundle, patience
 
 if t.TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
 
 DEFAULT_TIMEOUT = 600
+# Seconds that a host gets beyond its timeout, in which it should have said so itself; after that nobody waits for it any more.
+GRACE = 15
+# A host whose power goes closes no connection. Last of ssh's arguments, so that what the operator has set counts.
+KEEPALIVE = "-o ServerAliveInterval=15 -o ServerAliveCountMax=8"
 
 PYTHONS = (
     "python3",
@@ -75,9 +81,13 @@ def call(
     program = bundle.build(entry, search).render(args, nonce, timeout or DEFAULT_TIMEOUT)
     pythons = _pythons(action, task_vars)
     try:
-        return _understand(_send(action, program, pythons), nonce, pythons)
+        with patience.within((timeout or DEFAULT_TIMEOUT) + GRACE):
+            return _understand(_send(action, program, pythons), nonce, pythons)
     except _NoAnswer as problem:
         return problem.answer
+    except patience.Exceeded as problem:
+        patience.end_children()
+        return _lost(f"nobody waits for this host any more: {problem}").answer
 
 
 class _NoAnswer(Exception):
@@ -147,6 +157,7 @@ def _interpreter_words(python: str) -> str:
 
 def _send(action: ActionBase, program: bytes, pythons: t.Sequence[str]) -> dict[str, t.Any]:
     """Run the program on the host, through stdin where the connection can, else through a file."""
+    _keep_alive(action)
     if _can_use_stdin(action):
         outcome = _execute(action, shell_command(pythons, environment=_environment(action)), program)
         if _STARTED in outcome["stdout"] or not _NEEDS_TTY.search(outcome["stdout"] + outcome["stderr"]):
@@ -190,6 +201,36 @@ def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) 
             with contextlib.suppress(AnsibleError):
                 action._remove_tmp_path(folder, force=True)
             shell.tmpdir = None
+
+
+def with_files(action: ActionBase, files: t.Sequence[Path], use: t.Callable[[str], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """use(folder), where that folder of the host holds copies of these files meanwhile. A connection that fails is an answer."""
+    shell = action._connection._shell
+    folder = None
+    try:
+        folder = _guarded(action, action._make_tmp_path)
+        copies = {path: shell.join_path(folder, path.name) for path in files}
+        for path, copy in copies.items():
+            _guarded(action, functools.partial(action._transfer_file, str(path), copy))
+        _guarded(action, lambda: action._fixup_perms2((folder, *copies.values()), execute=False))
+        return use(folder)
+    except _NoAnswer as problem:
+        return problem.answer
+    finally:
+        if folder is not None:
+            # Where the connection has gone, what happened before is what counts.
+            with contextlib.suppress(AnsibleError):
+                action._remove_tmp_path(folder, force=True)
+            shell.tmpdir = None
+
+
+def _keep_alive(action: ActionBase) -> None:
+    """Have ssh notice that the other end has gone."""
+    connection = action._connection
+    if connection.has_option("ssh_args"):
+        given = connection.get_option("ssh_args") or ""
+        if "ServerAliveInterval" not in given:
+            connection.set_option("ssh_args", f"{given} {KEEPALIVE}".strip())
 
 
 def _execute(action: ActionBase, command: str, in_data: bytes | None) -> dict[str, t.Any]:
@@ -255,7 +296,7 @@ def _body(stdout: str, nonce: str) -> str | None:
 def parse(body: str) -> dict[str, t.Any]:
     """JSON text from a host -> dict, with nothing in it that could steer Ansible; raises _NoAnswer (bad_answer)."""
     try:
-        answer = json.loads(body, parse_constant=_no_constant)
+        answer = json.loads(body, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError) as problem:
         raise _bad_answer(f"it is not JSON that we accept ({type(problem).__name__}: {_tail(str(problem), 200)})") from None
     if not isinstance(answer, dict):
@@ -265,6 +306,13 @@ def parse(body: str) -> dict[str, t.Any]:
 
 def _no_constant(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int:
+    # The time that int() takes grows with the square of the digits, and Python 3.10 sets no limit.
+    if len(digits) > 40:
+        raise ValueError("a number has too many digits")
+    return int(digits)
 
 
 def _clean(value: t.Any, depth: int) -> t.Any:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A simulated fleet: a real sshd on many addresses of loopback, and behind each a host that is a JSON file (target/pretend_host.py)."""
+"""A simulated fleet: a real sshd on many addresses of loopback, and behind each a host that is a JSON file (pretend_host.py)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sshd import HERE, ROOT, VENVS, Controller, Run, Sshd
 
-PRETENDER = HERE / "target" / "pretend_host.py"
+PRETENDER = HERE / "pretend_host.py"
 STOCK, TOA = "4.4.0-210-generic", "4.4.87.toa"
 
 
@@ -27,7 +27,8 @@ class Fleet:
         self.addresses = {name: f"127.0.{net}.{number}" for number, name in enumerate(self.names, 1)}
         self.sshd = Sshd(folder / "sshd", {}, list(self.addresses.values()))
         for kind in ("drain", "undrain", "health"):
-            (folder / f"{kind}.yml").write_text(json.dumps([{"name": f"Operator | {kind}", "ansible.builtin.raw": f"echo {kind} >>{folder}/{{{{ inventory_hostname }}}}.hooks"}]))
+            write = f"echo {kind} >>{folder}/{{{{ inventory_hostname }}}}.hooks"
+            (folder / f"{kind}.yml").write_text(json.dumps([{"name": f"Operator | {kind}", "ansible.builtin.raw": write}]))
 
     def __enter__(self) -> Fleet:
         self.sshd.__enter__()
@@ -67,7 +68,7 @@ class Fleet:
     def inventory(self, names: t.Sequence[str], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         common = {
             "toa_package_mirror": "http://127.0.0.1:1", "toa_accept_unverified_packages": True, "toa_backends": ["kernel_package"],
-            "toa_reboot_timeout": 4, **variables,
+            "toa_reboot_timeout": 15, **variables,
         }
         hosts: dict[str, t.Any] = {}
         for name in names:
@@ -89,14 +90,16 @@ class Fleet:
         }
         folder = self.folder / f"run-{core}"
         folder.mkdir(exist_ok=True)
-        return Controller(core, folder, settings)
+        return Controller(core, folder, settings, patience=400)
 
     def words(self, playbook: str, names: t.Sequence[str], variables: dict[str, t.Any], options: t.Sequence[str]) -> list[str]:
         inventory = self.folder / f"inventory-{'-'.join([names[0], names[-1]])}.json"
         inventory.write_text(json.dumps(self.inventory(names, variables)))
         return ["ansible-playbook", "-i", str(inventory), f"realip.toa.{playbook}", *options]
 
-    def play(self, core: str, playbook: str = "rollout", names: t.Sequence[str] = (), options: t.Sequence[str] = (), **variables: t.Any) -> tuple[Run, dict[str, t.Any]]:
+    def play(
+        self, core: str, playbook: str = "rollout", names: t.Sequence[str] = (), options: t.Sequence[str] = (), **variables: t.Any
+    ) -> tuple[Run, dict[str, t.Any]]:
         """Run a playbook; returns the run and the report by host."""
         report = self.reports / f"{playbook}.json"
         report.unlink(missing_ok=True)

@@ -169,6 +169,8 @@ class Controller:
     core: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    patience: float = 120
+    """Seconds after which a command has not ended."""
 
     def environment(self) -> dict[str, str]:
         home = self.folder / "controller"
@@ -229,7 +231,7 @@ class Controller:
             start_new_session=True,
         )
         try:
-            output, _none = child.communicate(stdin, timeout=120)
+            output, _none = child.communicate(stdin, timeout=self.patience)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             output, _none = child.communicate()

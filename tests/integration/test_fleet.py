@@ -12,7 +12,6 @@ from fleet import STOCK, TOA, Fleet, end
 from sshd import cores
 
 NEWEST = cores()[-1]
-LIMIT = ("--limit",)
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +97,15 @@ def test_a_few_failures_are_allowed_in_percent_and_the_parts_of_a_wave_keep_to_i
 
 def test_operators_tasks_that_fail(fleet: Fleet) -> None:
     """Drain, health and undrain tasks, each failing on a host of its own; one host is left drained because somebody wants that."""
-    names = fleet.names[:4]
+    names = fleet.names[:3]
     for kind, name in (("drain", "web01"), ("health", "web02"), ("undrain", "web03")):
         text = (fleet.folder / f"{kind}.yml").read_text()
-        broken = text.replace(f"echo {kind} ", f"test {{{{ inventory_hostname }}}} != {name} && test {{{{ inventory_hostname }}}} != web04-{kind} && echo {kind} ")
+        broken = text.replace(f"echo {kind} ", f"test {{{{ inventory_hostname }}}} != {name} && echo {kind} ")
         (fleet.folder / f"broken-{kind}.yml").write_text(broken)
     hooks = {f"toa_{kind}_tasks": str(fleet.folder / f"broken-{kind}.yml") for kind in ("drain", "health", "undrain")}
-    run, report = fleet.play(NEWEST, names=names[:3], toa_waves=["100%"], **hooks)
+    run, report = fleet.play(NEWEST, names=names, toa_waves=["100%"], **hooks)
     assert run.rc != 0 and set(states(report).values()) == {"failed"}, run.output
-    assert [report[name]["code"] for name in names[:3]] == ["drain_failed", "health_failed", "undrain_failed"]
+    assert [report[name]["code"] for name in names] == ["drain_failed", "health_failed", "undrain_failed"]
     assert fleet.hooks("web01") == ["undrain"], "it may be half drained"
     assert fleet.host("web01")["boot"] == 1, "it was never rebooted"
     assert fleet.hooks("web02") == ["drain", "undrain"]

@@ -60,7 +60,7 @@ def read_program(text):
 
 
 def send(nonce, body):
-    sys.stdout.write("\n@realip-toa %s %d %s @end %s\n" % (nonce, len(body), body, nonce))
+    sys.stdout.write(f"\n@realip-toa {nonce} {len(body)} {body} @end {nonce}\n")
     sys.stdout.flush()
 
 
@@ -87,14 +87,14 @@ def facts(host):
     kernels = [{"release": STOCK, "image": "/boot/vmlinuz-" + STOCK, "toa_modules": []}]
     if host["installed"]:
         kernels.append({"release": TOA, "image": "/boot/vmlinuz-" + TOA, "toa_modules": ["toa"]})
-    module = {"name": "toa", "file": "/lib/modules/%s/kernel/net/toa/toa.ko" % TOA, "loaded": host["loaded"], "live": host["loaded"]}
+    module = {"name": "toa", "file": f"/lib/modules/{TOA}/kernel/net/toa/toa.ko", "loaded": host["loaded"], "live": host["loaded"]}
     place = {"path": "/etc/modules-load.d/realip-toa.conf", "kind": "modules_load", "module": "toa", "effective": True, "ours": True}
     pretty = host["faults"].get("pretty_name")
     return {
         "os_files": {"/etc/os-release": OS_RELEASE.replace("Ubuntu 16.04.7 LTS", pretty) if pretty else OS_RELEASE},
         "uname": {"release": host["kernel"], "machine": "x86_64"}, "package_manager": "deb", "init": "systemd",
         "python": {"executable": "/usr/bin/python3", "version": [3, 5, 2]},
-        "boot": {"boot_id": "boot-%d" % host["boot"], "loader": "grub2", "config": "/boot/grub/grub.cfg", "default": host["default"],
+        "boot": {"boot_id": f"boot-{host['boot']}", "loader": "grub2", "config": "/boot/grub/grub.cfg", "default": host["default"],
                  "next": host["next"] or "", "env_writable": True, "one_shot": True, "reason": "", "free_kib": 1 << 20},
         "kernels": kernels, "modules": [module] if running_toa else [], "counters": {}, "ebpf": {"possible": False}, "service": None,
         "persistence": [place] if host["persistent"] else [], "security": {}, "container": "", "conflicts": [], "held": [], "unread": [],
@@ -103,10 +103,7 @@ def facts(host):
 
 
 def proof(host, args):
-    if args.get("option_kinds") == [] or not args.get("option_kinds"):
-        kinds = ["200/8"]
-    else:
-        kinds = args["option_kinds"]
+    kinds = args.get("option_kinds") or ["200/8"]
     verdict = host["faults"].get("verdict", "translating")
     return {"verdict": verdict, "reason": "as scripted", "matrix": [], "option_kinds": kinds if verdict == "translating" else [],
             "wanted_kinds": kinds, "capabilities": {"getpeername": verdict == "translating"}, "claims": ["toa"], "elapsed_ms": 1}
@@ -138,7 +135,7 @@ def boot(host, args, modules):
         host["next"] = kernel
     elif state == "confirmed":
         if host["kernel"] != kernel:
-            return {"failed": True, "code": "wrong_kernel", "msg": "%s is running" % host["kernel"], "remedy": ""}
+            return {"failed": True, "code": "wrong_kernel", "msg": host["kernel"] + " is running", "remedy": ""}
         record.update(state="confirmed", kernel=kernel)
         host.update(default=kernel, next=None)
     elif state == "reverted" and record:
@@ -160,7 +157,7 @@ def reboot(host, args, modules):
                 host["kernel"] = host["default"]
                 host["state"]["boot"].update(state="reverted_by_guard", reason="not confirmed within 600 s")
         host["loaded"] = host["persistent"] and host["kernel"] == TOA
-    return {"changed": args["op"] == "trigger", "boot_id": "boot-%d" % host["boot"], "kernel": host["kernel"], "uptime": 1.0,
+    return {"changed": args["op"] == "trigger", "boot_id": f"boot-{host['boot']}", "kernel": host["kernel"], "uptime": 1.0,
             "systemd_state": "running", "up": True, "refusal": ""}
 
 
@@ -176,6 +173,10 @@ def persist(host, args, modules):
     if not args["check"]:
         host["persistent"] = args["state"] == "present"
     return {"changed": changed, "before": {}, "after": {}}
+
+
+def echo(host, args, modules):
+    return {"changed": False}
 
 
 def claim(host, args, modules):
@@ -202,12 +203,13 @@ def claim(host, args, modules):
 
 
 def runner_source(modules):
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     with open(os.path.join(folder, "plugins/module_utils/runner.py"), "rb") as file:
         return file.read()
 
 
-HANDLERS = {"survey": survey, "probe": probe, "packages": packages, "boot": boot, "reboot": reboot, "kmod": kmod, "persist": persist, "claim": claim}
+HANDLERS = {"survey": survey, "probe": probe, "packages": packages, "boot": boot, "reboot": reboot, "kmod": kmod, "persist": persist, "claim": claim,
+            "echo": echo}
 
 
 # ---- answers that are meant to do harm
@@ -215,10 +217,10 @@ HANDLERS = {"survey": survey, "probe": probe, "packages": packages, "boot": boot
 
 def huge(host, nonce, answer):
     """A frame of 64 MiB."""
-    sys.stdout.write("\n@realip-toa %s %d {\"x\": \"" % (nonce, 64 << 20))
+    sys.stdout.write(f"\n@realip-toa {nonce} {64 << 20} " + '{"x": "')
     for _piece in range(64):
         sys.stdout.write("x" * (1 << 20))
-    sys.stdout.write("\"} @end %s\n" % nonce)
+    sys.stdout.write(f'"}} @end {nonce}\n')
 
 
 def flood(host, nonce, answer):
@@ -269,7 +271,7 @@ def steering(host, nonce, answer):
 def template(host, nonce, answer):
     """Texts that are templates, in every place that reaches a report or a message."""
     mark = TEMPLATE % host["faults"]["mark"]
-    answer["facts"]["os_files"] = {"/etc/os-release": "ID=ubuntu\nVERSION_ID=\"16.04\"\nPRETTY_NAME=\"%s\"\n" % mark}
+    answer["facts"]["os_files"] = {"/etc/os-release": f'ID=ubuntu\nVERSION_ID="16.04"\nPRETTY_NAME="{mark}"\n'}
     answer["facts"]["boot"].update(default=mark, config=mark, reason=mark)
     answer["facts"]["conflicts"] = [{"code": mark, "detail": mark}]
     answer["facts"]["unread"] = [{"section": mark, "problem": mark}]
