@@ -1,0 +1,35 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/faults.md has the rows of the fault matrix, and each row can be run."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+_spec = importlib.util.spec_from_file_location("fault_cases", ROOT / "tests" / "faults" / "cases.py")
+assert _spec and _spec.loader
+cases = importlib.util.module_from_spec(_spec)
+sys.modules["fault_cases"] = cases
+_spec.loader.exec_module(cases)
+
+
+def test_the_document_has_the_table():
+    assert cases.documented(ROOT / "docs" / "faults.md") == cases.table()
+
+
+@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
+def test_a_row_says_what_happens(case):
+    assert case.fault or case.at or case.hooks
+    assert case.ends and case.says
+    assert case.state in ("failed", "lost", "proved", "")
+    assert set(case.hooks) <= {"drain", "undrain", "health"}
+
+
+def test_names_are_unique():
+    assert len({case.name for case in cases.CASES}) == len(cases.CASES)
