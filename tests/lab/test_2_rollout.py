@@ -41,7 +41,7 @@ LEGACY = {
     "ubuntu1604": "mkdir -p /etc/rc.d && echo 'modprobe toa' >> /etc/rc.d/rc.local",
     "debian8": "printf '#!/bin/sh -e\\nexit 0\\necho “modprobe toa”\\nmodprobe toa\\n' > /etc/rc.local; chmod 644 /etc/rc.local",
 }
-PACKAGES = "rpm -qa 2>/dev/null | sort; dpkg-query -W -f '${Package} ${Version} ${Status}\\n'"
+PACKAGES = "if command -v rpm >/dev/null; then rpm -qa | sort; else dpkg-query -W -f '${Package} ${Version} ${Status}\\n'; fi"
 
 
 @pytest.fixture(scope="module")
