@@ -122,6 +122,10 @@ class Dpkg:
             "files": self._contents(path),
         }
 
+    def signature(self, _path):
+        """A .deb has none; apt's are those of a repository's index."""
+        return "none"
+
     def owners(self, path):
         """Names of the packages that own an absolute path."""
         _rc, out, _err = run(["dpkg-query", "--admindir=" + self.admin, "-S", path])

@@ -72,6 +72,9 @@ def _groups(items, args):
 def _together(one, other):
     """One result out of those of two groups."""
     result = {"changed": one["changed"] or other["changed"]}
+    for key, value in list(one.items()) + list(other.items()):
+        if key not in ("changed", "before", "after"):
+            result[key] = dict(result.get(key) or {}, **value) if isinstance(value, dict) else (result.get(key) or []) + value
     for side in ("before", "after"):
         result[side] = {"installed": dict(one[side]["installed"], **other[side]["installed"])}
         for key in ("held", "cached"):
@@ -165,7 +168,7 @@ def _present(host, items, args):
             inventory = host.manager.inventory()
             _preflight(host, [item for item in missing if not item["repository"]], inventory)
             _install(host, missing, inventory)
-        return _result(before, host.snapshot(names), changed=True)
+        return _signed(host, items, _result(before, host.snapshot(names), changed=True))
 
 
 def _staged(host, items, args):
@@ -177,7 +180,12 @@ def _staged(host, items, args):
         return _result(before, _predict(host, before, missing, installed=False))
     with host.lock():
         _fetch(host, missing, args)
-        return _result(before, host.snapshot(names))
+        return _signed(host, items, _result(before, host.snapshot(names)))
+
+
+def _signed(host, items, result):
+    """What is known of signatures, by file or name: said, since for most vendors it is that there is none."""
+    return dict(result, signatures=dict((item["file"] or item["name"], host.manager.signature(host.source(item))) for item in items))
 
 
 def _absent(host, items, args):
@@ -238,7 +246,17 @@ def _hold(host, items, args, wanted):
     return _result(before, after)
 
 
-STATES = {"present": _present, "staged": _staged, "absent": _absent, "held": _held, "unheld": _unheld}
+def _missing(host, items, args):
+    """Which files this host would have to fetch for the state `wanted`: the controller then pushes those and no others."""
+    inventory = host.manager.inventory() if args["wanted"] == "present" else None
+    files = [item for item in items if item["file"] and not host.is_cached(item)]
+    lacking = [item for item in files if inventory is None or not host.is_complete(item, inventory)]
+    _refuse_unreviewed(lacking, args)
+    there = host.snapshot([item["name"] for item in items], inventory)
+    return dict(_result(there, there), missing=[item["file"] for item in lacking])
+
+
+STATES = {"present": _present, "staged": _staged, "absent": _absent, "held": _held, "unheld": _unheld, "missing": _missing}
 
 
 def _result(before, after, changed=None):

@@ -22,6 +22,8 @@ from ansible_collections.realip.toa.plugins.module_utils.dpkg import TOOL_TIMEOU
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, list_dir, read_text, remove_file, run, which
 from ansible_collections.realip.toa.plugins.module_utils.rpm_hold import Holds, words_for
 
+# The signature of a package, wherever one of its several kinds has it.
+SIGNATURE = "%{RSAHEADER:pgpsig}\t%{DSAHEADER:pgpsig}\t%{SIGPGP:pgpsig}\t%{SIGGPG:pgpsig}\n"
 QUERY = "%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n"
 FILES = "[%{FILENAMES}\t%{FILESIZES}\t%{FILEMODES:octal}\t%{FILEFLAGS}\n]"
 # Bit of FILEFLAGS: the package owns it, but does not bring it (an initramfs, say).
@@ -120,9 +122,30 @@ class Rpm:
         rc, out, err = self._rpm(["-K", "--nosignature", path])
         if rc != 0:
             raise _corrupt(path, complaints(out + err))
+        self._refuse_forged(path)
         name, version, arch = lines[0]
         files = [(line[0].lstrip("/"), _size(line)) for line in lines[1:] if len(line) == 4 and line[0].startswith("/")]
         return {"name": self.key(name, version, arch), "version": version, "arch": arch, "conflicts": [], "files": files}
+
+    def signature(self, package):
+        """Who has signed a file, or an installed package, and whether its key is known here; "none" for one that nobody has signed."""
+        a_file = package.startswith("/")
+        _rc, out, _err = self._rpm(["-qp" if a_file else "-q", "--qf", SIGNATURE, package])
+        found = [word.strip() for word in (out.split("\n") + [""])[0].split("\t") if word.strip() not in ("", "(none)")]
+        if not found:
+            return "none"
+        known = "" if not a_file else "; verified" if self._rpm(["-K", package])[0] == 0 else "; its key is not installed here"
+        return found[0][:200] + known
+
+    def _refuse_forged(self, path):
+        """A signature that is there must not be wrong. One of an unknown key says nothing; the digest is what counts then."""
+        rc, out, err = self._rpm(["-Kv", path])
+        if rc != 0 and re.search(r"(?i)signature.*: BAD", out + err):
+            raise TargetError(
+                "bad_signature",
+                "%s carries a signature that is not that of its content" % os.path.basename(path),
+                "find out who has changed the file, and fetch it from its vendor",
+            )
 
     def owners(self, path):
         """Identities of the packages that own an absolute path."""

@@ -80,6 +80,11 @@ options:
   src:
     description: A folder on the host in which the files already are; nothing is fetched then.
     type: str
+  push_from:
+    description:
+      - A folder on the controller that has the files. Those that the host lacks are copied over the connection, so that it needs neither a
+        mirror nor a network. The SHA-256 is compared before a file is sent, and again on the host.
+    type: path
   timeout:
     description: Seconds that one transfer may take.
     type: int
@@ -144,12 +149,19 @@ after:
   returned: success
   type: dict
   sample: {installed: {linux-image-4.4.87.toa: "1.0"}, held: [], cached: [linux-image-4.4.87.toa_1.0_amd64.deb]}
+signatures:
+  description:
+    - What is known of who has signed each file, or package of a repository, that was just fetched or installed; C(none) for one that nobody has.
+    - An rpm whose signature is wrong is refused. One that is not signed, or by a key that the host does not have, is not; its SHA-256 is what counts.
+  returned: where something was fetched or installed
+  type: dict
+  sample: {linux-image-4.4.87.toa_1.0_amd64.deb: none}
 code:
   description:
     - Why it failed. Among others C(digest_mismatch), C(package_truncated), C(package_too_large), C(package_unavailable), C(no_digest),
       C(package_mismatch), C(package_corrupt), C(boot_full), C(disk_full), C(package_lock_held), C(package_tool_interrupted),
       C(running_kernel), C(last_kernel), C(install_failed), C(install_incomplete). Of rpm also C(file_conflict), C(dependency_missing),
-      C(package_conflict), C(package_needed), C(downgrade_needs_consent), C(package_unsigned), C(repository_unreachable).
+      C(package_conflict), C(package_needed), C(downgrade_needs_consent), C(package_unsigned), C(bad_signature), C(repository_unreachable).
   returned: failure
   type: str
   sample: digest_mismatch

@@ -179,3 +179,29 @@ def test_no_space_in_boot(stage: Stage, mirror: tuple[Path, str]) -> None:
     assert result["failed"] and result["code"] == "boot_full" and "KiB free" in result["msg"]
     assert stage.sh("ls /boot").split() == [f"vmlinuz-{os.uname().release}"]
     assert NAME not in stage.sh("cat /var/lib/dpkg/status")
+
+
+def test_pushed_from_the_controller(stage: Stage, mirror: tuple[Path, str], core: str) -> None:
+    """Air-gapped: no address is asked, the digest is compared on both sides, and nothing stays behind."""
+    item = {**package(mirror), "url": "http://192.0.2.1:9/" + f"{NAME}_1.0_all.deb"}
+    stock = ours(stage)
+    folder = stage.base.parent / "pushed"
+    folder.mkdir()
+    push = {"packages": [item], "push_from": str(folder)}
+    refused, _run = call(stage, core, push)
+    assert refused["code"] == "package_unavailable" and str(folder / item["file"]) in refused["msg"] and "controller" in refused["msg"]
+    (folder / item["file"]).write_bytes(b"something else")
+    refused, _run = call(stage, core, push)
+    assert refused["code"] == "digest_mismatch" and item["sha256"] in refused["msg"]
+    assert call(stage, core, {"packages": [{**item, "sha256": ""}], "push_from": str(folder)})[0]["code"] == "no_digest"
+    assert ours(stage) == stock
+    (folder / item["file"]).write_bytes((mirror[0] / item["file"]).read_bytes())
+    assert call(stage, core, push, "--check")[0]["changed"] and ours(stage) == stock
+    staged, run = call(stage, core, {**push, "state": "staged"})
+    assert staged["after"]["cached"] == [item["file"]] and staged["signatures"] == {item["file"]: "none"}, run.output
+    done, run = call(stage, core, push)
+    assert done["after"]["installed"] == {NAME: "1.0"}, run.output
+    assert not call(stage, core, push)[0]["changed"]
+    assert stage.sh(f"find ~/.ansible/tmp -name '{item['file']}'") == ""
+    call(stage, core, {"state": "absent"})
+    assert ours(stage) == stock
