@@ -31,6 +31,8 @@ KERNELS = ("kernel_package", "source_kernel")
 
 def utc(seconds):
     """Seconds since 1970 as UTC text; "" for what is no time."""
+    if seconds is None:  # which would mean now
+        return ""
     try:
         return time.strftime(FORMAT, time.gmtime(seconds))
     except (ValueError, OverflowError, TypeError, OSError):

@@ -45,24 +45,28 @@ def main(args):
     settings = read_json(os.path.join(args["folder"], SETTINGS))
     now = int(time.time())
     found = survey({"check": False, "probe": bool(settings.get("probe")), "probe_args": settings.get("probe_args") or {}})
-    remember(os.path.join(args["folder"], SEEN), found["facts"]["drift"], now)
+    since = remember(os.path.join(args["folder"], SEEN), found["facts"]["drift"], now)
+    samples = samples_of(found["facts"], found["probe"], since, now, settings.get("probe"))
     make_dirs(settings["textfile_dir"])
-    write_atomic(os.path.join(settings["textfile_dir"], METRICS), exposition(samples_of(found["facts"], found["probe"], now, settings.get("probe"))), 0o644)
+    write_atomic(os.path.join(settings["textfile_dir"], METRICS), exposition(samples), 0o644)
     return {"changed": False}
 
 
 def remember(path, drift, now):
-    """Keep the time at which each finding was first seen; written only when there is something new to know."""
+    """{code: seconds} of when each finding was first seen; kept, and written only when there is something new to know."""
     before = seen_drift(path)
     after = dict((item["code"], before.get(item["code"]) or seconds_of(item["since"]) or now) for item in drift)
     if after != before:
         write_atomic(path, json.dumps(after, sort_keys=True) + "\n", 0o644)
+    return after
 
 
-def samples_of(facts, probe, now, asked=True):
-    """[(name, {label: text}, number)] in the order of ORDER. `asked`: a proof was to be made where anything claims to translate."""
+def samples_of(facts, probe, since, now, asked=True):
+    """[(name, {label: text}, number)] in the order of ORDER.
+
+    `since`: {code: seconds} of what has drifted; `asked`: a proof was to be made where anything claims to translate.
+    """
     proof = proof_of(facts["state"])
-    drift = dict((item["code"], item) for item in facts["drift"])
     samples = [("info", {"release": facts["uname"]["release"], "translator": translator(facts), "boot_id": facts["boot"].get("boot_id") or ""}, 1)]
     if proof:
         samples.append(("proved_info", {"backend": proof["backend"], "release": proof["kernel"]}, 1))
@@ -74,10 +78,9 @@ def samples_of(facts, probe, now, asked=True):
         samples.append(("verdict_info", {"verdict": probe["verdict"]}, 1))
         samples.append(("proof_time_seconds", {}, now))
     for code in CODES:
-        samples.append(("drift", {"code": code}, int(code in drift)))
-    for code in sorted(drift):
-        if seconds_of(drift[code]["since"]) is not None:
-            samples.append(("drift_since_seconds", {"code": code}, seconds_of(drift[code]["since"])))
+        samples.append(("drift", {"code": code}, int(code in since)))
+    for code in sorted(since):
+        samples.append(("drift_since_seconds", {"code": code}, since[code]))
     if facts["firewall"]["guard"]:
         samples.append(("guard_active", {}, int(facts["firewall"]["guard"]["active"])))
     for counter in sorted(facts["counters"]):

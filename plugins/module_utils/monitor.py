@@ -163,7 +163,7 @@ def _take_away(monitor):
 
 def _forget_runs(textfile, everything):
     """What the program itself has written."""
-    if textfile:
+    if os.path.isfile(textfile):
         remove_file(textfile)
     if everything:
         remove_file("%s/%s" % (FOLDER, SEEN))
