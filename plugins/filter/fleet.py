@@ -44,10 +44,13 @@ def toa_lock(fetched: Iterable[Mapping[str, Any]], before: str, update: bool = F
         raise AnsibleFilterError(str(problem)) from problem
 
 
-def toa_turns(hosts: Iterable[str], hostvars: Mapping[str, Any], waves: Any, max_failures: Any = 0, max_rebooting: Any = 0) -> list[dict[str, Any]]:
-    """Each host with its turn in the waves; those that would reboot outside of their change window get an outcome instead, and no turn."""
+def toa_turns(
+    order: Iterable[str], hostvars: Mapping[str, Any], only: str = "", waves: Any = None, max_failures: Any = 0, max_rebooting: Any = 0
+) -> list[dict[str, Any]]:
+    """Each pending host with its turn in the waves; those that would reboot outside of their change window get an outcome instead, and no turn."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    names = list(hosts)
+    pending = set(toa_hosts(hostvars, "pending", only))
+    names = [host for host in order if host in pending]
     try:
         shut = {host: reason for host in names if (reason := _window_shut(hostvars[host], now))}
         turns = fleet.schedule([host for host in names if host not in shut], waves, max_failures, max_rebooting)

@@ -19,6 +19,7 @@ FINE = ("proved", "planned", "removed", "rolled_back", "pending")
 # Failures that are none: the host was left alone, on purpose.
 NOT_YET = ("outside_window",)
 TEXT_LIMIT = 2000
+APPROVAL = "to go on, run again with toa_pause_after_canary: false; in AWX that is the node behind an approval node"
 
 _PERCENT = re.compile(r"(\d{1,3})\s*%")
 
@@ -31,7 +32,8 @@ class FleetError(ValueError):
 
 
 def schedule(hosts: Sequence[str], waves: Any, max_failures: Any = 0, max_rebooting: Any = 0) -> list[dict[str, Any]]:
-    """Each host with its turn, in order: [{host, turn: {wave, of, part, size, allowed}}].
+    """Each host with its turn, in order: [{host, turn: {wave, of, part, size, allowed, first, until}}]. `first` is the place of the wave's first
+    host among all, `until` the place after the last of the part.
 
     `waves`: sizes, as numbers or percentages of all hosts, the last one repeating. `max_failures`: a number, or a percentage of a wave.
     `max_rebooting`: the most hosts of one part, 0 for no limit. Raises FleetError.
@@ -39,20 +41,26 @@ def schedule(hosts: Sequence[str], waves: Any, max_failures: Any = 0, max_reboot
     limit = whole(max_rebooting, "toa_max_rebooting")
     sizes = wave_sizes(len(hosts), waves)
     turns, left = [], list(hosts)
-    part = 0
+    part = first = 0
     for number, size in enumerate(sizes, 1):
         members, left = left[:size], left[size:]
         allowed = amount(max_failures, len(members), "toa_max_failures")
         for start in range(0, len(members), limit or len(members)):
             part += 1
-            turn = {"wave": number, "of": len(sizes), "part": part, "size": len(members), "allowed": allowed}
-            turns += [{"host": host, "turn": turn} for host in members[start:start + (limit or len(members))]]
+            chosen = members[start:start + (limit or len(members))]
+            turn = {
+                "wave": number, "of": len(sizes), "part": part, "size": len(members), "allowed": allowed,
+                "first": first, "until": first + start + len(chosen),
+            }  # fmt: skip
+            turns += [{"host": host, "turn": turn} for host in chosen]
+        first += len(members)
     return turns
 
 
 def wave_sizes(total: int, waves: Any) -> list[int]:
     """Sizes of the waves that `total` hosts make; a percentage is rounded down, and is at least one host."""
-    wanted = [waves] if isinstance(waves, (int, str)) else list(waves or [])
+    # A survey of AWX gives a text.
+    wanted = [part.strip() for part in waves.split(",")] if isinstance(waves, str) else [waves] if isinstance(waves, int) else list(waves or [])
     if not wanted:
         raise FleetError('toa_waves is empty; expected sizes such as [1, "5%", "25%", "100%"]')
     sizes = [max(1, amount(item, total, "toa_waves")) for item in wanted]
@@ -95,13 +103,12 @@ def batches(turns: Iterable[Mapping[str, Any]]) -> list[int]:
 
 
 def gate(hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[str, Any], ask: bool = False) -> dict[str, Any]:
-    """What is behind the part that has just ended: {open, ask, wave, why, unproven, left: [{host, outcome}]}.
+    """What is behind the part that has just ended: {open, ask, wave, why, remedy, unproven, left: [{host, outcome}]}.
 
-    `hosts`: all of the play. `ask`: somebody wants to be asked after the first wave. `left` are those that do not begin if the run ends here.
+    `hosts`: all of the play, in its order. `ask`: somebody wants to be asked after the first wave. `left` are those that do not begin if the run
+    ends here. Only hosts of this wave are looked at: their variables are dear.
     """
-    turns = {host: hostvars[host].get("toa_turn") or {} for host in hosts}
-    begun = [host for host in hosts if turns[host].get("wave") == turn["wave"] and turns[host].get("part", 0) <= turn["part"]]
-    waiting = [host for host in hosts if turns[host].get("part", 0) > turn["part"]]
+    begun, waiting = hosts[turn["first"]:turn["until"]], hosts[turn["until"]:]
     states = {host: str(_outcome(hostvars[host]).get("state") or "lost") for host in begun}
     unproven = [host for host in begun if states[host] not in FINE]
     closed = len(unproven) > turn["allowed"]
@@ -112,15 +119,15 @@ def gate(hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[
             f"wave {turn['wave']} of {turn['of']}: {len(unproven)} of {turn['size']} hosts did not end well, and toa_max_failures allows "
             f"{turn['allowed']}: {named}; {_hosts(len(waiting))} not begun"
         )
-    last = not any(turns[host].get("wave") == turn["wave"] for host in waiting)
+    last = turn["until"] == turn["first"] + turn["size"]
     asked = ask and turn["wave"] == 1 and last and bool(waiting) and not closed
     if asked:
         why = f"the canary has ended well; {_hosts(len(waiting))} not begun, because toa_pause_after_canary is set"
     words: dict[str, str] = {"state": "waiting", "code": "gate_closed", "message": why, "remedy": "put right what failed, and run again"}
     if asked:
-        words = {"state": "pending", "code": "awaiting_approval", "message": why, "remedy": "run again with toa_pause_after_canary: false"}
+        words = {"state": "pending", "code": "awaiting_approval", "message": why, "remedy": APPROVAL}
     left = [{"host": host, "outcome": words} for host in waiting] if why else []
-    return {"open": not closed, "ask": asked, "wave": turn["wave"], "why": why, "unproven": unproven, "left": left}
+    return {"open": not closed, "ask": asked, "wave": turn["wave"], "why": why, "unproven": unproven, "remedy": words["remedy"], "left": left}
 
 
 def outside(reason: str) -> dict[str, str]:

@@ -44,6 +44,8 @@ def test_schedule_keeps_the_order_and_cuts_waves_into_parts():
     assert [turn["turn"]["wave"] for turn in turns] == [1, 2, 2, 2, 2, 2, 3, 3, 3, 3]
     assert [turn["turn"]["part"] for turn in turns] == [1, 2, 2, 3, 3, 4, 5, 5, 6, 6]
     assert [turn["turn"]["allowed"] for turn in turns] == [0, 2, 2, 2, 2, 2, 1, 1, 1, 1]
+    assert [turn["turn"]["first"] for turn in turns] == [0, 1, 1, 1, 1, 1, 6, 6, 6, 6]
+    assert [turn["turn"]["until"] for turn in turns] == [1, 3, 3, 5, 5, 6, 8, 8, 10, 10]
     assert fleet.batches(turn["turn"] for turn in turns) == [1, 2, 2, 1, 2, 2]
     assert fleet.batches([]) == [1]
 
@@ -73,6 +75,13 @@ def test_what_has_not_begun_is_not_counted():
 def test_allowed_failures(failures, allowed, is_open):
     states = {host: "failed" if number < failures else "proved" for number, host in enumerate(HOSTS[:4])} | {"last": None}
     assert look(states, [4, 1], HOSTS[0], max_failures=allowed)["open"] == is_open
+
+
+def test_the_parts_of_a_wave_are_counted_together():
+    states = {"a": "failed", "b": "proved", "c": "failed", "d": None}
+    assert look(states, [4], "a", max_failures=1, max_rebooting=2)["open"]
+    late = look(states, [3, 1], "c", max_failures=1, max_rebooting=2)
+    assert not late["open"] and late["unproven"] == ["a", "c"] and [item["host"] for item in late["left"]] == ["d"]
 
 
 def test_asking_is_for_the_canary_alone_and_only_when_more_follows():
