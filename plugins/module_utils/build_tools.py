@@ -67,7 +67,7 @@ def require_headers(release, root="/"):
 
 def require_compiler():
     """TargetError where there is nothing to compile with."""
-    missing = [what for what, names in (("make", ("make",)), ("a C compiler", COMPILERS)) if not [name for name in names if which(name)]]
+    missing = [what for what, names in (("make", ("make",)), ("C compiler", COMPILERS)) if not [name for name in names if which(name)]]
     if missing:
         raise TargetError(
             "compiler_missing",
@@ -117,15 +117,18 @@ class Repository:
         return "linux-headers-" + release
 
     def following_headers(self, release):
-        """The package that brings the headers of each kernel update together with the kernel; "" where none is known or needed."""
+        """(name, version) of the package that brings the headers of each kernel update along; ("", "") where none is known or needed.
+
+        In the version of the package that brings the kernels: a newer one would bring a newer kernel with it (Debian's break each other).
+        """
         if self.name != "apt-get":
-            return ""
-        _rc, out, _err = run(["dpkg-query", "-W", "-f", "${Status}\t${Package}\t${Depends}\n", "linux-image-*"])
+            return "", ""
+        _rc, out, _err = run(["dpkg-query", "-W", "-f", "${Status}\t${Package}\t${Version}\t${Depends}\n", "linux-image-*"])
         for line in out.splitlines():
-            status, name, depends = (line.split("\t") + ["", ""])[:3]
+            status, name, version, depends = (line.split("\t") + ["", "", ""])[:4]
             if status == "install ok installed" and re.search(r"\blinux-image-(unsigned-)?%s(\s|,|$)" % re.escape(release), depends):
-                return name.replace("linux-image-", "linux-headers-", 1)
-        return ""
+                return name.replace("linux-image-", "linux-headers-", 1), version
+        return "", ""
 
     def compiler(self, release):
         """Packages with make and the compiler that the kernel was built with, as far as they are missing."""

@@ -385,12 +385,19 @@ def _use_dkms(host, wanted, notes):
             raise TargetError("dkms_missing", "DKMS cannot be had: %s" % said, "install dkms, or use method: plain")
         notes.append("built without DKMS, which cannot be had (%s): build again after each kernel update" % (said or "no package"))
         return False
-    following = Repository().following_headers(host.running) if host.args.get("install_tools") else ""
-    if following and following not in Repository().installed():
-        said = _bring(host, Repository(), [following])
-        if said:
-            notes.append("%s cannot be had (%s): DKMS rebuilds on a kernel update only where headers come with it" % (following, said))
+    if host.args.get("install_tools"):
+        _follow_updates(host, notes)
     return True
+
+
+def _follow_updates(host, notes):
+    """See that a kernel update brings its headers along: without them DKMS cannot build for it."""
+    name, version = Repository().following_headers(host.running)
+    if not name or name in Repository().installed():
+        return
+    said = _bring(host, Repository(), ["%s=%s" % (name, version)])
+    if said:
+        notes.append("%s in version %s cannot be had (%s): DKMS builds for the next kernel only where its headers come with it" % (name, version, said))
 
 
 def _with_dkms(host, wanted, tree):
