@@ -19,7 +19,7 @@ OPERATION = frozenset((
 ))
 
 # What our own plays register; never an operator's.
-RESULTS = frozenset(("toa_gate", "toa_looked", "toa_outcome", "toa_pending", "toa_timing", "toa_turn"))
+RESULTS = frozenset(("toa_gate", "toa_looked", "toa_outcome", "toa_pending", "toa_report", "toa_timing", "toa_turn"))
 
 KNOWN = OPERATION | RESULTS | {f"toa_{key}" for key in POLICY}
 

@@ -1,0 +1,269 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AWX and Ansible Automation Platform: the data against awx.awx's own specs and against our variables, the execution environment, the pattern, and jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import ansible_runner
+import awx_collection
+import jsonschema
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
+from ansible_collections.realip.toa.plugins.plugin_utils import planner, report_files
+from sshd import ROOT
+
+BIN = Path(sys.executable).parent
+DATA = yaml.safe_load((ROOT / "awx" / "controller.yml").read_text())
+KINDS = {
+    "controller_labels": "label", "controller_execution_environments": "execution_environment", "controller_projects": "project",
+    "controller_templates": "job_template", "controller_workflows": "workflow_job_template", "controller_schedules": "schedule",
+}  # fmt: skip
+ITEMS = [(kind, item) for name, kind in KINDS.items() for item in DATA[name]]
+TEMPLATES = {item["name"]: item for item in DATA["controller_templates"]}
+SURVEYED = [*DATA["controller_templates"], *DATA["controller_workflows"]]
+QUESTIONS = {question["variable"]: question for item in SURVEYED for question in item["survey_spec"].get("spec", [])}
+
+# What AWX takes as a question (documentation of its API, job_template_survey_spec).
+QUESTION_TYPES = {"text": str, "textarea": str, "integer": int, "float": float, "multiplechoice": str, "multiselect": str}
+QUESTION_KEYS = {"question_name", "question_description", "variable", "type", "choices", "min", "max", "default", "required"}
+
+# Variables whose spec says `raw`: what a text has to be is for the code that reads it, and the jobs below run with it.
+RAW = {"toa_waves": "1,5%,25%,100%", "toa_max_failures": "0", "toa_window": ""}
+
+
+def variables() -> dict[str, dict[str, t.Any]]:
+    """Every variable that a role or toa_plan documents, as {type, default, choices}."""
+    known = {f"toa_{name}": {**Plan.SPEC[name], "default": default} for name, default in planner.POLICY.items() if name in Plan.SPEC}
+    for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
+        known.update(yaml.safe_load(path.read_text())["argument_specs"]["main"].get("options") or {})
+    return known
+
+
+# ---- data
+
+
+@pytest.mark.parametrize("kind, item", ITEMS, ids=[f"{kind}: {item['name']}" for kind, item in ITEMS])
+def test_awx_awx_takes_it(kind: str, item: dict) -> None:
+    checked = ArgumentSpecValidator(awx_collection.argument_spec(kind)).validate(item)
+    assert checked.error_messages == []
+
+
+def test_the_check_would_find_a_mistake() -> None:
+    wrong = {**TEMPLATES["TOA plan"], "playbok": "x", "forks": "many"}
+    assert len(ArgumentSpecValidator(awx_collection.argument_spec("job_template")).validate(wrong).error_messages) == 2
+
+
+def test_applying_it(tmp_path: Path) -> None:
+    environment = {**os.environ, **awx_collection.stand_in(tmp_path, KINDS.values()), "ANSIBLE_CONFIG": str(tmp_path / "none.cfg")}
+    done = subprocess.run([str(BIN / "ansible-playbook"), "-i", "localhost,", str(ROOT / "awx" / "apply.yml")],
+                          env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"localhost +: ok=6 +changed=6 ", done.stdout)
+
+
+def test_what_is_named_is_there() -> None:
+    labels = {item["name"] for item in DATA["controller_labels"]}
+    projects = {item["name"] for item in DATA["controller_projects"]}
+    environments = {item["name"] for item in DATA["controller_execution_environments"]}
+    for template in TEMPLATES.values():
+        assert (ROOT / template["playbook"]).is_file(), template["playbook"]
+        assert set(template["labels"]) <= labels and template["project"] in projects and template["execution_environment"] in environments
+    for schedule in DATA["controller_schedules"]:
+        assert schedule["unified_job_template"] in TEMPLATES
+        assert re.fullmatch(r"DTSTART;TZID=Etc/UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1", schedule["rrule"])
+
+
+def test_every_playbook_has_a_template() -> None:
+    """But `report`, whose files a job would leave behind in its container."""
+    playbooks = {path.name for path in (ROOT / "playbooks").glob("*.yml")} - {"report.yml", "rollout.yml"} | {"rollout.yml"}
+    assert {Path(template["playbook"]).name for template in TEMPLATES.values()} == playbooks
+
+
+def test_the_workflow_asks_after_the_first_wave() -> None:
+    (workflow,) = DATA["controller_workflows"]
+    documented = awx_collection.documentation("workflow_job_template")["workflow_nodes"]["suboptions"]
+    nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
+    path, at = [], "plan"
+    while at:
+        path.append(at)
+        node = nodes[at]
+        assert set(node) <= set(documented)
+        assert set(node["unified_job_template"]) <= set(documented["unified_job_template"]["suboptions"])
+        if node["unified_job_template"]["type"] == "job_template":
+            asked = {question["variable"] for question in TEMPLATES[node["unified_job_template"]["name"]]["survey_spec"]["spec"]}
+            assert set(node.get("extra_data", {})) <= asked
+        following = node.get("related", {})
+        # Whatever fails ends the workflow: nothing follows but on success.
+        assert set(following) <= {"success_nodes"}
+        at = following["success_nodes"][0]["identifier"] if following else ""
+    assert path == ["plan", "canary", "approval", "rollout", "verify"] and set(path) == set(nodes)
+    assert nodes["approval"]["unified_job_template"]["type"] == "workflow_approval"
+    assert (nodes["canary"]["extra_data"], nodes["rollout"]["extra_data"]) == ({"toa_pause_after_canary": "true"}, {"toa_pause_after_canary": "false"})
+
+
+# ---- surveys
+
+
+@pytest.mark.parametrize("variable", QUESTIONS)
+def test_a_question_is_a_variable_with_its_type_choices_and_default(variable: str) -> None:
+    question, option = QUESTIONS[variable], variables()[variable]
+    default, choices = option.get("default"), [choice for choice in option.get("choices") or [] if choice]
+    kind = option.get("type", "str")
+    if kind == "bool":
+        expected = ("multiplechoice", ["false", "true"], str(default).lower())
+    elif kind == "int":
+        expected = ("integer", None, default)
+    elif kind == "list" and choices:
+        expected = ("multiselect", choices, "\n".join(default))
+    elif kind == "raw":
+        expected = ("text", None, RAW[variable])
+        assert default == (RAW[variable].split(",") if isinstance(default, list) else RAW[variable]) or str(default) == RAW[variable] or [
+            str(item) for item in default] == RAW[variable].split(",")  # fmt: skip
+    else:
+        expected = ("multiplechoice" if choices else "text", choices or None, default)
+    assert (question["type"], question.get("choices"), question["default"]) == expected
+
+
+@pytest.mark.parametrize("item", SURVEYED, ids=lambda item: item["name"])
+def test_surveys_are_what_awx_takes(item: dict) -> None:
+    survey = item["survey_spec"]
+    if not item["survey_enabled"]:
+        assert survey == {}
+        return
+    assert set(survey) == {"name", "description", "spec"} and survey["spec"]
+    names = [question["variable"] for question in survey["spec"]]
+    assert len(set(names)) == len(names)
+    for question in survey["spec"]:
+        assert set(question) <= QUESTION_KEYS
+        assert isinstance(question["default"], QUESTION_TYPES[question["type"]]) and question["required"] is False
+        assert ("choices" in question) == (question["type"] in ("multiplechoice", "multiselect"))
+
+
+# ---- the pattern and the execution environment
+
+
+def test_the_pattern_asks_what_the_template_asks() -> None:
+    folder = ROOT / "extensions" / "patterns" / "toa_rollout"
+    pattern = json.loads((folder / "meta" / "pattern.json").read_text())
+    assert pattern["name"] == folder.name and (folder / "README.md").is_file()
+    resources = pattern["aap_resources"]
+    (template,) = resources["controller_job_templates"]
+    assert (folder / "playbooks" / template["playbook"]).is_file()
+    assert template["execution_environment"] == resources["controller_execution_environment"]["name"]
+    asked = TEMPLATES[template["name"]]["survey_spec"]["spec"]
+    kept = ("question_name", "question_description", "variable", "type", "choices", "required")
+    assert [{key: question[key] for key in kept if key in question} for question in template["survey"]["spec"]] == [
+        {key: question[key] for key in kept if key in question} for question in asked
+    ]
+    assert [question["default"] for question in template["survey"]["spec"]] == [str(question["default"]) for question in asked]
+
+
+def test_ansible_builder_makes_a_context(tmp_path: Path) -> None:
+    definition = yaml.safe_load((ROOT / "execution-environment.yml").read_text())
+    schema = next(Path(sys.prefix).glob("lib/python*/site-packages/ansiblelint/schemas/execution-environment.json"))
+    jsonschema.validate(definition, json.loads(schema.read_text()))
+    context = tmp_path / "context"
+    done = subprocess.run([str(BIN / "ansible-builder"), "create", "-f", str(ROOT / "execution-environment.yml"), "-c", str(context),
+                           "--output-filename", "Containerfile"], capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (context / "Containerfile").read_text()
+    assert "quay.io/centos/centos:stream10" in text and "ansible-core>=2.21" in text
+    assert yaml.safe_load((context / "_build" / "requirements.yml").read_text()) == {"collections": [{"name": "realip.toa"}]}
+    # The context's own script finds what the collection needs, as it would inside of the build.
+    answer = subprocess.run([sys.executable, str(context / "_build" / "scripts" / "introspect.py"), "introspect", str(ROOT / "collections")],
+                            capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    found = yaml.safe_load(answer.stdout)
+    assert [line.split("#")[0].strip() for line in found["python"]] == ["jmespath>=1.0"]
+    assert {line.split("#")[0].strip() for line in found["system"]} == {"openssh-clients [platform:rpm]", "openssh-client [platform:dpkg]", "sshpass"}
+
+
+# ---- jobs
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout as AWX has it: what git knows, links as links."""
+    folder = tmp_path_factory.mktemp("awx") / "project"
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        source, target = ROOT / name, folder / name
+        if name.startswith(("tests/", "lab/")) or not (source.is_symlink() or source.is_file()):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target, follow_symlinks=False)
+    return folder
+
+
+def answers(template: str) -> dict[str, t.Any]:
+    """The survey as answered by somebody who leaves everything as it is."""
+    given = {}
+    for question in TEMPLATES[template]["survey_spec"]["spec"]:
+        given[question["variable"]] = question["default"].split("\n") if question["type"] == "multiselect" else question["default"]
+    return given
+
+
+def job(project: Path, template: str, *arguments: str, **more: t.Any) -> ansible_runner.Runner:
+    """What AWX does with a template: a private folder, its own variables beside those of the survey, ansible-runner."""
+    private = project.parent / re.sub(r"\W+", "-", template)
+    (private / "inventory").mkdir(parents=True, exist_ok=True)
+    # This machine stands for a host; nothing below changes one.
+    inventory = {"all": {"hosts": {"web1": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}}
+    (private / "inventory" / "hosts.json").write_text(json.dumps(inventory))
+    own = {"awx_job_id": 7, "awx_job_launch_type": "manual", "awx_job_template_name": template, "awx_user_name": "ops", "awx_inventory_name": "web",
+           "tower_job_id": 7, "tower_user_name": "ops", "awx_project_revision": "0" * 40}  # fmt: skip
+    settings = {"toa_report_dir": str(private / "reports"), "toa_lock_cache": str(private / "packages"), "toa_lockfile": str(private / "toa.lock.yml")}
+    runner = ansible_runner.run(
+        private_data_dir=str(private), project_dir=str(project), playbook=TEMPLATES[template]["playbook"], forks=TEMPLATES[template]["forks"],
+        extravars={**answers(template), **own, **settings, **more}, cmdline=" ".join(arguments) or None, quiet=True,
+        # AWX puts what it installed for the project in front of what the project's ansible.cfg says.
+        envvars={
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "ANSIBLE_COLLECTIONS_PATH": f"{private}/requirements_collections:collections:~/.ansible/collections:/usr/share/ansible/collections",
+        },
+    )
+    runner.reports = private / "reports"
+    return runner
+
+
+def results(runner: ansible_runner.Runner, task: str) -> list[dict]:
+    """Results of a task out of the job's events."""
+    told = [event.get("event_data", {}) for event in runner.events]
+    return [data["res"] for data in told if data.get("task_action", "").endswith(task) and "res" in data]
+
+
+@pytest.mark.parametrize("template, arguments", [("TOA plan", ()), ("TOA rollout", ("--check",)), ("TOA rollback", ("--check",))])
+def test_a_job(project: Path, template: str, arguments: tuple[str, ...]) -> None:
+    # A workflow gives the artefacts of the job before as variables.
+    runner = job(project, template, *arguments, toa_report={"kind": "plan", "summary": {"pending": 1}, "attention": False, "verdict": ""})
+    kind = template.split()[1]
+    log = runner.stdout.read()
+    made = json.loads((runner.reports / f"{kind}.json").read_text())
+    jsonschema.validate(made, json.loads((report_files.PAGE / "report.schema.json").read_text()))
+    assert [entry["host"] for entry in made["hosts"]] == ["web1"] and made["check"] == bool(arguments)
+    # Of what this machine is, the plan alone is sure to be able to tell.
+    assert not made["failed"] or kind == "rollout", log
+    assert runner.status == ("failed" if made["failed"] else "successful"), log
+    assert (runner.reports / f"{kind}.html").is_file()
+    # What a workflow can go by, in the job's artefacts.
+    (stats,) = [event["event_data"].get("artifact_data") for event in runner.events if event["event"] == "playbook_on_stats"]
+    assert stats["toa_report"]["summary"] == made["summary"] and stats["toa_report"]["attention"] is made["failed"]
+    assert "TOA: " in log
+
+
+def test_a_job_with_a_wrong_answer_says_so_once(project: Path) -> None:
+    runner = job(project, "TOA plan", toa_only="plan.stat == 'pending'")
+    assert runner.status == "failed"
+    assert runner.stdout.read().count("there is no plan.stat; did you mean plan.state?") <= 2
+    assert results(runner, "toa_plan") == []
