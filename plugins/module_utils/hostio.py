@@ -49,7 +49,7 @@ def read_bytes(path, limit=1 << 20):
     """The first `limit` bytes of a file, or None where it cannot be read."""
     try:
         handle = open(path, "rb")
-    except (IOError, OSError):
+    except (IOError, OSError, ValueError, TypeError):  # the last two: a NUL in the path, on Python 3 and 2
         return None
     try:
         return handle.read(limit)

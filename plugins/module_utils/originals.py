@@ -88,9 +88,11 @@ class Originals:
     """The files below `root` that a record knows, and the changes to make to them."""
 
     def __init__(self, record, root="/"):
-        self.files = dict(record.get("files") or {})
-        self.made = list(record.get("made") or [])
-        self.removed = dict(record.get("removed") or {})
+        files, made, removed = [record.get(key) for key in ("files", "made", "removed")]
+        # A record that is damaged must not become a damaged file: what is not as we wrote it is not put back.
+        self.files = dict((name, entry) for name, entry in files.items() if _is_path(name) and _is_entry(entry)) if isinstance(files, dict) else {}
+        self.made = [name for name in made if _is_path(name)] if isinstance(made, list) else []
+        self.removed = dict(item for item in removed.items() if _is_path(item[0]) and _is_mode(item[1])) if isinstance(removed, dict) else {}
         self.root = root
 
     def record(self):
@@ -174,6 +176,39 @@ class Originals:
                 os.rmdir(self.path(folder))
             except OSError:
                 pass
+
+
+def _is_text(value):
+    return isinstance(value, (type(u""), str))
+
+
+def _is_path(value):
+    return _is_text(value) and value.startswith("/") and "\0" not in value
+
+
+def _is_mode(value):
+    return isinstance(value, int) and 0 <= value <= 0o7777
+
+
+def _is_entry(entry):
+    if not (isinstance(entry, dict) and _is_text(entry.get("written")) and "original" in entry):
+        return False
+    return entry["original"] is None or entry["original"] == LOST or _is_image(entry["original"])
+
+
+def _is_image(image):
+    if not isinstance(image, dict):
+        return False
+    if image.get("kind") == "link":
+        return _is_text(image.get("target")) and bool(image["target"])
+    owners = [image.get(key) for key in ("uid", "gid")]
+    if image.get("kind") != "file" or not _is_mode(image.get("mode")) or [owner for owner in owners if not isinstance(owner, int) or owner < 0]:
+        return False
+    try:
+        data_of(image)
+    except Exception:  # of base64: binascii.Error, TypeError or UnicodeEncodeError, by the Python
+        return False
+    return True
 
 
 def _missing_folders(name, path):

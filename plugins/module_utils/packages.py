@@ -100,7 +100,7 @@ class Host:
         return HostLock(LOCK_FILE if self.root == "/" else self.path(LOCK_FILE.lstrip("/")))
 
     def record(self):
-        return section("packages", self.state_file).get("installed") or {}
+        return record_of(self.state_file)
 
     def recorded(self):
         """What we brought as files, by name."""
@@ -145,6 +145,17 @@ class Host:
             return []
         wanted = ("boot/vmlinuz-" + item["release"], "lib/modules/" + item["release"])
         return ["/" + name for name in wanted if not os.path.exists(self.path(name))]
+
+
+def record_of(state_file):
+    """What we brought, by name: {file, version, release, role, sha256: texts, repository}; entries that are not of that shape are left out."""
+    installed = section("packages", state_file).get("installed")
+    entries = installed.items() if isinstance(installed, dict) else []
+    return dict((name, entry) for name, entry in entries if isinstance(entry, dict) and all(_is_text(entry.get(key)) for key in ("file", "release")))
+
+
+def _is_text(value):
+    return isinstance(value, (type(u""), str))
 
 
 # -- states ------------------------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ class Rpm:
     def signature(self, package):
         """Who has signed a file, or an installed package, and whether its key is known here; "none" for one that nobody has signed."""
         a_file = package.startswith("/")
-        _rc, out, _err = self._rpm(["-qp" if a_file else "-q", "--qf", SIGNATURE, package])
+        _rc, out, _err = self._rpm(["-qp" if a_file else "-qa", "--qf", SIGNATURE, package])
         found = [word.strip() for word in (out.split("\n") + [""])[0].split("\t") if word.strip() not in ("", "(none)")]
         if not found:
             return "none"
@@ -139,7 +139,7 @@ class Rpm:
 
     def _refuse_forged(self, path):
         """A signature that is there must not be wrong. One of an unknown key says nothing; the digest is what counts then."""
-        rc, out, err = self._rpm(["-Kv", path])
+        rc, out, err = self._rpm(["-K", "-v", path])
         if rc != 0 and re.search(r"(?i)signature.*: BAD", out + err):
             raise TargetError(
                 "bad_signature",

@@ -17,7 +17,7 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import read_text, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.hostio import read_bytes, write_atomic
 
 CONFIGURATIONS = ("etc/dnf/dnf.conf", "etc/yum.conf")
 # What brings a kernel along beside the package of that name, from Enterprise Linux 8 on.
@@ -25,6 +25,7 @@ COMPANIONS = {"kernel": ("kernel", "kernel-core", "kernel-modules*")}
 
 _MARKER = "# realip.toa: kept through updates: "
 _BEFORE = "; the line was: "
+_MARKED = r"[A-Za-z0-9][A-Za-z0-9.*+~^ _-]*\Z"
 _EXCLUDE = re.compile(r"^(exclude(?:pkgs)?[ \t]*=)(.*)$")
 
 
@@ -50,38 +51,48 @@ class Holds:
             lines = _Lines(path)
             changing = [word for name in names for word in words_for(name)]
             wanted = [word for word in lines.ours if word not in changing] + (changing if held else [])
+            wanted = [word for place, word in enumerate(wanted) if word not in wanted[:place]]
             text = "\n".join(_with(lines.without_ours(), wanted))
             if text != lines.text:
-                write_atomic(path, text)
+                write_atomic(path, text.encode("latin-1"))
 
 
 class _Lines:
-    """One configuration: its lines, and what in it is ours."""
+    """One configuration: its lines, and what in it is ours. Bytes are kept as they are, whatever their encoding."""
 
     def __init__(self, path):
-        self.text = read_text(path) or ""
+        self.text = (read_bytes(path) or b"").decode("latin-1")
         self.lines = self.text.split("\n")
-        self.ours, self.before, self.place = [], None, None
+        # (number of the line, our words, the line that was there before or None); more than one where somebody has copied ours.
+        self.marks = []
         for number, line in enumerate(self.lines):
             if line.startswith(_MARKER):
                 words, _separator, before = line[len(_MARKER):].partition(_BEFORE)
-                self.ours, self.before, self.place = words.split(), before or None, number
+                # One that somebody has damaged is a comment like others.
+                if re.match(_MARKED, words):
+                    self.marks.append((number, words.split(), before or None))
+        self.ours = [word for _number, words, _before in self.marks for word in words]
 
     def without_ours(self):
         """The lines as if we had never been there; what somebody has changed in ours since then stays."""
-        if self.place is None:
-            return self.lines
-        head, marked = self.lines[:self.place], self.lines[self.place + 1:]
-        changed = _EXCLUDE.match(marked[0]) if marked else None
-        if changed is None:
-            return head + marked
-        before = _words(self.before or "")
-        words = [word for word in _words(marked[0]) if word not in self.ours or word in before]
-        if sorted(set(words)) == sorted(set(before)):
-            left = [] if self.before is None else [self.before]
-        else:
-            left = [changed.group(1) + " ".join(words)]
-        return head + left + marked[1:]
+        lines = self.lines
+        for number, words, before in reversed(self.marks):
+            lines = _without(lines, number, words, before)
+        return lines
+
+
+def _without(lines, place, ours, before):
+    head, marked = lines[:place], lines[place + 1:]
+    changed = _EXCLUDE.match(marked[0]) if marked else None
+    if changed is None:
+        return head + marked
+    known = _words(before or "")
+    words = [word for word in _words(marked[0]) if word not in ours or word in known]
+    if sorted(set(words)) == sorted(set(known)):
+        left = [] if before is None else [before]
+    else:
+        left = [changed.group(1) + " ".join(words)]
+    return head + left + marked[1:]
 
 
 def _with(lines, words):

@@ -194,6 +194,7 @@ def test_installs_what_was_reviewed_and_then_has_nothing_to_do(root, mirror, tmp
     predicted = call(root, [item], check=True)
     assert mirror.asked == []
     done = call(root, [item])
+    assert done.pop("signatures") == {item["file"]: "none"}
     assert done == predicted
     assert done["changed"] and done["before"]["installed"] == {} and done["after"]["installed"] == {NAME: "1.0"}
     assert status_of(root) == "install ok installed"

@@ -165,6 +165,7 @@ def test_beside_the_running_one_and_away_again(host):
     predicted = call(host, [item], check=True)
     assert host.calls == []
     done = call(host, [item])
+    assert list(done.pop("signatures")) == [item["file"]]
     assert done == predicted and done["after"]["installed"] == {TOA: "2.6.32-220.23.1.el6.toa"}
     path = os.path.join(host.root, "var/cache/realip-toa", TOA + ".rpm")
     assert host.calls == [["-i", "--test", "--oldpackage", path], ["-i", "--oldpackage", path]]
