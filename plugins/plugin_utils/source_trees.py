@@ -21,7 +21,7 @@ DEFAULT = "plain"
 # Fields that an operator may give; the others are about where a public tree is to be found.
 FIELDS = ("module", "subdirectory", "variables", "dkms", "option_kinds")
 
-_MODULE = re.compile(r"[A-Za-z0-9_]+\Z")
+_MODULE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
