@@ -61,6 +61,7 @@ attributes:
     description: The trial in the namespace is made in check mode as well.
   diff_mode:
     support: full
+    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_ebpf
   - module: realip.toa.toa_probe

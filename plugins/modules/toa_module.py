@@ -48,6 +48,7 @@ attributes:
     description: Reads the host's files and predicts the result; no command is run.
   diff_mode:
     support: full
+    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_probe
   - module: realip.toa.toa_persistence

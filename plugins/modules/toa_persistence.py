@@ -42,6 +42,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Nothing is changed, and the result is that of a real run.
   diff_mode:
     support: full
     description: Shows the files with their content.

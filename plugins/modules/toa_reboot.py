@@ -37,8 +37,10 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Nothing is changed, and the result is that of a real run.
   diff_mode:
     support: full
+    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_boot
 """

@@ -38,6 +38,7 @@ attributes:
     description: Looks at the unit and predicts the result.
   diff_mode:
     support: full
+    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_package
   - module: realip.toa.toa_probe
