@@ -16,7 +16,7 @@ import os
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.drift import CODES, is_live, proof_of, seconds_of
-from ansible_collections.realip.toa.plugins.module_utils.hostio import make_dirs, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.hostio import write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.monitor_files import METRICS, SEEN, SETTINGS, read_json, seen_drift
 from ansible_collections.realip.toa.plugins.module_utils.survey import main as survey
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import HELPERS
@@ -47,7 +47,6 @@ def main(args):
     found = survey({"check": False, "probe": bool(settings.get("probe")), "probe_args": settings.get("probe_args") or {}})
     since = remember(os.path.join(args["folder"], SEEN), found["facts"]["drift"], now)
     samples = samples_of(found["facts"], found["probe"], since, now, settings.get("probe"))
-    make_dirs(settings["textfile_dir"])
     write_atomic(os.path.join(settings["textfile_dir"], METRICS), exposition(samples), 0o644)
     return {"changed": False}
 

@@ -113,6 +113,7 @@ def _change(monitor, changes, facts):
     try:
         for name, image in sorted(changes.items()):
             monitor.originals.keep(name, image)
+        monitor.originals.make_folder(os.path.dirname(facts["textfile"]))
         monitor.save()
         for name, image in sorted(changes.items()):
             monitor.originals.change(name, image)

@@ -130,6 +130,12 @@ class Originals:
             if wanted is not None and folder not in self.made:
                 self.made.append(folder)
 
+    def make_folder(self, name):
+        """Make a folder that others write to; what had to be made of it goes again where it is empty by then."""
+        missing = _missing_folders(name + "/.", self.path)
+        self.made += [folder for folder in missing if folder not in self.made]
+        make_dirs(self.path(name))
+
     def change(self, name, wanted):
         """Make a path what is wanted. A folder that this leaves empty stays, unless remove_folder() is told of it."""
         if wanted is not None:
