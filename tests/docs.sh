@@ -1,12 +1,23 @@
 #!/bin/sh
-# Documentation of every module, filter and test renders from the checkout.
+# The documentation site: guides, and every module, filter, callback and role as antsibull-docs renders it. Any error or warning fails.
 set -eu
 cd "$(dirname "$0")/.."
-export ANSIBLE_COLLECTIONS_PATH="$PWD/collections"
-for file in plugins/modules/*.py; do
-	ansible-doc -t module "realip.toa.$(basename "$file" .py)" >/dev/null
-done
-for role in roles/*/; do
-	ansible-doc -t role -r roles "realip.toa.$(basename "$role")" >/dev/null
-done
-echo "docs: every module and role renders"
+root=$PWD
+site="$root/docs/_site"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export ANSIBLE_COLLECTIONS_PATH="$root/collections" ANSIBLE_CONFIG="$root/ansible.cfg"
+
+# Pages: the guides as they are, and the start page that leads to all of them.
+cp -r docs/guides docs/*.md docs/docsite/conf.py docs/docsite/index.md "$work"
+others=$(cd docs && for page in *.md; do grep -qx "${page%.md}" docsite/index.md || echo "${page%.md}"; done)
+sed "s|^architecture\$|architecture\n$(echo "$others" | tr '\n' ' ' | sed 's/ *$//; s/ /\\n/g')|" docs/docsite/index.md >"$work/index.md"
+
+mkdir -m 755 "$work/collection"
+antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir "$work/collection" realip.toa >"$work/antsibull.log" 2>&1 || {
+	cat "$work/antsibull.log" >&2
+	exit 1
+}
+rm -rf "$site"
+sphinx-build -q -W --keep-going -b html -d "$work/doctrees" "$work" "$site"
+echo "docs: $(find "$site" -name '*.html' | wc -l) pages in docs/_site/index.html"

@@ -47,7 +47,7 @@ options:
       - section: toa_progress
         key: quiet
 requirements:
-  - Named in C(callbacks_enabled) of C(ansible.cfg), or in the environment variable E(ANSIBLE_CALLBACKS_ENABLED).
+  - Named in C(callbacks_enabled) of C(ansible.cfg), or in the environment variable C(ANSIBLE_CALLBACKS_ENABLED).
 """
 
 EXAMPLES = r"""

@@ -1,0 +1,236 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guides tell people to type, write and compile is typed, written and compiled here; and what they link to is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import formats, report_files, selection
+from ansible_collections.realip.toa.plugins.plugin_utils.reasons import REASONS
+from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
+from ebpf_stage import EbpfStage
+from sshd import ROOT
+
+BIN = Path(sys.executable).parent
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+PAGES = [*GUIDES, ROOT / "docs" / "awx.md", ROOT / "README.md"]
+SNIPPETS = ROOT / "docs" / "guides" / "snippets"
+CENTOS = {"os_release": 'ID="centos"\nVERSION_ID="7"\n', "kernel": "3.10.0-1160.119.1.el7.x86_64"}
+
+# Commands that need the internet or somebody's AWX; what they are about is tested elsewhere.
+ELSEWHERE = re.compile(r"(pip|ansible-galaxy collection|python3 -m venv|export|sudo tcpdump|make) |ansible-playbook awx/apply.yml|ansible-playbook infra")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Fenced code of one language; that of lists is indented."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return ["".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)) for indent, text in found]
+
+
+def every(language: str, pages: t.Iterable[Path] = PAGES) -> list[t.Any]:
+    return [pytest.param(text, id=f"{page.stem} {number}") for page in pages for number, text in enumerate(blocks(page, language), 1)]
+
+
+def ansible(command: str, *words: t.Any, cwd: Path) -> str:
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run([str(BIN / command), *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# ---- what is typed
+
+
+def commands() -> list[str]:
+    lines = [line for page in PAGES for text in blocks(page, "console") for line in text.splitlines()]
+    typed = {line.removeprefix("$ ").split(" #")[0].rstrip() for line in lines if line.startswith("$ ")}
+    return sorted(command for command in typed if not ELSEWHERE.match(command))
+
+
+def test_commands_are_those_of_the_collection(tmp_path: Path) -> None:
+    """Each is a playbook of ours with options that it understands; one run with all variables of all commands says whether these are known."""
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all: {hosts: {web1: {ansible_connection: local}}}")
+    (tmp_path / "inventory").symlink_to(inventory)
+    assert commands()
+    for command in commands():
+        program, *words = shlex.split(command)
+        assert program == "ansible-playbook", command
+        playbook = next(word for word in words if word.startswith("realip.toa.") or word.endswith("rollout.yml"))
+        assert (ROOT / "playbooks" / f"{playbook.removeprefix('realip.toa.').removesuffix('.yml')}.yml").is_file(), command
+        variables = [words[index + 1] for index, word in enumerate(words) if word == "-e"]
+        assert {variable.split("=")[0] for variable in variables} <= KNOWN, command
+        for variable in variables:
+            # Selections are told apart from what a report alone has (the playbook report).
+            if variable.startswith("toa_only=") and playbook != "realip.toa.report":
+                assert selection.problem(variable.split("=", 1)[1].strip('"')) == "", command
+    script = [["import_playbook", word] for word in sorted({word for command in commands() for word in shlex.split(command) if word.startswith("realip.toa.")})]
+    (tmp_path / "all.yml").write_text(json.dumps([{f"ansible.builtin.{key}": value} for key, value in script]))
+    ansible("ansible-playbook", "--syntax-check", "-i", inventory, "all.yml", cwd=tmp_path)
+
+
+# ---- what is written
+
+
+@pytest.mark.parametrize("text", every("yaml"))
+def test_yaml_means_something(text: str, tmp_path: Path) -> None:
+    content = yaml.safe_load(text)
+    file = tmp_path / "written.yml"
+    file.write_text(text)
+    if isinstance(content, dict) and "all" in content:
+        hosts = json.loads(ansible("ansible-inventory", "-i", file, "--list", cwd=tmp_path))["_meta"]["hostvars"]
+        assert hosts and {name for variables in hosts.values() for name in variables if name.startswith("toa_")} <= KNOWN
+    elif isinstance(content, dict):
+        settings(content, tmp_path)
+    elif "hosts" in content[0]:
+        inventory = tmp_path / "inventory.yml"
+        inventory.write_text("web: {hosts: {web1: {}}}")
+        local = [play["hosts"] for play in content] == ["localhost"]
+        answer = ansible("ansible-playbook", *([] if local else ["--syntax-check"]), "-i", inventory, file, cwd=tmp_path)
+        assert not local or "failed=0" in answer
+    else:
+        play = [{"hosts": "all", "gather_facts": False, "tasks": content}]
+        file.write_text(json.dumps(play))
+        ansible("ansible-playbook", "--syntax-check", "-i", "web1,", file, cwd=tmp_path)
+
+
+def settings(content: dict[str, t.Any], folder: Path) -> None:
+    """Variables of an inventory: the planner takes them, and knows all their names."""
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [
+        {"realip.toa.toa_plan": {"assume": CENTOS}, "register": "made"},
+        {"ansible.builtin.debug": {"msg": "state {{ made.plan.state }}"}},
+    ]}]  # fmt: skip
+    (folder / "settings.yml").write_text(json.dumps(play))
+    (folder / "variables.json").write_text(json.dumps(content))
+    answer = ansible("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@variables.json", "settings.yml", cwd=folder)
+    assert re.search(r"state (pending|blocked|unsupported)", answer)
+    assert selection.problem(content.get("toa_only")) == ""
+
+
+def test_selections_of_the_guide() -> None:
+    page = (ROOT / "docs" / "guides" / "selections.md").read_text()
+    expressions = [(double or single).strip() for double, single in re.findall(r"^\| [^|]+ \| (?:``(.+?)``|`([^`]+)`) \|$", page, re.MULTILINE)]
+    assert len(expressions) == 9
+    assert [selection.problem(expression) for expression in expressions] == [""] * 9
+    (told,) = blocks(ROOT / "docs" / "guides" / "selections.md", "text")
+    for line in told.splitlines():
+        expression = re.search(r"toa_only: (['\"])(.*?)\1: |toa_only: '(.*?)' is", line)
+        assert selection.problem(expression[2] or expression[3]) == line
+
+
+def test_tables_say_what_the_code_says() -> None:
+    vendors = (ROOT / "docs" / "guides" / "vendors.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", vendors, re.MULTILINE))
+    sent = {name: list(profile.option_kinds) for name, profile in formats.VENDORS.items()}
+    assert {name: re.findall(r"\d+/\d+", kinds) for name, kinds in rows.items()} == sent
+    codes = re.findall(r"^\| `(\w+)` \| ", (ROOT / "docs" / "guides" / "troubleshooting.md").read_text().split("## The host is blocked")[1], re.MULTILINE)
+    assert codes and set(codes) <= set(REASONS)
+    kinds = re.findall(r"^\| `(\w+)` \| `rollout\.(\w+)`", (ROOT / "docs" / "guides" / "reports.md").read_text(), re.MULTILINE)
+    assert kinds == [(name, ending) for name, (ending, _writer) in report_files.FORMATS.items()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_variables_and_links_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} | {path.stem for path in (ROOT / "plugins" / "filter").glob("toa_*")}
+    assert set(re.findall(r"(?<![.\w/-])toa_\w+", text)) - modules - {"toa_stats", "toa_progress"} <= KNOWN
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://", target):
+            continue
+        file, _hash, anchor = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], target
+
+
+# ---- what is compiled
+
+CLIENT4, CLIENT6 = "c8081092cb007107", "fd14109220010db8000000000000000000000007"
+GIVEN4, GIVEN6, PEER = "203.0.113.7:4242", "[2001:db8::7]:4242", "192.0.2.2"
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[t.Any]]:
+    """How each program is started, with the port that it is given behind it."""
+    folder = tmp_path_factory.mktemp("programs")
+    folder.chmod(0o755)
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", folder / "peer", SNIPPETS / "peer.c"], check=True)
+    go = {**os.environ, "GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GO111MODULE": "off"}
+    subprocess.run(["go", "vet", SNIPPETS / "peer.go"], check=True, env=go)
+    subprocess.run(["go", "build", "-o", folder / "peer_go", SNIPPETS / "peer.go"], check=True, env=go)
+    return {"c": [folder / "peer"], "go": [folder / "peer_go"], "python": ["/usr/bin/python3", SNIPPETS / "peer.py"]}
+
+
+def test_applications_see_the_client(programs: dict[str, list[t.Any]], tmp_path: Path) -> None:
+    """Each program of the guide behind a load balancer that puts an IPv4 client, an IPv6 client or nothing into the option."""
+    tmp_path.chmod(0o777)
+    running: list[subprocess.Popen[str]] = []
+    with EbpfStage(tmp_path / "stage") as stage:
+
+        def start(*words: t.Any) -> subprocess.Popen[str]:
+            running.append(subprocess.Popen(stage.command(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            return running[-1]
+
+        try:
+            stage.ebpf(kinds=["200/8", "253/20"])
+            server = f"exec nginx -p {tmp_path} -c {SNIPPETS}/nginx.conf"
+            nginx = start("unshare", "-n", "sh", "-c", f"ip link set lo up && cd {tmp_path} && echo ready && {server}")
+            assert nginx.stdout.readline() == "ready\n"
+            inside = ["nsenter", "-t", nginx.pid, "-n"]
+            servers = {}
+            for number, (name, words) in enumerate(programs.items(), 8081):
+                servers[name] = (number, start(*inside, *words, number))
+                assert servers[name][1].stdout.readline() == "ready\n", name
+            deadline = time.monotonic() + 30
+            while not listening(nginx.pid) and nginx.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            requests = [(4, port, option) for port in (8080, 8081, 8082, 8083) for option in (CLIENT4, CLIENT6, "")]
+            client = start(*inside, "/usr/bin/python3", "-")
+            out, err = client.communicate(stage.program("requests", requests=requests), timeout=60)
+            assert f'"answered": {len(requests)}' in out, out + err
+            said = {}
+            for name, (_port, process) in servers.items():
+                process.kill()
+                said[name] = process.communicate(timeout=20)[0].splitlines()
+            logged = (tmp_path / "access.log").read_text().splitlines()
+        finally:
+            for process in running:
+                if process.poll() is None:
+                    process.terminate()
+                    process.communicate(timeout=20)
+    for name, lines in said.items():
+        assert [lines[0], lines[1]] == [GIVEN4, GIVEN6 if name != "python" else GIVEN6.replace("[", "").replace("]", "")], (name, lines)
+        assert lines[2].startswith(f"{PEER}:"), (name, lines)
+    # nginx asks accept() on an AF_INET listener, which cannot show an IPv6 client.
+    assert logged[0] == GIVEN4 and [line.rpartition(":")[0] for line in logged[1:]] == [PEER, PEER]
+
+
+def listening(pid: int) -> bool:
+    """Whether somebody listens on 8080 in that network namespace."""
+    return any(line.split()[1].endswith(":1F90") and line.split()[3] == "0A" for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+
+
+# ---- the site
+
+
+def test_the_site_builds() -> None:
+    done = subprocess.run([str(ROOT / "tests" / "docs.sh")], env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}, capture_output=True, text=True,
+                          timeout=300, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    site = ROOT / "docs" / "_site"
+    for page in ("index.html", "guides/quick-start.html", "collection/toa_plan_module.html", "collection/rollout_role.html", "collection/progress_callback.html"):
+        assert (site / page).is_file(), page
+    assert "toaClient" in (site / "guides" / "applications.html").read_text()
