@@ -75,7 +75,7 @@ def network_key(text):
     for family, number, bits in ((socket.AF_INET, 4, 32), (socket.AF_INET6, 6, 128)):
         try:
             packed = socket.inet_pton(family, address)
-        except socket.error:
+        except (socket.error, TypeError, ValueError):  # the last two: a NUL in it
             continue
         if length.isdigit() and int(length) <= bits:
             return struct.pack("<II16s", 32 + int(length), number, packed)

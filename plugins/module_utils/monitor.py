@@ -183,7 +183,8 @@ def textfile_dir(args):
 
 def wanted_files(monitor, args, folder):
     """{path: image} of everything that is put on the host but the metrics."""
-    words = {"marker": MARKER, "python": sys.executable or "", "program": "%s/%s" % (FOLDER, PROGRAM), "minutes": args["minutes"], "when": cron_minutes(args["minutes"])}
+    words = {"marker": MARKER, "python": sys.executable or "", "program": "%s/%s" % (FOLDER, PROGRAM)}
+    words.update(minutes=args["minutes"], when=cron_minutes(args["minutes"]))
     if not _PYTHON.match(words["python"]):
         raise TargetError("no_timer", "the path of this Python, %r, cannot be written into a unit or a crontab" % words["python"], "use another interpreter")
     settings = {"textfile_dir": folder, "probe": bool(args.get("probe")), "probe_args": args.get("probe_args") or {}}
@@ -198,7 +199,8 @@ def wanted_files(monitor, args, folder):
     elif os.path.isdir(os.path.dirname(CRON)):
         files[CRON] = file_image((_CRON_TEXT % words).encode("ascii"), 0o644)
     else:
-        raise TargetError("no_timer", "nothing on this host runs programs by the clock: it has neither systemd nor /etc/cron.d", "install cron, or leave the monitor out")
+        raise TargetError("no_timer", "nothing on this host runs programs by the clock: it has neither systemd nor /etc/cron.d",
+                          "install cron, or leave the monitor out")
     return files
 
 

@@ -11,7 +11,15 @@ import json
 import time
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.module_utils import grub_config, inspect_host, rc_local, toa_modules
+from ansible_collections.realip.toa.plugins.module_utils import (
+    drift,
+    grub_config,
+    guard_state,
+    inspect_host,
+    originals,
+    rc_local,
+    toa_modules,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -142,7 +150,9 @@ FILES = ("/boot/grub/grub.cfg", "/boot/grub/grubenv", "/boot/grub/menu.lst", "/b
          "/var/lib/dpkg/status", "/etc/yum.conf", "/etc/modules-load.d/toa.conf", "/etc/systemd/system/realip-toa.service",
          "/etc/sysconfig/modules/toa.modules",
          "/lib/modules/1.0/modules.dep", "/boot/vmlinuz-1.0", "/etc/modprobe.d/x.conf", "/sys/kernel/security/lockdown", "/etc/dracut.conf.d/x.conf",
-         "/var/lib/realip-toa/state.json", "/lib/systemd/system/rc-local.service", "/etc/initramfs-tools/modules")  # fmt: skip
+         "/var/lib/realip-toa/state.json", "/lib/systemd/system/rc-local.service", "/etc/initramfs-tools/modules", "/proc/stat",
+         "/var/lib/realip-toa/monitor/seen.json", "/etc/systemd/system/vtoa.service", "/etc/redhat-release", "/boot/grub/default",
+         "/etc/default/grub")  # fmt: skip
 CONTENT = st.binary(max_size=200) | texts(SHELL_WORDS).map(lambda text: text.encode("utf-8", "replace")) | texts(GRUB_WORDS).map(
     lambda text: text.encode("utf-8", "replace"))  # fmt: skip
 
@@ -158,6 +168,42 @@ def test_any_host(tmp_path: Path, contents: list[bytes]) -> None:
     facts = inspect_host.main({"check": False, "root": str(tmp_path), "uname": ("Linux", "h", "1.0", "#1", "x86_64")})
     assert facts["unread"] == []
     json.dumps(facts)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.sampled_from(["files", "made", "removed", "original", "written", "kind", "data", "mode", "uid", "gid", "target", "/etc/x", "x"]), inner, max_size=5),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@given(JSON, st.text(max_size=10))
+def test_any_record_of_changed_files(value: object, name: str) -> None:
+    """What cannot have been written by us is neither put back nor a traceback."""
+    record = value if isinstance(value, dict) else {"files": {"/nowhere/" + name: value}, "made": value, "removed": {"/nowhere": value}}
+    kept = originals.Originals(record, "/nonexistent")
+    back, _changed = kept.restorable()
+    for image in back.values():
+        originals.digest_of(image)
+    json.dumps(kept.record())
+
+
+@given(JSON, JSON, st.none() | st.integers() | st.floats())
+def test_any_record_of_a_proof(proof: object, packages: object, booted: float | None) -> None:
+    facts = {"modules": [], "ebpf": {}, "uname": {"release": "5.10"}, "boot": {}, "kernels": [], "firewall": {"guard": None}, "held": [],
+             "state": {"proof": proof, "packages": packages}}  # fmt: skip
+    assert drift.drift_of(facts, booted, booted, {}) == []
+    facts["state"]["proof"] = {"backend": "kernel_package", "kernel": "4.4.87.toa", "time": "2026-11-20T10:00:00Z"}
+    json.dumps(drift.drift_of(facts, booted, booted, {}))
+
+
+@given(st.text() | texts(st.sampled_from(["table", "inet", "realip_toa", "{", "}", "\n", "#", "reset tcp option 200"])))
+def test_any_listing_of_rules(text: str) -> None:
+    """Comments and empty lines say nothing; everything else does."""
+    digest = guard_state.digest_of_listing
+    assert digest(text) == digest("# a warning\n\n" + text + "\n")
+    assert digest(text) != digest(text + "\n-A REALIP-TOA -j ACCEPT")
 
 
 def test_hostile_sizes_end_in_time() -> None:
