@@ -10,7 +10,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-lab demo test lint unit integration lab molecule bench ebpf docs clean
+.PHONY: help setup setup-lab demo test lint unit integration lab molecule faults bench ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -45,13 +45,16 @@ molecule: setup-lab ## molecule scenarios with testinfra; make molecule-NAME for
 molecule-%: setup-lab
 	@PATH="$(DEV):$$PATH" tests/molecule.sh $*
 
+faults: setup-lab ## break machines in every way of docs/faults.md, and see that none is lost
+	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/faults
+
 bench: setup-lab ## ratios, printed
 	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/bench
 
 ebpf: setup ## the object of the eBPF backend, from ebpf/toa.bpf.c
 	@ebpf/build.sh
 
-docs: setup ## module documentation renders
+docs: setup ## the documentation site, from modules, roles and guides
 	@PATH="$(DEV):$$PATH" tests/docs.sh
 
 clean: ## stop the lab of this checkout and drop what tests left
