@@ -4,7 +4,7 @@
 
 project = "realip.toa"
 author = "The realip.toa authors"
-copyright = "2026, " + author  # noqa: A001
+copyright = "2026, " + author
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 html_theme = "sphinx_ansible_theme"

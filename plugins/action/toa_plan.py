@@ -37,6 +37,7 @@ class ActionModule(ToaAction):
             },
         },
         "probe": {"type": "bool", "default": True},
+        "rows": {"type": "str", "choices": ["all", "failed"], "default": "failed"},
         "vendor": {"type": "str", "choices": ["", *formats.VENDOR_CHOICES]},
         "backends": {"type": "list", "elements": "str", "choices": list(planner.BACKENDS)},
         "option_kinds": {"type": "list", "elements": "str"},
@@ -106,7 +107,7 @@ class ActionModule(ToaAction):
             "option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]),
             "peers": peers.trusted_peers(trusted),
             "families": peers.trusted_families(trusted),
-            "rows": "failed",
+            "rows": args["rows"],
         }
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
 

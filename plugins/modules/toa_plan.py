@@ -43,6 +43,11 @@ options:
     description: Whether to prove what claims to be active.
     type: bool
     default: true
+  rows:
+    description: Which rows of the proof's matrix come home. Of a host that is in order, V(failed) leaves the verdict and the counts.
+    type: str
+    choices: [all, failed]
+    default: failed
   vendor:
     description:
       - Whose nodes send the option. Without O(option_kinds), its profile says which formats are wanted.

@@ -231,6 +231,6 @@ def test_the_site_builds() -> None:
                           timeout=300, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     site = ROOT / "docs" / "_site"
-    for page in ("index.html", "guides/quick-start.html", "collection/toa_plan_module.html", "collection/rollout_role.html", "collection/progress_callback.html"):
-        assert (site / page).is_file(), page
+    for page in ("index", "guides/quick-start", "collection/toa_plan_module", "collection/rollout_role", "collection/progress_callback"):
+        assert (site / f"{page}.html").is_file(), page
     assert "toaClient" in (site / "guides" / "applications.html").read_text()

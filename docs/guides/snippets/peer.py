@@ -28,7 +28,8 @@ def main():
     while True:
         connection, _peer = listener.accept()
         with connection:
-            print("%s:%d" % client_of(connection), flush=True)
+            address, port = client_of(connection)
+            print(f"{address}:{port}", flush=True)
 
 
 if __name__ == "__main__":
