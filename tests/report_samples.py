@@ -136,7 +136,7 @@ def hostile() -> dict[str, dict[str, t.Any]]:
         variables["toa_looked"]["plan"] = plan
         row = {"case": words, "kind": words, "packet": words, "listener": words, "family": 4, "expected": words, "accept": words, "getpeername": words,
                "getsockopt_1348": words, "ok": False, "note": words}  # fmt: skip
-        probe = {"verdict": words, "reason": words, "matrix": [row], "summary": {"cases": 1, "ok": 0, "failed": 1, "untestable": 0}}
+        probe = {"verdict": words, "reason": words, "matrix": [row], "summary": {"cases": 1, "ok": 0, "failed": [words], "untestable": []}}
         variables["toa_outcome"] = {"state": "failed", "stage": words, "code": words, "message": words, "remedy": words, "probe": probe,
                                     "boot": {"kernel": words, "elapsed": 3.0, "began": words}}  # fmt: skip
         variables["toa_turn"] = {"wave": 1}

@@ -115,6 +115,8 @@ def test_all_of_it_by_keyboard(browser: Browser, pages: Path) -> None:
     rows = browser.all("#matrix tbody tr")
     assert len(rows) == len(report_samples.proof()["matrix"])
     assert rows[0].text.startswith("none")
+    tried = report_samples.proof()["summary"]["cases"]
+    assert f"{tried} connections tried: {tried} as expected, 0 not, 0 not possible here" in browser.one("#host .inside").text
     browser.press(Keys.ESCAPE)
     assert not browser.one("#host").is_displayed()
     assert browser.focus() == "web0001: proved"

@@ -316,8 +316,9 @@ function proof(probe, matrix, summary) {
   if (!probe.verdict) return [];
   const parts = [make("h3", {}, "Proof"), make("p", {}, probe.reason || probe.verdict)];
   if (summary && Number.isInteger(summary.cases)) {
-    parts.push(make("p", { class: "quiet" }, `${plural(summary.cases, "connection")} tried: ${summary.ok} as expected, ${summary.failed} not, ${summary.untestable} not possible here` +
-      (matrix.length < summary.cases ? `; shown here: ${matrix.length || "none"}` : "")));
+    const many = (cases) => (Array.isArray(cases) ? cases.length : 0);
+    parts.push(make("p", { class: "quiet" }, `${plural(summary.cases, "connection")} tried: ${summary.ok} as expected, ${many(summary.failed)} not, ` +
+      `${many(summary.untestable)} not possible here` + (matrix.length ? "; those with a kind that is not wanted and did nothing are left out" : "")));
   }
   if (!matrix.length) return parts;
   const seen = (entry) => (entry.ok === null ? "not tried" : entry.ok ? "yes" : "no");
