@@ -30,7 +30,7 @@ def look(folder, name, *layers, **options):
 
 
 KEYS = set(("changed os_files uname package_manager python init boot kernels modules counters ebpf persistence service security build container "
-            "conflicts firewall held state unread").split())
+            "conflicts firewall held drift state unread").split())
 
 
 @pytest.mark.parametrize("name", sorted(HOSTS))
@@ -528,3 +528,23 @@ def test_this_machine():
     assert facts["unread"] == []
     assert facts["uname"]["release"] == os.uname()[2]
     json.dumps(facts)
+
+
+PROOF = {"proof": {"backend": "kernel_package", "kernel": "3.16.43.toa", "boot_id": "x", "time": "2026-11-20T10:00:00Z"}}
+
+
+def test_drift_from_what_was_proved(tmpdir):
+    """Which kernel, since which boot, and whether it came after the proof: read from files alone."""
+    state = "/var/lib/realip-toa/state.json"
+    assert look(tmpdir.mkdir("new"), "debian8")["drift"] == []
+    facts = look(tmpdir.mkdir("drifted"), "debian8", {state: json.dumps(PROOF), "/proc/stat": "cpu 1\nbtime 1795230000\n"})
+    found = dict((item["code"], item) for item in facts["drift"])
+    assert found["kernel_without_toa"]["since"] == "2026-11-21T03:00:00Z" and facts["uname"]["release"] in found["kernel_without_toa"]["detail"]
+    assert "was installed at" in found["kernel_without_toa"]["detail"] and "3.16.43.toa is not installed any more" in found["kernel_without_toa"]["detail"]
+
+
+def test_a_guard_is_known_by_its_record(tmpdir):
+    """Whether its rules are loaded is asked of the host's own tools, and in a made-up tree there is nobody to ask."""
+    record = {"guard": {"method": "nft", "shown": "0123", "kinds": [200], "trusted_sources": ["10.0.0.0/8"], "ports": [80]}}
+    guard = look(tmpdir, "debian8", {"/var/lib/realip-toa/state.json": json.dumps(record)})["firewall"]["guard"]
+    assert guard == {"active": False, "method": "nft", "kinds": [200], "trusted_sources": ["10.0.0.0/8"], "ports": [80], "at_boot": ""}
