@@ -37,7 +37,7 @@ integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools
 	@tests/integration.sh
 
 lab: setup-lab ## real machines: rollout, second run, reboot, removal, bad input
-	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -x tests/lab
+	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q --durations=20 tests/lab; code=$$?; lab/lab down; exit $$code
 
 molecule: setup-lab ## molecule scenarios with testinfra; make molecule-NAME for one of them
 	@PATH="$(DEV):$$PATH" tests/molecule.sh
@@ -46,7 +46,7 @@ molecule-%: setup-lab
 	@PATH="$(DEV):$$PATH" tests/molecule.sh $*
 
 faults: setup-lab ## break machines in every way of docs/faults.md, and see that none is lost
-	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/faults
+	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q -s tests/faults; code=$$?; lab/lab down; exit $$code
 
 bench: setup-lab ## ratios, printed
 	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/bench

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every layer, in two lanes: what computes on this machine beside what waits for emulated ones, so that neither of two cores idles.
 
-A lane takes its own layers in order; one that has nothing left takes from the end of the other's. The first layer that fails ends the run
-when the layers beside it have ended. Each line of output begins with its layer.
+A lane takes its own layers in order; one that has nothing left takes from the end of the other's. A layer that fails does not keep the
+others from saying what they find. Each line of output begins with its layer.
 """
 
 from __future__ import annotations
@@ -40,15 +40,14 @@ class Run:
     def stop(self) -> None:
         """End what is under way, in good order."""
         with self._lock:
-            self.failed.append("interrupted")
+            for lane in self._lanes:
+                lane.clear()
             for process in self._processes.values():
                 process.terminate()
 
     def _take(self, number: int) -> str | None:
         with self._lock:
             own, other = self._lanes[number], self._lanes[1 - number]
-            if self.failed:
-                return None
             return own.popleft() if own else other.pop() if other else None
 
     def _run(self, layer: str) -> None:
