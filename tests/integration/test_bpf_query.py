@@ -15,7 +15,6 @@ from ansible_collections.realip.toa.plugins.module_utils import bpf_query, inspe
 from target.foreign_program import attach
 
 
-
 def cgroup2_mount() -> str:
     for line in Path("/proc/self/mounts").read_text().splitlines():
         words = line.split()

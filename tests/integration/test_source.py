@@ -126,7 +126,8 @@ def test_a_kernel_that_takes_only_signed_modules(stage: Stage, tmp_path: Path) -
     (place / "sig_enforce").write_text("Y\n")
     assert "toa_signing_key" in stage.refused("secure_boot_unsigned")
     key, certificate = tmp_path / "key", tmp_path / "certificate"
-    words = ["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=fleet modules", "-days", "2", "-keyout", key, "-out", certificate]
+    words = ["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=fleet modules",
+        "-days", "2", "-keyout", key, "-out", certificate]
     subprocess.run(words, check=True, capture_output=True)
     signed = {"signing_key": key.read_text(), "signing_certificate": certificate.read_text()}
     answer = stage.run(**signed, method="auto")
