@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 export ANSIBLE_COLLECTIONS_PATH="$root/collections" ANSIBLE_CONFIG="$root/ansible.cfg"
 
 # Pages: the guides as they are, and the start page that leads to all of them.
-cp -r docs/guides docs/*.md docs/docsite/conf.py docs/docsite/index.md "$work"
+cp -r docs/guides docs/images docs/*.md docs/docsite/conf.py docs/docsite/index.md "$work"
 others=$(cd docs && for page in *.md; do grep -qx "${page%.md}" docsite/index.md || echo "${page%.md}"; done)
 sed "s|^architecture\$|architecture\n$(echo "$others" | tr '\n' ' ' | sed 's/ *$//; s/ /\\n/g')|" docs/docsite/index.md >"$work/index.md"
 

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role report and the playbook report on every ansible-core: files, exit code, what changed, and words of hosts that look like templates."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils import report_files
+from sshd import ROOT, VENVS
+
+from tests import report_samples
+
+SCHEMA = json.loads((report_files.PAGE / "report.schema.json").read_text())
+PLAYBOOK = [{"hosts": "all", "gather_facts": False, "tasks": [
+    # What a task of a play registers or sets is data; so is this, on every core.
+    {"ansible.builtin.set_fact": {"toa_looked": "{{ (lookup('file', folder ~ '/hosts.json') | from_json)[inventory_hostname] }}", "cacheable": False}},
+    {"ansible.builtin.import_role": {"name": "realip.toa.report", "rolespec_validate": False}, "vars": {"report_kind": "plan"},
+     "run_once": True, "delegate_to": "localhost"},
+]}]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run of three hosts; one could not be looked at, and one has words that would be commands."""
+    words = "{{ lookup('pipe', 'touch " + str(tmp_path / "owned") + "') }} </script>"
+    plans = {"web1": report_samples.host(1)["toa_looked"], "web2": report_samples.host(4)["toa_looked"]}
+    plans["web1"]["plan"]["reasons"] = [{"code": "no_digest", "severity": "block", "message": words, "remedy": words, "backend": ""}]
+    plans["web1"]["plan"]["state"] = "blocked"
+    plans["web3"] = {"failed": True, "toa_state": "lost", "msg": "gone", "remedy": "look"}
+    (tmp_path / "hosts.json").write_text(json.dumps(plans))
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {host: {"ansible_connection": "local"} for host in plans}}}))
+    (tmp_path / "run.yml").write_text(json.dumps(PLAYBOOK))
+    return tmp_path
+
+
+def run(core: str, folder: Path, playbook: str, **variables: object) -> tuple[int, str]:
+    given = {"folder": str(folder), "toa_report_dir": str(folder / "reports"), **variables}
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+    done = subprocess.run([str(VENVS / core / "bin" / "ansible-playbook"), "-i", "inventory.json", playbook, "-e", json.dumps(given)],
+                          cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_run_and_what_is_made_of_it_afterwards(core: str, folder: Path) -> None:
+    code, output = run(core, folder, "run.yml", toa_report_formats="html,json,csv,junit")
+    assert code == 2 and "plan: 1 of 3 hosts need attention: web3" in output, output
+    files = sorted(path.name for path in (folder / "reports").iterdir())
+    assert files == ["plan.csv", "plan.html", "plan.json", "plan.xml"]
+    made = json.loads((folder / "reports" / "plan.json").read_text())
+    jsonschema.validate(made, SCHEMA)
+    assert {entry["host"]: entry["state"] for entry in made["hosts"]} == {"web1": "blocked", "web2": "pending", "web3": "lost"}
+    assert made["hosts"][0]["why"].startswith("{{ lookup('pipe'") and not (folder / "owned").exists()
+    assert made["changes"] is None
+
+    # The host has come back: the run is well, and says what is new.
+    plans = json.loads((folder / "hosts.json").read_text())
+    plans["web3"] = plans["web2"]
+    (folder / "hosts.json").write_text(json.dumps(plans))
+    code, output = run(core, folder, "run.yml")
+    assert code == 0, output
+    made = json.loads((folder / "reports" / "plan.json").read_text())
+    assert [(change["host"], change["before"]["state"], change["after"]["state"]) for change in made["changes"]["hosts"]] == [("web3", "lost", "pending")]
+
+    # Other files of the same run, of some hosts, without the run.
+    code, output = run(core, folder, "realip.toa.report", toa_report_formats=["csv"], toa_only="state == 'blocked'", toa_report_kinds=["plan", "verify"])
+    assert code == 0 and "no report of a verify in" in output, output
+    assert [line.split(",")[0] for line in (folder / "reports" / "plan.csv").read_text().splitlines()] == ["host", "web1"]
+    assert json.loads((folder / "reports" / "plan.json").read_text()) == made
+    assert not (folder / "owned").exists()
+
+
+def test_a_folder_that_cannot_be_written_to(core: str, folder: Path) -> None:
+    (folder / "file").write_text("")
+    code, output = run(core, folder, "run.yml", toa_report_dir=str(folder / "file" / "reports"))
+    assert code == 2 and "the report cannot be written to" in output and "set toa_report_dir to a folder you may write to" in output
