@@ -1,0 +1,198 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps 1 to 9 of "Making a Kernel Package" with a real source rpm, rpmbuild, patch and diff; the kernel in it is a toy that is built in a second.
+
+Its spec has the shape of Enterprise Linux 6's (tests/unit/samples/kernel-el.spec). Also the Debian way, and what goes wrong.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.realip.toa.plugins.module_utils import kernel_build
+from ansible_collections.realip.toa.plugins.module_utils.fetch import digest_of
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+
+SPEC = Path(__file__).resolve().parents[1] / "unit" / "samples" / "kernel-el.spec"
+RELEASE = "2.6.32-220.23.1.el6.toa.x86_64"
+
+# What the toy's make does: "compiles" what the configuration says, and fails as a compiler does where the sources say so.
+MAKEFILE = """\
+EXTRAVERSION =
+KERNELRELEASE ?= 6.1.0$(EXTRAVERSION)
+include .config
+all:
+	@if grep -n BROKEN net/ipv4/tcp.c; then echo "net/ipv4/tcp.c:3:1: error: BROKEN" >&2; exit 1; fi
+	@echo "  CC      net/ipv4/tcp.o"; sleep $(or $(SLOW),0)
+	@mkdir -p include/config && echo $(KERNELRELEASE) >include/config/kernel.release
+	@cp net/ipv4/tcp.c vmlinuz
+	@if [ "$(CONFIG_TOA)$(CONFIG_IPV6)" = my ]; then cp net/toa/toa.c toa.ko; fi
+install:
+	mkdir -p $(INSTALL)/boot $(INSTALL)/lib/modules/$(KERNELRELEASE)/kernel
+	cp vmlinuz $(INSTALL)/boot/vmlinuz-$(KERNELRELEASE)
+	cp toa.ko $(INSTALL)/lib/modules/$(KERNELRELEASE)/kernel/
+olddefconfig:
+	@sed -i /CONFIG_NOT_THERE/d .config
+bindeb-pkg: all
+	$(MAKE) INSTALL=deb install
+	mkdir -p deb/DEBIAN
+	printf '%s\\n' 'Package: linux-image-$(KERNELRELEASE)' 'Version: $(KDEB_PKGVERSION)' 'Architecture: amd64' >deb/DEBIAN/control
+	printf '%s\\n' 'Maintainer: a <a@example.org>' 'Description: toy' >>deb/DEBIAN/control
+	dpkg-deb --root-owner-group -b deb ../linux-image-$(KERNELRELEASE)_$(KDEB_PKGVERSION)_amd64.deb
+"""
+PATCH = """\
+--- a/net/ipv4/tcp.c
++++ b/net/ipv4/tcp.c
+@@ -1,3 +1,4 @@
+ one
+ two (fixed)
++toa
+ three
+--- /dev/null
++++ b/net/toa/toa.c
+@@ -0,0 +1 @@
++the module
+"""
+HOTFIX = "--- a/net/ipv4/tcp.c\n+++ b/net/ipv4/tcp.c\n@@ -1,3 +1,3 @@\n one\n-two\n+two (fixed)\n three\n"
+CONFIG = ["CONFIG_IPV6=y", "CONFIG_TOA=m"]
+
+
+def toy(folder: Path, code: str = "one\ntwo\nthree\n") -> Path:
+    """A source tree with the parts of a kernel that a build looks at."""
+    (folder / "net/ipv4").mkdir(parents=True)
+    (folder / "net/ipv4/tcp.c").write_text(code)
+    (folder / "Makefile").write_text(MAKEFILE)
+    (folder / "Kconfig").write_text("")
+    return folder
+
+
+def packed(folder: Path, path: Path) -> Path:
+    with tarfile.open(path, "w:bz2") as archive:
+        archive.add(folder, folder.name)
+    return path
+
+
+class BuildHost:
+    """What a controller asks for, and asks again until it is done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.steps: list[str] = []
+
+    def args(self, source: Path, **more: t.Any) -> dict[str, t.Any]:
+        patches = [{"name": "toa.patch", "text": PATCH}]
+        return {"format": "rpm", "source": {"url": str(source), "sha256": digest_of(str(source))[0]}, "patches": patches, "config": CONFIG,
+                "arch": "x86_64", "work": str(self.folder / "work"), "room_kib": 1, "check": False, **more}
+
+    def run(self, source: Path, patience: float = 120, **more: t.Any) -> dict[str, t.Any]:
+        deadline = time.monotonic() + patience
+        while True:
+            answer: dict[str, t.Any] = kernel_build.main(self.args(source, **more))
+            self.steps.append(answer["step"])
+            if answer["finished"]:
+                return answer
+            assert time.monotonic() < deadline, answer
+            _wait_for_end(Path(answer["folder"]), deadline)
+
+
+def _wait_for_end(folder: Path, deadline: float) -> None:
+    """Until the step that runs has left its status."""
+    while not (folder / "status").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> BuildHost:
+    return BuildHost(tmp_path)
+
+
+@pytest.fixture
+def source_rpm(tmp_path: Path) -> Path:
+    """A source rpm as a distribution publishes it."""
+    top = tmp_path / "making"
+    (top / "SOURCES").mkdir(parents=True)
+    packed(toy(tmp_path / "linux-2.6.32-220.23.1.el6"), top / "SOURCES" / "linux-2.6.32-220.23.1.el6.tar.bz2")
+    texts = {"hotfix.patch": HOTFIX, "linux-kernel-test.patch": "", "Makefile.config": "", "config-x86_64-generic": "CONFIG_IPV6=m\nCONFIG_NET=y\n",
+             "config-x86_64-debug": "", "config-powerpc64-generic": ""}
+    for name, text in texts.items():
+        (top / "SOURCES" / name).write_text(text)
+    words = ["rpmbuild", "-bs", "--target=x86_64", "--define", f"_topdir {top}", "--dbpath", str(top / "db"), str(SPEC)]
+    subprocess.run(words, check=True, capture_output=True)
+    return next((top / "SRPMS").iterdir())
+
+
+def test_rpm(host: BuildHost, source_rpm: Path) -> None:
+    answer = host.run(source_rpm, buildid=".toa")
+    (built,) = answer["results"]
+    assert (built["file"], built["release"]) == (f"kernel-{RELEASE}.rpm", RELEASE)
+    assert built["sha256"] == digest_of(built["path"])[0]
+    work = Path(answer["folder"])
+    config = (work / "SOURCES/config-x86_64-generic").read_text()
+    assert "CONFIG_IPV6=y\n" in config and "CONFIG_TOA=m\n" in config and "CONFIG_IPV6=m" not in config
+    patch = (work / "SOURCES/toa.patch").read_text()
+    assert "net/toa/toa.c" in patch and ".config" not in patch
+    contents = subprocess.run(["rpm", "-qpl", built["path"]], check=True, capture_output=True, text=True).stdout.split()
+    assert contents == [f"/boot/vmlinuz-{RELEASE}", f"/lib/modules/{RELEASE}", f"/lib/modules/{RELEASE}/kernel", f"/lib/modules/{RELEASE}/kernel/toa.ko"]
+    assert {step[0] for step in host.steps} >= {"2", "3", "9"}, "the long steps are told while they run"
+
+    # Again: nothing is built. Another request is another build.
+    assert not kernel_build.main(host.args(source_rpm, buildid=".toa"))["changed"]
+    assert kernel_build.main(host.args(source_rpm, buildid=".toa2", check=True)) ["number"] == 1
+
+
+def test_a_controller_that_died_is_taken_up(host: BuildHost, source_rpm: Path) -> None:
+    first = kernel_build.main(host.args(source_rpm))
+    assert not first["finished"] and first["step"].startswith("2 ")
+    again = host.run(source_rpm)
+    log = (Path(again["folder"]) / "done").read_text().splitlines()
+    assert [line[0] for line in log] == list("123456789")
+
+
+def test_a_patch_that_does_not_apply_names_the_hunk(host: BuildHost, source_rpm: Path) -> None:
+    wrong = [{"name": "toa-el5.patch", "text": PATCH.replace(" one\n two (fixed)", " eleven\n twelve").replace(" three", " thirteen")}]
+    with pytest.raises(TargetError) as caught:
+        host.run(source_rpm, patches=wrong)
+    assert caught.value.code == "patch_failed"
+    assert "toa-el5.patch" in caught.value.message and "net/ipv4/tcp.c" in caught.value.message and "Hunk #1 FAILED at 1" in caught.value.message
+
+
+def test_a_compiler_error_is_shown_and_nothing_is_published(host: BuildHost, source_rpm: Path) -> None:
+    broken = [{"name": "toa.patch", "text": PATCH.replace("+toa\n", "+BROKEN\n")}]
+    with pytest.raises(TargetError) as caught:
+        host.run(source_rpm, patches=broken)
+    assert (caught.value.code, "net/ipv4/tcp.c:3:1: error: BROKEN" in caught.value.message) == ("build_failed", True)
+    assert not list((host.folder / "work").glob("*/RPMS/*/*.rpm"))
+
+
+@pytest.mark.parametrize("name, said", [("work.tar", "this is no source tree of a kernel"), ("text.tar", "decompress")])
+def test_what_is_no_kernel(host: BuildHost, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "other").mkdir()
+    path = packed(tmp_path / "other", tmp_path / name)
+    if name == "text.tar":
+        path.write_text("<html>")
+    with pytest.raises(TargetError) as caught:
+        host.run(path, format="deb")
+    assert said in caught.value.message
+
+
+def test_deb(host: BuildHost, tmp_path: Path) -> None:
+    tree = toy(tmp_path / "linux-6.1", "one\ntwo (fixed)\nthree\n")
+    (tree / ".config").write_text("CONFIG_IPV6=m\n")
+    answer = host.run(packed(tree, tmp_path / "linux.tar"), format="deb", buildid=".toa", jobs=2)
+    (built,) = answer["results"]
+    assert (built["file"], built["release"]) == ("linux-image-6.1.0.toa_1.0_amd64.deb", "6.1.0.toa")
+    with pytest.raises(TargetError) as caught:
+        host.run(packed(tree, tmp_path / "again.tar"), format="deb", config=[*CONFIG, "CONFIG_NOT_THERE=y"])
+    assert caught.value.code == "config_refused" and "CONFIG_NOT_THERE=y" in caught.value.message
+
+
+def test_room_is_looked_for_first(host: BuildHost, source_rpm: Path) -> None:
+    with pytest.raises(TargetError) as caught:
+        kernel_build.main(host.args(source_rpm, room_kib=shutil.disk_usage("/").free))
+    assert caught.value.code == "disk_full"
