@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,19 @@ class Case:
     installed: bool | None = None
     """Is the TOA kernel installed afterwards? None: does not matter."""
     back: str = "itself"
-    """How the host comes back: itself, button (somebody has to press it)."""
+    """How the host comes back: itself, button (somebody presses reset), plug (its power comes back)."""
 
 
 CASES = (
     Case("kernel panics at boot", "old kernel, by panic= and the one-shot entry", "wrong_kernel",
          fault=EARLY.format(what="echo c >/proc/sysrq-trigger"), cure=EARLY_GONE, codes=("wrong_kernel",), words=(STOCK,), installed=True),
+    Case("kernel hangs at boot", "old kernel, after somebody has pressed the button: there is no watchdog", "lost_after_reboot",
+         fault=EARLY.format(what="while true; do sleep 100; done"), cure=EARLY_GONE, state="lost", codes=("lost_after_reboot",), back="button",
+         installed=True),
+    Case("host answers SSH and never finishes booting", "old kernel, by the revert of the run", "boot_not_finished",
+         fault="printf '[Unit]\\nConditionKernelCommandLine=realip_toa.trial=1\\n[Service]\\nType=oneshot\\nExecStart=/bin/sleep 90000\\n"
+               "TimeoutStartSec=infinity\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/fault.service && systemctl daemon-reload && systemctl enable fault",
+         cure="systemctl disable fault; rm -f /etc/systemd/system/fault.service; systemctl daemon-reload", codes=("boot_not_finished",), installed=True),
     Case("kernel boots without network", "old kernel, by the boot guard within toa_confirm_timeout", "wrong_kernel, and what the guard wrote",
          fault="printf '#!/bin/sh\\ncase $(uname -r) in *.toa) test \"$IFACE\" = lo || exit 1;; esac\\n' >/etc/network/if-pre-up.d/fault"
                " && chmod 755 /etc/network/if-pre-up.d/fault",
@@ -73,9 +80,15 @@ CASES = (
          at=("Boot | Drain", "kill"), state=""),
     Case("controller killed while the host reboots", "trial kernel; the next run proves and confirms it", "(the run is dead)",
          at=("Boot | Reboot into", "kill"), state=""),
-    Case("power cut while the package is installed", "old kernel", "connection_lost", at=("Install | linux", "power"), state="lost", back="button"),
+    Case("power cut while the package is installed", "old kernel", "connection_lost", at=("Install | linux", "power"), state="lost", back="plug"),
     Case("power cut between arming and the reboot", "old kernel, by the boot guard: the trial was nobody's", "connection_lost",
-         variables={"toa_confirm_timeout": 60}, hooks={"drain": "sleep 20"}, at=("Operator | drain", "power"), state="lost", back="button"),
+         variables={"toa_confirm_timeout": 60}, hooks={"drain": "sleep 20"}, at=("Operator | drain", "power"), state="lost", back="plug"),
+    Case("controller killed between reboot and confirm", "trial kernel; the next run proves and confirms it", "(the run is dead)",
+         at=("Prove | A crafted", "kill"), state=""),
+    Case("power cut between reboot and confirm", "old kernel", "connection_lost", hooks={"health": "sleep 20"}, at=("Operator | health", "power"),
+         state="lost", back="plug"),
+    Case("grubenv cannot be written", "untouched", "a message that names it", fault="chattr +i /boot/grub/grubenv", cure="chattr -i /boot/grub/grubenv",
+         state=""),
     Case("the mirror is gone", "untouched", "package_unavailable", at=("Begin | A host", "mirror"), codes=("package_unavailable",), installed=False),
     Case("the disk is full", "untouched", "disk_full", fault="fallocate -l $(($(df --output=avail -B1 / | tail -1) - 8388608)) /fault.full",
          cure="rm -f /fault.full", state="", installed=False),
@@ -91,19 +104,29 @@ CASES = (
 )
 
 
-def rows() -> Iterator[tuple[str, str, str]]:
-    """(what is broken, where the host ends, what the report says)."""
-    for case in CASES:
-        yield case.name, case.ends, case.says
+HEAD = "| fault | where the host ends | what the report says | seen |"
+NOT_RUN = "not run yet"
 
 
-def table() -> str:
-    """The rows as Markdown."""
-    lines = ["| fault | where the host ends | what the report says |", "|---|---|---|"]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows()]) + "\n"
+def table(seen: Mapping[str, str]) -> str:
+    """The matrix as Markdown; `seen` is the result of the last run by name."""
+    rows = [f"| {case.name} | {case.ends} | {case.says} | {seen.get(case.name, NOT_RUN)} |" for case in CASES]
+    return "\n".join([HEAD, "|---|---|---|---|", *rows]) + "\n"
 
 
-def documented(path: Path) -> str:
-    """The table that stands in docs/faults.md."""
-    found = re.search(r"^\| fault \|.*?(?=\n\n|\Z)", path.read_text(encoding="utf-8"), re.M | re.S)
-    return found[0].rstrip("\n") + "\n" if found else ""
+def documented(text: str) -> str:
+    """The table that stands in the text of docs/faults.md."""
+    found = re.search(rf"^{re.escape(HEAD)}\n(?:\|.*\n)+", text, re.M)
+    return found[0] if found else ""
+
+
+def seen_before(text: str) -> dict[str, str]:
+    """The results that stand in there."""
+    rows = [line.strip("|").split("|") for line in documented(text).splitlines()[2:]]
+    return {row[0].strip(): row[-1].strip() for row in rows}
+
+
+def keep(path: Path, results: Mapping[str, str]) -> None:
+    """Write results of a run into the document; what was not run keeps what was seen before."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(documented(text), table({**seen_before(text), **results})), encoding="utf-8")

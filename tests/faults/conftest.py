@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+
+import cases  # noqa: E402 found beside this file
 
 _spec = importlib.util.spec_from_file_location("lab_machines_of_tests", HERE.parent / "lab" / "conftest.py")
 _module = importlib.util.module_from_spec(_spec)
@@ -36,9 +39,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The fault matrix of this run."""
+    """The fault matrix of this run, here and in docs/faults.md."""
     if MATRIX:
         width = max(len(row[0]) for row in MATRIX)
         terminalreporter.section("fault matrix")
         for name, result, ended, seconds in MATRIX:
             terminalreporter.write_line(f"{name:{width}}  {result:5}  {seconds:5.0f} s  {ended}")
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        cases.keep(HERE.parent.parent / "docs" / "faults.md", {name: f"{result}, {today}" for name, result, _ended, _seconds in MATRIX})

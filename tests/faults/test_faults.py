@@ -122,6 +122,8 @@ DEEDS: dict[str, t.Callable[[t.Any, subprocess.Popen[str]], None]] = {
 def come_back(lab: t.Any, case: Case) -> None:
     """The host answers again: by itself, or after somebody has pressed its button."""
     if case.back == "button":
+        lab.command("reboot", VICTIM)
+    elif case.back == "plug":
         lab.command("up", VICTIM)
     deadline = time.monotonic() + BACK_WITHIN
     while not answers(lab):
@@ -151,7 +153,7 @@ def look(lab: t.Any, case: Case, entry: dict[str, t.Any], other: str) -> str:
         assert installed == ("yes" if case.installed else "no"), told
     hooks = lab.ssh(VICTIM, "cat /run/hooks 2>/dev/null; true").split()
     if "undrain" in case.hooks:
-        assert hooks[-1:] == ["undrained"] or case.back == "button", hooks
+        assert hooks[-1:] == ["undrained"] or case.back != "itself", hooks
     return f"{kernel}; {told[:120]}"
 
 

@@ -20,7 +20,17 @@ _spec.loader.exec_module(cases)
 
 
 def test_the_document_has_the_table():
-    assert cases.documented(ROOT / "docs" / "faults.md") == cases.table()
+    text = (ROOT / "docs" / "faults.md").read_text()
+    assert cases.documented(text) == cases.table(cases.seen_before(text))
+
+
+def test_results_are_kept(tmp_path):
+    path = tmp_path / "faults.md"
+    path.write_text("before\n\n" + cases.table({cases.CASES[1].name: "ok, 2026-01-01"}) + "\nafter\n")
+    cases.keep(path, {cases.CASES[0].name: "FAIL, 2026-01-02"})
+    seen = cases.seen_before(path.read_text())
+    assert (seen[cases.CASES[0].name], seen[cases.CASES[1].name], seen[cases.CASES[2].name]) == ("FAIL, 2026-01-02", "ok, 2026-01-01", cases.NOT_RUN)
+    assert path.read_text().startswith("before\n\n|") and path.read_text().endswith("|\n\nafter\n")
 
 
 @pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
