@@ -72,6 +72,7 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **more)
         self._progress = Progress(int(context.CLIARGS.get("forks") or 5))
         self._outcomes: dict[str, str] = {}
+        self._turns: dict[str, Mapping[str, Any]] = {}
         self._hosts = 0
         self._told_at = 0.0
         self._told = ""
@@ -88,10 +89,13 @@ class CallbackModule(CallbackBase):
         if "toa_pending" not in play.hosts or not batch or hostvars is None:
             return
         everyone = [str(host) for host in variables.get("ansible_play_hosts_all") or batch]
-        turns = {host: _mapping(hostvars.raw_get(host).get("toa_turn")) for host in everyone}
-        sizes = Counter(turn.get("part", 1) for turn in turns.values())
+        # A turn does not change, and to ask for all of them costs a second or two in a large fleet.
+        for host in everyone:
+            if host not in self._turns:
+                self._turns[host] = _mapping(hostvars.raw_get(host).get("toa_turn"))
+        sizes = Counter(self._turns[host].get("part", 1) for host in everyone)
         self._in_wave = True
-        self._progress.batch(batch, turns.get(batch[0], {}), [sizes[part] for part in sorted(sizes)], time.monotonic())
+        self._progress.batch(batch, self._turns.get(batch[0], {}), [sizes[part] for part in sorted(sizes)], time.monotonic())
         self._tell(at_once=True)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
