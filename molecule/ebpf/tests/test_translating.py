@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 KERNELS = {"debian11": "5.10.", "debian12": "6.1.", "debian13": "6.12."}
 HOOKS = {"realip_sockops", "realip_peer4", "realip_peer6", "realip_getopt"}
 
@@ -30,9 +28,12 @@ def test_they_are_attached_at_boot_before_ordinary_services(host):
     assert "sysinit.target" in host.check_output("systemctl show -p Before --value realip-toa-ebpf").split()
 
 
-@pytest.mark.parametrize("listener", ["inet", "inet6"])
-def test_proof(proof, listener):
+def test_proof(proof):
     assert proof["verdict"] == "translating", proof
-    (row,) = [row for row in proof["matrix"] if row["kind"] == "200/8" and row["packet"] == "ack" and (row["listener"], row["family"]) == (listener, 4)]
-    shown = "203.0.113.7:4242" if listener == "inet" else "[::ffff:203.0.113.7]:4242"
-    assert (row["accept"], row["getpeername"], row["getsockopt_1348"]) == (shown, shown, "203.0.113.7:4242")
+    shown = {
+        (row["listener"], row["accept"], row["getpeername"], row["getsockopt_1348"])
+        for row in proof["matrix"]
+        if row["kind"] == "200/8" and row["packet"] == "ack" and row["family"] == 4
+    }
+    plain, mapped = "203.0.113.7:4242", "[::ffff:203.0.113.7]:4242"
+    assert shown == {("inet", plain, plain, plain), ("inet6", mapped, mapped, plain)}
