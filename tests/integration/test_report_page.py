@@ -18,8 +18,8 @@ from tests import report_samples
 
 AT = "2026-11-22T01:40:00Z"
 COUNT = 1000
-LATE = 3000
-"""Milliseconds that a page of 1,000 hosts may take on two busy cores; measured 230 to 530."""
+LATE = 5000
+"""Milliseconds that a page of 1,000 hosts may take on two busy cores; measured 230 to 600."""
 
 COLUMNS = "const cells = [...document.querySelectorAll('.cell')]; return cells.filter((cell) => cell.offsetTop === cells[0].offsetTop).length"
 
