@@ -115,6 +115,7 @@ class Rpm:
 
         `conflicts` is empty: rpm refuses what conflicts, and never removes it.
         """
+        self._refuse_forged(path)
         rc, out, err = self._rpm(["-qp", "--qf", QUERY + FILES, path])
         lines = [line.split("\t") for line in out.splitlines()]
         if rc != 0 or not lines or len(lines[0]) != 3:
@@ -122,7 +123,6 @@ class Rpm:
         rc, out, err = self._rpm(["-K", "--nosignature", path])
         if rc != 0:
             raise _corrupt(path, complaints(out + err))
-        self._refuse_forged(path)
         name, version, arch = lines[0]
         files = [(line[0].lstrip("/"), _size(line)) for line in lines[1:] if len(line) == 4 and line[0].startswith("/")]
         return {"name": self.key(name, version, arch), "version": version, "arch": arch, "conflicts": [], "files": files}

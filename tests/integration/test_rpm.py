@@ -7,6 +7,8 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -321,3 +323,42 @@ def test_both_kinds_in_one_task(root: Path, repo: Path, mirror: tuple[Path, str]
 def test_a_repository_and_a_file_at_once(root: Path) -> None:
     for more in ({"url": "http://127.0.0.1/vtoa-1-1.x86_64.rpm"}, {"sha256": "0" * 64}):
         assert refused(root, [{**VTOA, **more}]).code == "bad_package"
+
+
+def sign(path: Path, home: Path) -> Path:
+    """Sign an rpm with a key of its own; the public key's file."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
+    if not (home / "public.asc").exists():
+        subprocess.run([*gpg, "--passphrase", "", "--quick-generate-key", "vendor@example.com", "rsa2048", "sign", "never"], check=True, capture_output=True)
+        subprocess.run([*gpg, "--armor", "--output", home / "public.asc", "--export"], check=True, capture_output=True)
+    macros = ["--define", "_gpg_name vendor@example.com", "--define", f"_gpg_path {home}", "--define", f"__gpg {shutil.which('gpg')}"]
+    subprocess.run(["rpmsign", *macros, "--addsign", path], check=True, capture_output=True)
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+    return home / "public.asc"
+
+
+def test_who_has_signed_is_said_and_a_wrong_signature_is_refused(root: Path, mirror: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = mirror
+    path = kernel(folder)
+    assert call(root, [item(path, url)], "staged")["signatures"] == {path.name: "none"}
+    key = sign(path, tmp_path / "gnupg")
+    (said,) = call(root, [item(path, url)], "staged")["signatures"].values()
+    assert "RSA" in said and "Key ID" in said and said.endswith("its key is not installed here")
+    shutil.copy(key, root / "tmp/key.asc")
+    assert rpm(root, "--import", str(root / "tmp/key.asc")) == ""
+    signed = path.read_bytes()
+    # A signature begins like this (version 4, binary, RSA, SHA-256 or SHA-512); far behind that is the number that makes it one.
+    places = [match.start() + 100 for match in re.finditer(b"\x04\x00\x01[\x08\x0a]", signed)]
+    assert places
+    forged = bytearray(signed)
+    for place in places:
+        forged[place] ^= 0xFF
+    path.write_bytes(forged)
+    with pytest.raises(TargetError) as problem:
+        call(root, [item(path, url)])
+    assert problem.value.code == "bad_signature" and "not that of its content" in problem.value.message
+    assert IDENTITY not in rpm(root, "-qa")
+    path.write_bytes(signed)
+    (said,) = call(root, [item(path, url)])["signatures"].values()
+    assert said.endswith("; verified"), said
