@@ -51,3 +51,5 @@ def test_a_stock_kernel(debians, host: str, release: str) -> None:
     assert debians.target(host, "ebpf", state="detached")["changed"]
     assert not debians.target(host, "ebpf", state="detached")["changed"]
     assert debians.one_line(host, "find /sys/fs/bpf /var/lib /etc/systemd -name '*realip*'") == ""
+    # No test after this one needs the machine, and its memory is wanted elsewhere.
+    debians.command("down", host)

@@ -80,8 +80,8 @@ def plans(tencentos, tmp_path_factory):
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(words, cwd=folder, env=environment, text=True, capture_output=True, timeout=900)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    yield json.loads((folder / "plans.json").read_text())
-    tencentos.reset()
+    tencentos.command("down", HOST)
+    return json.loads((folder / "plans.json").read_text())
 
 
 def codes(plan):
