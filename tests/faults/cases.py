@@ -54,8 +54,9 @@ CASES = (
          fault=EARLY.format(what="while true; do sleep 100; done"), cure=EARLY_GONE, state="lost", codes=("lost_after_reboot",), back="button",
          installed=True),
     Case("host answers SSH and never finishes booting", "old kernel, by the revert of the run", "boot_not_finished",
-         fault="printf '[Unit]\\nConditionKernelCommandLine=realip_toa.trial=1\\n[Service]\\nType=oneshot\\nExecStart=/bin/sleep 90000\\n"
-               "TimeoutStartSec=infinity\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/fault.service && systemctl daemon-reload && systemctl enable fault",
+         fault="printf '[Unit]\\nConditionKernelCommandLine=realip_toa.trial=1\\n[Service]\\nType=oneshot\\nTimeoutStartSec=infinity\\n"
+               "ExecStart=/bin/sleep 90000\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/fault.service"
+               " && systemctl daemon-reload && systemctl enable fault",
          cure="systemctl disable fault; rm -f /etc/systemd/system/fault.service; systemctl daemon-reload", codes=("boot_not_finished",), installed=True),
     Case("kernel boots without network", "old kernel, by the boot guard within toa_confirm_timeout", "wrong_kernel, and what the guard wrote",
          fault="printf '#!/bin/sh\\ncase $(uname -r) in *.toa) test \"$IFACE\" = lo || exit 1;; esac\\n' >/etc/network/if-pre-up.d/fault"
