@@ -11,6 +11,7 @@ import zlib
 
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle, formats, peers
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
 
 # The target module that the program is made of.
 PROGRAM = "metrics"
@@ -29,13 +30,15 @@ class ActionModule(ToaAction):
 
     ENTRY = "monitor"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
-        "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "absent", "status", "recorded"], "default": "present"},
+        "backend": {"type": "str", "choices": list(BACKENDS)},
         "textfile_dir": {"type": "path"},
         "interval": {"type": "int"},
         "probe": {"type": "bool", "default": True},
         "option_kinds": {"type": "list", "elements": "str"},
         "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
     }
+    RULES: t.ClassVar[dict[str, t.Any]] = {"required_if": [("state", "recorded", ("backend",))]}
     TIMEOUT = 300
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
@@ -53,6 +56,7 @@ class ActionModule(ToaAction):
             raise ToaError("bad_option", f"interval {minutes}: expected minutes from 1 to {LONGEST}", "leave it out for 5 minutes")
         return {
             "state": args["state"],
+            "backend": args["backend"],
             "check": args["check"],
             "textfile_dir": given("textfile_dir", "toa_monitor_textfile_dir") or "",
             "minutes": minutes,

@@ -32,7 +32,6 @@ class ActionModule(ToaAction):
         "peers": {"type": "list", "elements": "str"},
         "untrusted_peers": {"type": "list", "elements": "str"},
         "guard": {"type": "bool", "default": False},
-        "record": {"type": "str"},
         "rows": {"type": "str", "choices": ["all", "failed", "none"], "default": "all"},
         "timeout": {"type": "int", "default": 10},
         "require": {"type": "bool", "default": False},

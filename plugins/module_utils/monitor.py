@@ -12,10 +12,12 @@ import json
 import os
 import re
 import sys
+import time
 import zlib
 
 from ansible_collections.realip.toa.plugins.module_utils.drift import SECTION as PROOF
-from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.drift import utc
+from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError, read_line, remove_file, run
 from ansible_collections.realip.toa.plugins.module_utils.monitor_files import FOLDER, METRICS, PROGRAM, SECTION, SEEN, SETTINGS
 from ansible_collections.realip.toa.plugins.module_utils.originals import Originals, digest_of, file_image, link_image
 from ansible_collections.realip.toa.plugins.module_utils.persist import tell_daemons
@@ -57,8 +59,8 @@ _PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+\Z")
 
 
 def main(args):
-    """args: state, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
-    return {"present": _present, "absent": _absent, "status": _status}[args["state"]](Monitor(), args)
+    """args: state, backend, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
+    return {"present": _present, "absent": _absent, "status": _status, "recorded": _recorded}[args["state"]](Monitor(), args)
 
 
 class Monitor:
@@ -91,6 +93,15 @@ class Monitor:
 def _status(monitor, args):
     now = monitor.now()
     return {"changed": False, "before": now, "after": now}
+
+
+def _recorded(monitor, args):
+    """Remember what was just proved, and when: what drift is measured from. A note of ours, and no change of the host."""
+    if not args["check"]:
+        with HostLock():
+            boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
+            save_section(PROOF, {"backend": args["backend"], "kernel": os.uname()[2], "boot_id": boot_id, "time": utc(time.time())})
+    return _status(monitor, args)
 
 
 def _present(monitor, args):

@@ -12,20 +12,17 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import os
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.drift import SECTION as PROOF
-from ansible_collections.realip.toa.plugins.module_utils.drift import utc
 from ansible_collections.realip.toa.plugins.module_utils.guard_rules import FOLDER
 from ansible_collections.realip.toa.plugins.module_utils.guard_state import SECTION, guard_of, load_here
 from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL, STEP, Bench
-from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError, read_line
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child
 from ansible_collections.realip.toa.plugins.module_utils.probe_cases import (
-    GROUPS, PEERS, STRANGERS, TRANSLATING, UNPROVABLE, Questions, capabilities, matrix, summary, translated, verdict,
+    GROUPS, PEERS, STRANGERS, UNPROVABLE, Questions, capabilities, matrix, summary, translated, verdict,
 )
-from ansible_collections.realip.toa.plugins.module_utils.state import save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.state import section
 from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, as_packed, parse_format
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import HELPERS, STATS_FILES, loaded_modules, parse_counters, stats
 
@@ -34,13 +31,12 @@ TIMEOUT = 10
 
 
 def main(args):
-    """`probe` of docs/architecture.md. Changes nothing but, with `record`, the host's own record of the proof.
+    """`probe` of docs/architecture.md. Changes nothing, so check mode is no different.
 
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
     to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
     translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
-    a load balancer is believed), `guard` (load the host's own guard into the namespace first), `rows` (all, failed, none), `timeout` in seconds,
-    `record` (name of the backend that is proved).
+    a load balancer is believed), `guard` (load the host's own guard into the namespace first), `rows` (all, failed, none), `timeout` in seconds.
     """
     began = time.time()
     questions = read_questions(args)
@@ -49,16 +45,7 @@ def main(args):
     guard = guard_of(section(SECTION), []) if args.get("guard") else None
     found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), guard)
     found.update(claims=claims, counters_before=before, counters_after=counters(), elapsed_ms=int((time.time() - began) * 1000 + 0.5))
-    if args.get("record") and found["verdict"] == TRANSLATING and not args.get("check"):
-        with HostLock():
-            record(args["record"], found["option_kinds"])
     return {"changed": False, "probe": found}
-
-
-def record(backend, option_kinds):
-    """Remember on the host what was proved, and when: what drift is measured from."""
-    now = {"kernel": os.uname()[2], "boot_id": read_line("/proc/sys/kernel/random/boot_id") or "", "time": utc(time.time())}
-    save_section(PROOF, dict(now, backend=backend, option_kinds=option_kinds))
 
 
 def prove(questions, claims, which, timeout, guard=None):

@@ -19,10 +19,17 @@ description:
   - The program is run once before the timer gets it. Whatever fails, the host stays as it was.
 options:
   state:
-    description: V(status) only looks. V(absent) takes everything away, and with it the record of what was proved.
+    description:
+      - V(status) only looks. V(absent) takes everything away, and with it the record of what was proved.
+      - V(recorded) writes that record, with or without a monitor on the host - the O(backend), the running kernel and the time, from which
+        C(ansible_facts.toa.drift) is measured. A rollout does so when a host is proved and confirmed; it counts as no change of the host.
     type: str
-    choices: [present, absent, status]
+    choices: [present, absent, status, recorded]
     default: present
+  backend:
+    description: What was proved. Needed with O(state=recorded).
+    type: str
+    choices: [vtoa, in_tree, ebpf, kernel_package, source_module, source_kernel]
   textfile_dir:
     description:
       - Folder that the node exporter reads (C(--collector.textfile.directory)).

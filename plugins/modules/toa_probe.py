@@ -71,11 +71,6 @@ options:
         says it.
     type: bool
     default: false
-  record:
-    description:
-      - Name of the backend that is proved. Where the verdict is V(translating), the host keeps a record of it, of its kernel and of the time, from
-        which C(ansible_facts.toa.drift) is measured. A rollout does this; it is no change of the host, and check mode does not do it.
-    type: str
   rows:
     description: Which rows of the matrix to return.
     type: str

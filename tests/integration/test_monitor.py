@@ -77,8 +77,9 @@ def test_there_and_back(stage: EbpfStage, python: str) -> None:
 def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     """Translating and proved; then the programs are gone, and it says since when; then they are back."""
     stage.ebpf()
-    proof = stage.target("probe", option_kinds=["200/8"], record="ebpf")["probe"]
-    assert proof["verdict"] == "translating"
+    assert stage.target("probe", option_kinds=["200/8"])["probe"]["verdict"] == "translating"
+    recorded = monitor(stage, "recorded", backend="ebpf")
+    assert recorded["changed"] is False and recorded["after"] == NOTHING
     monitor(stage)
     seen = metrics(stage)
     assert seen["realip_toa_live"] == seen["realip_toa_translating"] == 1 and seen['realip_toa_drift{code="ebpf_gone"}'] == 0
@@ -139,4 +140,9 @@ def test_the_module(stage: EbpfStage, core: str) -> None:
     assert '"200/8"' in stage.sh("cat /var/lib/realip-toa/monitor/settings.json")
     assert not stage.module("toa_monitor", core, check=True, variables=variables)["changed"]
     assert stage.module("toa_monitor", core, interval=60)["code"] == "bad_option"
+    assert stage.module("toa_monitor", core, state="recorded")["code"] == "bad_option"
+    assert stage.module("toa_monitor", core, check=True, state="recorded", backend="vtoa")["changed"] is False
+    assert "proof" not in stage.sh("cat /var/lib/realip-toa/state.json")
+    stage.module("toa_monitor", core, state="recorded", backend="vtoa")
+    assert stage.module("toa_facts", core)["ansible_facts"]["toa"]["drift"][0]["code"] == "module_gone"
     assert stage.module("toa_monitor", core, state="absent")["after"] == NOTHING
