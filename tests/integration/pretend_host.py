@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whole host in a JSON file, in the place of its Python: it reads the program that the channel sends and answers what such a host would.
@@ -175,6 +175,15 @@ def persist(host, args, modules):
     return {"changed": changed, "before": {}, "after": {}}
 
 
+def monitor(host, args, modules):
+    """Only the record of what was proved."""
+    if not args["check"]:
+        host["state"].pop("proof", None)
+        if args["state"] == "recorded":
+            host["state"]["proof"] = {"backend": args["backend"], "kernel": host["kernel"]}
+    return {"changed": False, "before": {}, "after": {}}
+
+
 def echo(host, args, modules):
     return {"changed": False}
 
@@ -209,7 +218,7 @@ def runner_source(modules):
 
 
 HANDLERS = {"survey": survey, "probe": probe, "packages": packages, "boot": boot, "reboot": reboot, "kmod": kmod, "persist": persist, "claim": claim,
-            "echo": echo}
+            "echo": echo, "monitor": monitor}
 
 
 # ---- answers that are meant to do harm
