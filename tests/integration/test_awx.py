@@ -132,7 +132,7 @@ def test_a_question_is_a_variable_with_its_type_choices_and_default(variable: st
             str(item) for item in default] == RAW[variable].split(",")  # fmt: skip
     else:
         expected = ("multiplechoice" if choices else "text", choices or None, default)
-    assert (question["type"], question.get("choices"), question["default"]) == expected
+    assert (question["type"], question.get("choices"), question.get("default")) == expected
 
 
 @pytest.mark.parametrize("item", SURVEYED, ids=lambda item: item["name"])
@@ -146,7 +146,9 @@ def test_surveys_are_what_awx_takes(item: dict) -> None:
     assert len(set(names)) == len(names)
     for question in survey["spec"]:
         assert set(question) <= QUESTION_KEYS
-        assert isinstance(question["default"], QUESTION_TYPES[question["type"]]) and question["required"] is False
+        # What has a default may be left out, and what must be answered has none.
+        assert question["required"] is ("default" not in question)
+        assert question["required"] or isinstance(question["default"], QUESTION_TYPES[question["type"]])
         assert ("choices" in question) == (question["type"] in ("multiplechoice", "multiselect"))
 
 
