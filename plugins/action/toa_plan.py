@@ -8,18 +8,20 @@ import typing as t
 from collections.abc import Mapping
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, formats, peers, planner, removal, source_archive, variables
+from ansible_collections.realip.toa.plugins.plugin_utils import built, catalog, facts, formats, peers, planner, removal, source_archive, variables
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
 CATALOG = catalog.load()
 
 LOCKFILE = "toa.lock.yml"
+# Kernels that were built by realip.toa.build_kernel.
+CATALOG_FILE = "toa.catalog.yml"
 # A lock file of a large fleet has some kilobytes; what has more is something else, in bytes.
 LOCKFILE_LIMIT = 1 << 20
 
 # Options that come from a variable of the same name with `toa_` in front where the task does not give them.
-FROM_VARIABLES = (*planner.POLICY, "catalog", "lockfile")
+FROM_VARIABLES = (*planner.POLICY, "catalog", "catalog_file", "lockfile")
 
 
 class ActionModule(ToaAction):
@@ -62,6 +64,7 @@ class ActionModule(ToaAction):
         "ebpf_getsockopt": {"type": "bool"},
         "install_bpftool": {"type": "bool"},
         "catalog": {"type": "list", "elements": "dict"},
+        "catalog_file": {"type": "path"},
         "lock": {"type": "dict"},
         "lockfile": {"type": "path"},
     }
@@ -82,7 +85,8 @@ class ActionModule(ToaAction):
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
-            entries = catalog.load(args["catalog"]) if args["catalog"] else CATALOG
+            own = [*(args["catalog"] or []), *self._read_catalog(args["catalog_file"], task_vars)]
+            entries = catalog.load(own) if own else CATALOG
             lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
         except ValueError as problem:
             raise ToaError("bad_policy", str(problem), "correct the option or variable; see `ansible-doc realip.toa.toa_plan`") from problem
@@ -128,6 +132,11 @@ class ActionModule(ToaAction):
         """Options out of `toa_*` variables, templates resolved."""
         given = {key: task_vars[f"toa_{key}"] for key in FROM_VARIABLES if task_vars.get(f"toa_{key}") is not None}
         return {key: self._templar.template(value) for key, value in given.items()}
+
+    def _read_catalog(self, path: str | None, task_vars: Variables) -> list[dict[str, t.Any]]:
+        """Entries of toa.catalog.yml, none where there is no such file. Raises CatalogError."""
+        found = next((base / (path or CATALOG_FILE) for base in bases(task_vars) if (base / (path or CATALOG_FILE)).is_file()), None)
+        return built.read_catalog(found.read_text(encoding="utf-8")) if found else []
 
     def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
         """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""toa_source: build a TOA module from source on a host, or give it what a twin has built."""
+"""toa_source: build a TOA module from source on a host, or give it what a twin has built; build a TOA kernel on a build host."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,11 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, T
 
 # A private key or certificate is a few kilobytes; what has more is something else, in bytes.
 KEY_LIMIT = 1 << 16
+# A TOA patch has a few hundred kilobytes, in bytes.
+PATCH_LIMIT = 8 << 20
+# Seconds between two questions to a build host, and between two lines about the same step.
+ASK_EVERY = 3
+PROGRESS_EVERY = 60
 
 
 class ActionModule(ToaAction):
@@ -27,6 +33,7 @@ class ActionModule(ToaAction):
 
     ENTRY = "source"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "what": {"type": "str", "choices": ["module", "rpm", "deb", "tree"], "default": "module"},
         "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
         "url": {"type": "str"},
         "sha256": {"type": "str"},
@@ -40,6 +47,14 @@ class ActionModule(ToaAction):
         "signing_certificate": {"type": "path"},
         "accept_unverified": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
+        "patches": {"type": "list", "elements": "path", "default": []},
+        "config": {"type": "list", "elements": "str", "default": []},
+        "config_file": {"type": "str"},
+        "buildid": {"type": "str"},
+        "arch": {"type": "str"},
+        "jobs": {"type": "int"},
+        "work": {"type": "path"},
+        "spec_options": {"type": "list", "elements": "str"},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {
         "required_if": [("state", "present", ("url",))],
@@ -49,6 +64,8 @@ class ActionModule(ToaAction):
     TIMEOUT = 5400
 
     def act(self, args: Result, task_vars: Variables) -> Result:
+        if args["what"] != "module":
+            return self._build_kernel(args, task_vars)
         if args["state"] != "present":
             return self.call({"state": args["state"], "check": args["check"]}, task_vars)
         wanted = self._wanted(args, task_vars)
@@ -89,6 +106,36 @@ class ActionModule(ToaAction):
         archive = _taken(url, commit, sha256, bases(task_vars), Path(args["store"]).expanduser())
         return {"url": url, "sha256": archive.sha256, "commit": commit, "archive": base64.b64encode(archive.data).decode("ascii")}
 
+    # ---- kernels
+
+    def _build_kernel(self, args: Result, task_vars: Variables) -> Result:
+        """Ask the build host until it is done, and say now and then how far it is."""
+        if args["state"] != "present":
+            raise ToaError("bad_option", "a kernel is built (state: present); installing and removing it is for a rollout", "leave `state` out")
+        if "://" in args["url"] and not args["sha256"] and not args["accept_unverified"]:
+            raise ToaError("no_digest", f"no SHA-256 of {args['url']} is known, so what the server sends could be anything",
+                           "name it (sha256), or set toa_accept_unverified_packages: true")
+        request = {name: args[name] for name in ("check", "config", "config_file", "buildid", "arch", "jobs", "work", "spec_options")}
+        request["patches"] = [{"name": Path(path).name, "data": _packed(path, bases(task_vars))} for path in args["patches"]]
+        request.update(format=args["what"], source={"url": args["url"], "sha256": (args["sha256"] or "").lower()})
+        changed, told, said_at = False, "", 0.0
+        while True:
+            answer = self.call(request, task_vars, entry="kernel_build", timeout=1800)
+            if answer.get("failed"):
+                return answer
+            changed = changed or answer.get("changed") is True
+            if answer.get("finished") or args["check"]:
+                return {**answer, "changed": changed}
+            step = f"step {answer.get('number')} of {answer.get('of')}"
+            if step != told or time.monotonic() - said_at > PROGRESS_EVERY:
+                self._say(f"{task_vars.get('inventory_hostname')}: {step}: {answer.get('step')}; {answer.get('detail')}")
+                told, said_at = step, time.monotonic()
+            time.sleep(ASK_EVERY)
+
+    def _say(self, line: str) -> None:
+        """A line of progress; what a host has put into it cannot move the cursor."""
+        self._display.display("".join(char if char.isprintable() else " " for char in line)[:200])
+
     # ---- built on one host for all that are alike
 
     def _build_once(self, wanted: Result, store: Path, task_vars: Variables) -> Result:
@@ -125,6 +172,15 @@ def _secret(path: str | None) -> str:
     if len(data) > KEY_LIMIT or b"-----BEGIN" not in data:
         raise ToaError("bad_option", f"{path} holds no key or certificate in PEM form", "convert it: openssl x509 -inform der, openssl pkey")
     return data.decode("ascii", "replace")
+
+
+def _packed(path: str, where: list[Path]) -> str:
+    """A patch on the controller as base64: its bytes count, whatever they spell; raises ToaError."""
+    found = next((base / path for base in where if (base / path).is_file()), None)
+    if found is None or found.stat().st_size > PATCH_LIMIT:
+        raise ToaError("bad_option", f"there is no patch {path} on the controller" if found is None else f"{path} has more than {PATCH_LIMIT} bytes",
+                       "name a file, relative to the playbook or the inventory")
+    return base64.b64encode(found.read_bytes()).decode("ascii")
 
 
 def _taken(url: str, commit: str, sha256: str, where: list[Path], store: Path) -> source_archive.Archive:

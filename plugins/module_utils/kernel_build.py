@@ -12,6 +12,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import base64
 import glob
 import json
 import os
@@ -41,12 +42,12 @@ ROOM = 12 << 20
 A_KERNEL = "name the archive of a kernel's source"
 OPTIONS = ("--with", "baseonly", "--without", "kabichk", "--with", "firmware", "--without", "debuginfo")
 EDIT = re.compile(r"^(CONFIG_[A-Za-z0-9_]+)=(.+)$")
-HUNK = re.compile(r"(?m)^(patching file .*|Hunk #\d+ FAILED.*|.*can't find file to patch.*|\d+ out of \d+ hunks? .*)$")
+HUNK = re.compile(r"(?m)^((?:patching|checking) file .*|Hunk #\d+ FAILED.*|.*can't find file to patch.*|\d+ out of \d+ hunks? .*)$")
 COMPILED = re.compile(br"(?m)^  (?:CC|AS|LD|AR)\b")
 
 
 def main(args):
-    """args: format (rpm, deb, tree), source {url, sha256}, patches [{name, text}], config [CONFIG_X=y], config_file, buildid, arch, jobs, work,
+    """args: format (rpm, deb, tree), source {url, sha256}, patches [{name, data (base64)}], config [CONFIG_X=y], config_file, buildid, arch, jobs, work,
     spec_options [words], check. Returns {finished, step, number, of, detail, results}; see plugins/modules/toa_source.py."""
     build = FORMATS[args["format"]](args)
     if args.get("check"):
@@ -164,14 +165,15 @@ class Build:
         for patch in self.args.get("patches") or []:
             # As the specs of Enterprise Linux themselves: with more fuzz, a patch for another kernel finds a place that is not meant.
             words = ["patch", "-p1", "-F1", "-d", folder, "--no-backup-if-mismatch", "-N"]
-            rc, out, err = run(words + ["--dry-run"], stdin=patch["text"])
+            data = base64.b64decode(patch["data"])
+            rc, out, err = run(words + ["--dry-run"], stdin=data)
             if rc != 0:
                 said = HUNK.findall(out + err)
                 failed = [line for index, line in enumerate(said) if "FAILED" in line or "can't find" in line or
-                          (line.startswith("patching") and index + 1 < len(said) and "FAILED" in said[index + 1])]
+                          (" file " in line and index + 1 < len(said) and "FAILED" in said[index + 1])]
                 raise TargetError("patch_failed", "%s does not apply: %s" % (patch["name"], "; ".join(failed or said or [(out + err).strip()[-300:]])),
                                   "name a patch that was made for this source")
-            run(words, stdin=patch["text"])
+            run(words, stdin=data)
 
     def edit_config(self, path):
         """Put the operator's lines in place of what a configuration says."""

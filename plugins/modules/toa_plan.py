@@ -133,6 +133,11 @@ options:
         C(plugins/plugin_utils/catalog.yml) in the collection.
     type: list
     elements: dict
+  catalog_file:
+    description:
+      - Path on the controller of a file with such entries, as the playbook C(realip.toa.build_kernel) writes it; looked for like O(lockfile).
+      - Without it and without C(toa_catalog_file), V(toa.catalog.yml).
+    type: path
   lock:
     description: Contents of a lock file, C({packages} a list of {file, url, size, sha256}). Takes the place of O(lockfile).
     type: dict

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: toa_source
-short_description: Build a TOA module from source for the running kernel
+short_description: Build a TOA module from source for the running kernel, or a TOA kernel
 version_added: 1.0.0
 author: The realip.toa authors (@realip)
 description:
@@ -15,7 +15,17 @@ description:
   - DKMS builds where it is to be had, so that a kernel update brings the module along before the reboot; C(make) alone does otherwise.
   - The module in use stays until its successor is built, signed and looked at. A build that fails shows the compiler's first error and leaves
     the host as it was. A second run builds nothing.
+  - With O(what=rpm) or O(what=deb) it makes a kernel package on a build host, with O(what=tree) it installs a kernel there, in the steps of Tencent's
+    document. That takes an hour or more; it says how far it is, and a run that died is taken up by the next one with the same options.
 options:
+  what:
+    description:
+      - V(module) is a module for the running kernel; the options down to O(timeout) are about it, but for O(url) and O(sha256).
+      - V(rpm) is made of the source rpm O(url), V(deb) of an archive with a kernel's source tree; V(tree) compiles such an archive and runs
+        C(make modules_install) and C(make install).
+    type: str
+    choices: [module, rpm, deb, tree]
+    default: module
   state:
     description: V(absent) takes away the module, for every kernel, and the packages that came for building it. V(status) only looks.
     type: str
@@ -73,6 +83,37 @@ options:
     description: Seconds that a build may take.
     type: int
     default: 1800
+  patches:
+    description: Patches on the controller for a kernel's source, applied in this order with C(patch -p1).
+    type: list
+    elements: path
+    default: []
+  config:
+    description: Lines for a kernel's configuration, such as C(CONFIG_TOA=m).
+    type: list
+    elements: str
+    default: []
+  config_file:
+    description:
+      - For O(what=rpm), the name of the configuration among the sources, where it is not found by itself. Else a file on the build host; by
+        default the tree's own C(.config), or that of the running kernel.
+    type: str
+  buildid:
+    description: What the kernel's release gets appended, such as C(.toa).
+    type: str
+  arch:
+    description: Architecture to build for. The default is that of the build host.
+    type: str
+  jobs:
+    description: Compilers at once. The default is one for each processor.
+    type: int
+  work:
+    description: Folder on the build host, with 12 GiB of room. The default is C(/var/tmp/realip-toa-kernel).
+    type: path
+  spec_options:
+    description: Options for C(rpmbuild -bb) in place of those of the document.
+    type: list
+    elements: str
 attributes:
   check_mode:
     support: full
@@ -105,6 +146,15 @@ EXAMPLES = r"""
     tree: {module: toa, subdirectory: src, variables: {CONFIG_TOA: m}}
     signing_key: secrets/modules.key
     signing_certificate: files/modules.pem
+
+- name: A kernel package, as Tencent's document makes it
+  realip.toa.toa_source:
+    what: rpm
+    url: https://mirror.example.org/kernel-2.6.32-220.23.1.el6.src.rpm
+    sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    patches: [files/toa-2.6.32-220.23.1.el6.patch]
+    config: [CONFIG_IPV6=y, CONFIG_TOA=m]
+    buildid: .toa
 """
 
 RETURN = r"""
@@ -127,11 +177,26 @@ notes:
   returned: when something was built
   type: list
   elements: str
+results:
+  description: What was made of a kernel. RV(results[].release) is the C(uname -r) of the kernel in it.
+  returned: when a kernel is finished
+  type: list
+  elements: dict
+  sample: [{path: /var/tmp/x/RPMS/x86_64/kernel-1.rpm, file: kernel-1.rpm, size: 1, sha256: "", release: 2.6.32-220.23.1.el6.toa.x86_64}]
+number:
+  description: The step of a kernel's build that is next; RV(step) says what it is, and RV(of) how many there are.
+  returned: for a kernel
+  type: int
+step:
+  description: What the step does, with its number in the document.
+  returned: for a kernel
+  type: str
 code:
   description: >-
     Why it failed. C(headers_unavailable), C(headers_missing), C(headers_mismatch), C(compiler_missing), C(build_failed), C(build_timeout),
     C(disk_full), C(bad_source), C(digest_mismatch), C(no_digest), C(package_unavailable), C(secure_boot_unsigned), C(sign_tool_missing),
-    C(sign_failed), C(module_wrong_kernel), C(dkms_missing), C(packages_kept) or C(bad_option).
+    C(sign_failed), C(module_wrong_kernel), C(dkms_missing), C(packages_kept), C(patch_failed), C(spec_unknown), C(config_refused),
+    C(build_interrupted) or C(bad_option).
   returned: failure
   type: str
 remedy:

@@ -7,6 +7,7 @@ Its spec has the shape of Enterprise Linux 6's (tests/unit/samples/kernel-el.spe
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 import tarfile
@@ -63,6 +64,11 @@ HOTFIX = "--- a/net/ipv4/tcp.c\n+++ b/net/ipv4/tcp.c\n@@ -1,3 +1,3 @@\n one\n-tw
 CONFIG = ["CONFIG_IPV6=y", "CONFIG_TOA=m"]
 
 
+def named(name: str, text: str) -> dict[str, str]:
+    """A patch as the controller sends it."""
+    return {"name": name, "data": base64.b64encode(text.encode()).decode()}
+
+
 def toy(folder: Path, code: str = "one\ntwo\nthree\n") -> Path:
     """A source tree with the parts of a kernel that a build looks at."""
     (folder / "net/ipv4").mkdir(parents=True)
@@ -86,7 +92,7 @@ class BuildHost:
         self.steps: list[str] = []
 
     def args(self, source: Path, **more: t.Any) -> dict[str, t.Any]:
-        patches = [{"name": "toa.patch", "text": PATCH}]
+        patches = [named("toa.patch", PATCH)]
         return {"format": "rpm", "source": {"url": str(source), "sha256": digest_of(str(source))[0]}, "patches": patches, "config": CONFIG,
                 "arch": "x86_64", "work": str(self.folder / "work"), "room_kib": 1, "check": False, **more}
 
@@ -155,7 +161,7 @@ def test_a_controller_that_died_is_taken_up(host: BuildHost, source_rpm: Path) -
 
 
 def test_a_patch_that_does_not_apply_names_the_hunk(host: BuildHost, source_rpm: Path) -> None:
-    wrong = [{"name": "toa-el5.patch", "text": PATCH.replace(" one\n two (fixed)", " eleven\n twelve").replace(" three", " thirteen")}]
+    wrong = [named("toa-el5.patch", PATCH.replace(" one\n two (fixed)", " eleven\n twelve").replace(" three", " thirteen"))]
     with pytest.raises(TargetError) as caught:
         host.run(source_rpm, patches=wrong)
     assert caught.value.code == "patch_failed"
@@ -163,7 +169,7 @@ def test_a_patch_that_does_not_apply_names_the_hunk(host: BuildHost, source_rpm:
 
 
 def test_a_compiler_error_is_shown_and_nothing_is_published(host: BuildHost, source_rpm: Path) -> None:
-    broken = [{"name": "toa.patch", "text": PATCH.replace("+toa\n", "+BROKEN\n")}]
+    broken = [named("toa.patch", PATCH.replace("+toa\n", "+BROKEN\n"))]
     with pytest.raises(TargetError) as caught:
         host.run(source_rpm, patches=broken)
     assert (caught.value.code, "net/ipv4/tcp.c:3:1: error: BROKEN" in caught.value.message) == ("build_failed", True)

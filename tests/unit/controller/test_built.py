@@ -1,0 +1,68 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was built is what the next rollout installs: lock file, catalog, plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import built, catalog, facts, planner
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import CatalogError
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "os-release"
+RELEASE = "3.10.0-1160.119.1.el7.toa.x86_64"
+CENTOS7 = {"id": "centos", "major": 7, "arch": "x86_64"}
+
+
+def result(file, release=""):
+    return {"path": f"/work/RPMS/{file}", "file": file, "size": 7, "sha256": "ab" * 32, "release": release}
+
+
+RPMS = [
+    result(f"kernel-{RELEASE}.rpm", RELEASE), result(f"kernel-devel-{RELEASE}.rpm"), result(f"kernel-headers-{RELEASE}.rpm"), result(f"perf-{RELEASE}.rpm"),
+    result("kernel-firmware-3.10.0-1160.119.1.el7.toa.noarch.rpm"),
+]  # fmt: skip
+
+
+def test_a_rollout_installs_what_was_built():
+    chosen = built.packages(RPMS)
+    assert [package["role"] for package in chosen] == ["image", "headers", "firmware"]
+    lock = built.render_lock(chosen, "")
+    text = built.render_catalog(chosen, CENTOS7, ["200/8"], "kernel.src.rpm", "")
+    known = facts.assumed((VECTORS / "centos-7").read_text(), "3.10.0-1160.el7.x86_64")
+    plan = planner.decide(known, {"package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]}, catalog.load(yaml.safe_load(text)),
+                          yaml.safe_load(lock))
+    assert (plan["state"], plan["backend"], plan["kernel_target"]) == ("pending", "source_kernel", RELEASE)
+    assert {(package["url"], package["sha256"]) for package in plan["packages"]} == {
+        (f"http://mirror.example.org/kernel-{RELEASE}.rpm", "ab" * 32),
+        ("http://mirror.example.org/kernel-firmware-3.10.0-1160.119.1.el7.toa.noarch.rpm", "ab" * 32),
+    }
+
+
+def test_built_anew_takes_the_place_of_what_was_built_before():
+    chosen = built.packages(RPMS)
+    one = built.render_catalog(chosen, CENTOS7, ["200/8"], "a", "")
+    two = built.render_catalog(chosen, CENTOS7, ["254/8"], "b", one)
+    three = built.render_catalog(chosen, {"id": ["rhel"], "major": 7, "arch": "x86_64"}, ["200/8"], "c", two)
+    assert [(entry["source"], entry["option_kinds"]) for entry in yaml.safe_load(three)] == [("c", ["200/8"]), ("b", ["254/8"])]
+    newer = [{**package, "sha256": "cd" * 32} for package in chosen]
+    assert {item["sha256"] for item in yaml.safe_load(built.render_lock(newer, built.render_lock(chosen, "")))["packages"]} == {"cd" * 32}
+
+
+@pytest.mark.parametrize("results, said", [
+    ([], "made 0 packages with a kernel"),
+    (RPMS + [result("kernel-debug-x.rpm", "x")], "made 2 packages with a kernel"),
+])  # fmt: skip
+def test_exactly_one_kernel(results, said):
+    with pytest.raises(CatalogError, match=said):
+        built.packages(results)
+
+
+def test_what_is_no_catalog():
+    for text in ("a: b", "- a", "{"):
+        with pytest.raises(CatalogError, match=r"toa\.catalog\.yml"):
+            built.read_catalog(text)
+    with pytest.raises(CatalogError, match="major"):
+        built.render_catalog(built.packages(RPMS), {"id": "centos", "arch": "x86_64"}, ["200/8"], "", "")
