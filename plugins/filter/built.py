@@ -13,7 +13,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.channel import as_data
 
 
 def toa_built(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The packages of RV(results) of toa_source that a rollout may install, with their roles."""
+    """The packages of `packages` of toa_source that a rollout may install, with their roles."""
     return as_data(_said(built.packages, results))
 
 
@@ -29,9 +29,18 @@ def toa_built_lock(packages: Sequence[Mapping[str, Any]], before: str) -> str:
 
 def _said(function: Any, *args: Any) -> Any:
     try:
-        return function(*args)
+        return function(*map(_native, args))
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
+
+
+def _native(value: Any) -> Any:
+    """The same in types of Python's own: those of Ansible 2.19 and later are templated when they are read, and no YAML writer knows them."""
+    if isinstance(value, Mapping):
+        return {_native(key): _native(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_native(item) for item in value]
+    return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class FilterModule:

@@ -48,7 +48,7 @@ COMPILED = re.compile(br"(?m)^  (?:CC|AS|LD|AR)\b")
 
 def main(args):
     """args: format (rpm, deb, tree), source {url, sha256}, patches [{name, data (base64)}], config [CONFIG_X=y], config_file, buildid, arch, jobs, work,
-    spec_options [words], check. Returns {finished, step, number, of, detail, results}; see plugins/modules/toa_source.py."""
+    spec_options [words], check. Returns {finished, step, number, of, detail, packages}; see plugins/modules/toa_source.py."""
     build = FORMATS[args["format"]](args)
     if args.get("check"):
         return build.answer(changed=not build.is_finished())
@@ -145,7 +145,7 @@ class Build:
             "of": len(self.steps),
             "step": self.steps[number - 1][0],
             "detail": "" if finished else "%d objects; %s" % (len(COMPILED.findall(log)), lines[-1].strip()[:120]) if lines else "",
-            "results": self.results() if finished else [],
+            "packages": self.packages() if finished else [],
             "folder": self.folder,
         }
 
@@ -185,7 +185,7 @@ class Build:
     def jobs(self):
         return "-j%d" % (self.args.get("jobs") or max(1, os.sysconf("SC_NPROCESSORS_ONLN")))
 
-    def results(self):
+    def packages(self):
         return [_result(path) for path in sorted(self.files())]
 
 

@@ -177,8 +177,8 @@ notes:
   returned: when something was built
   type: list
   elements: str
-results:
-  description: What was made of a kernel. RV(results[].release) is the C(uname -r) of the kernel in it.
+packages:
+  description: What was made of a kernel. RV(packages[].release) is the C(uname -r) of the kernel in it.
   returned: when a kernel is finished
   type: list
   elements: dict

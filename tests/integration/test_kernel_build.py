@@ -8,19 +8,25 @@ Its spec has the shape of Enterprise Linux 6's (tests/unit/samples/kernel-el.spe
 from __future__ import annotations
 
 import base64
+import json
+import os
+import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.realip.toa.plugins.module_utils import kernel_build
 from ansible_collections.realip.toa.plugins.module_utils.fetch import digest_of
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 
-SPEC = Path(__file__).resolve().parents[1] / "unit" / "samples" / "kernel-el.spec"
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = ROOT / "tests" / "unit" / "samples" / "kernel-el.spec"
 RELEASE = "2.6.32-220.23.1.el6.toa.x86_64"
 
 # What the toy's make does: "compiles" what the configuration says, and fails as a compiler does where the sources say so.
@@ -135,7 +141,7 @@ def source_rpm(tmp_path: Path) -> Path:
 
 def test_rpm(host: BuildHost, source_rpm: Path) -> None:
     answer = host.run(source_rpm, buildid=".toa")
-    (built,) = answer["results"]
+    (built,) = answer["packages"]
     assert (built["file"], built["release"]) == (f"kernel-{RELEASE}.rpm", RELEASE)
     assert built["sha256"] == digest_of(built["path"])[0]
     work = Path(answer["folder"])
@@ -191,7 +197,7 @@ def test_deb(host: BuildHost, tmp_path: Path) -> None:
     tree = toy(tmp_path / "linux-6.1", "one\ntwo (fixed)\nthree\n")
     (tree / ".config").write_text("CONFIG_IPV6=m\n")
     answer = host.run(packed(tree, tmp_path / "linux.tar"), format="deb", buildid=".toa", jobs=2)
-    (built,) = answer["results"]
+    (built,) = answer["packages"]
     assert (built["file"], built["release"]) == ("linux-image-6.1.0.toa_1.0_amd64.deb", "6.1.0.toa")
     with pytest.raises(TargetError) as caught:
         host.run(packed(tree, tmp_path / "again.tar"), format="deb", config=[*CONFIG, "CONFIG_NOT_THERE=y"])
@@ -202,3 +208,34 @@ def test_room_is_looked_for_first(host: BuildHost, source_rpm: Path) -> None:
     with pytest.raises(TargetError) as caught:
         kernel_build.main(host.args(source_rpm, room_kib=shutil.disk_usage("/").free))
     assert caught.value.code == "disk_full"
+
+
+def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_path: Path) -> None:
+    """realip.toa.build_kernel on this machine: mirror, lock file and catalog are written, and toa_plan goes by them."""
+    (tmp_path / "toa.patch").write_text(PATCH)
+    settings = {"toa_kernel_source": str(source_rpm), "toa_kernel_patches": ["toa.patch"], "toa_kernel_work": str(tmp_path / "work"),
+                "toa_kernel_match": {"id": "centos", "major": 6, "arch": "x86_64"}, "ansible_python_interpreter": sys.executable}
+    words = [Path(sys.executable).with_name("ansible-playbook"), "-i", "builder,", "-c", "local", "-e", json.dumps({**settings, "toa_build_host": "builder"})]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "PWD": str(tmp_path), "ANSIBLE_NOCOLOR": "1"}
+
+    def play(name: str) -> str:
+        done = subprocess.run([*words, name], cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    output = play("realip.toa.build_kernel")
+    assert re.search(r"builder: step \d of 9: \d ", output), output
+    assert (tmp_path / f"mirror/kernel-{RELEASE}.rpm").exists()
+    assert yaml.safe_load((tmp_path / "toa.lock.yml").read_text())["packages"][0]["sha256"] == digest_of(str(tmp_path / f"mirror/kernel-{RELEASE}.rpm"))[0]
+    assert yaml.safe_load((tmp_path / "toa.catalog.yml").read_text())[0]["release"] == RELEASE
+    assert "changed=0" in play("realip.toa.build_kernel")
+
+    (tmp_path / "plan.yml").write_text(yaml.safe_dump([{"hosts": "builder", "gather_facts": False, "tasks": [
+        {"realip.toa.toa_plan": {"assume": {"os_release": "CentOS release 6.10 (Final)", "kernel": "2.6.32-754.35.1.el6.x86_64"},
+                                 "backends": ["source_kernel"], "package_mirror": "http://mirror.example.org", "accept_kernel_downgrade": True},
+         "register": "looked"},
+        {"ansible.builtin.assert": {"that": [
+            "looked.plan.state == 'pending'", f"looked.plan.kernel_target == '{RELEASE}'",
+            f"looked.plan.packages[0].url == 'http://mirror.example.org/kernel-{RELEASE}.rpm'"]}},
+    ]}]))
+    play("plan.yml")
