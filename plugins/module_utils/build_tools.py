@@ -95,7 +95,7 @@ class Repository:
 
     # command: (words that install, words that remove, words that bring the lists up to date)
     TOOLS = (
-        ("apt-get", ["install", "-y", "--no-install-recommends"], ["purge", "-y"], ["update", "-qq"]),
+        ("apt-get", ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"], ["purge", "-y"], ["update", "-qq"]),
         ("dnf", ["install", "-y"], ["remove", "-y", "--noautoremove"], None),
         ("yum", ["install", "-y"], ["remove", "-y"], None),
         ("zypper", ["--non-interactive", "install", "--no-recommends"], ["--non-interactive", "remove"], None),

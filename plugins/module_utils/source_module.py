@@ -98,7 +98,10 @@ class Host:
         save_section("source", record, self.state_file)
 
     def demands_signature(self):
-        return read_line(self.path("/sys/module/module/parameters/sig_enforce")) in ("Y", "1")
+        """Whether this kernel loads only signed modules: by a switch of its own, or because it is locked down (as Secure Boot has it)."""
+        if read_line(self.path("/sys/module/module/parameters/sig_enforce")) in ("Y", "1"):
+            return True
+        return re.search(r"\[(integrity|confidentiality)\]", read_line(self.path("/sys/kernel/security/lockdown")) or "") is not None
 
     def depmod(self, release):
         words = ["depmod"] + (["-b", self.root] if self.root != "/" else []) + [release]

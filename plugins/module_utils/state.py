@@ -4,7 +4,7 @@
 """The record that a rollout keeps on the host, so that a run which died is taken up by the next.
 
 One JSON object in /var/lib/realip-toa/state.json. Sections belong to one target module each:
-`boot` (boot.py), `packages` (packages.py), `persistence` (persist.py). A section holds what its owner
+`boot` (boot.py), `packages` (packages.py), `persistence` (persist.py), `source` (source_module.py). A section holds what its owner
 needs to undo its work, so `remove` and a rollback never guess.
 """
 

@@ -91,6 +91,9 @@ BOOT_NEEDS_KIB = 48 * 1024
 
 NO_STATISTICS = "it has not made its statistics file in /proc/net"
 
+# States of /sys/kernel/security/lockdown in which modules must be signed.
+LOCKED_DOWN = ("integrity", "confidentiality")
+
 PACKAGE_TOOLS = {"rpm": "rpm", "deb": "dpkg"}
 
 
@@ -635,8 +638,10 @@ def _check_build(case: Case, offer: Offer) -> None:
     policy, build, security = case.policy, case.facts["build"], case.facts["security"]
     if not policy["source_sha256"] and not policy["source_commit"]:
         offer.block("source_no_digest", policy["accept_unverified_packages"], source=policy["source_url"])
-    if (security["secure_boot"] or security["sig_enforce"]) and not policy["signing_key"]:
-        offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=_enforcement(security))
+    locked = security["lockdown"] in LOCKED_DOWN
+    if (security["secure_boot"] or security["sig_enforce"] or locked) and not policy["signing_key"]:
+        why = f"the kernel is locked down ({security['lockdown']})" if locked else _enforcement(security)
+        offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=why)
     if build["headers"]:
         return
     if build["headers_available"] is False:

@@ -541,7 +541,7 @@ def test_a_source_without_digest():
     assert decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""}, accept_unverified_packages=True)["state"] == "pending"
 
 
-@pytest.mark.parametrize("security", [{"sig_enforce": True}, {"secure_boot": True}])
+@pytest.mark.parametrize("security", [{"sig_enforce": True}, {"secure_boot": True}, {"lockdown": "integrity"}])
 def test_a_host_that_takes_only_signed_modules(security):
     plan = decide(host(*DEBIAN12, security=security), **SOURCE)
     assert codes(plan, "block") == {("source_module", "secure_boot_unsigned")} and "MOK" in plan["remedy"]
