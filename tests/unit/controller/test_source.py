@@ -144,7 +144,8 @@ class Fleet:
     def run(self, host, kernel="6.1"):
         action = toa_source.ActionModule.__new__(toa_source.ActionModule)
         self.kernel = kernel
-        args = {"state": "present", "check": False, "url": self.source, "sha256": None, "commit": None, "tree": None, "method": "auto", "install_tools": True,
+        args = {"what": "module", "state": "present", "check": False, "url": self.source,
+                "sha256": None, "commit": None, "tree": None, "method": "auto", "install_tools": True,
                 "build_once": True, "store": str(self.store), "signing_key": None, "signing_certificate": None, "accept_unverified": False, "timeout": 9}
         return action.act(args, {"inventory_hostname": host})
 
