@@ -91,4 +91,4 @@ def test_the_controller_stays_small(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=60,
                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)))  # fmt: skip
-    assert "it sent more than 64 MiB" in done.stdout, done
+    assert "it sent more than 160 MiB" in done.stdout, done
