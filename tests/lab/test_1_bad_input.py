@@ -74,10 +74,13 @@ def test_no_python(lab, stock, host):
     lab.ssh(host, "for p in /usr/bin/python3*; do mv $p /run/$(basename $p).away; done")
     exit_code, report, output = lab.playbook("rollout.yml", HOST)
     lab.ssh(host, "for p in /run/python3*.away; do mv $p /usr/bin/$(basename $p .away); done")
+    # What this test has moved has another time of change.
+    moved = {name for name in stock if name.startswith("/usr/bin/python3")}
     assert exit_code != 0, output
     assert report["hosts"][0]["code"] == "no_python"
     assert "apt-get install python3" in report["hosts"][0]["remedy"]
-    assert lab.files(HOST) == stock
+    after = lab.files(HOST)
+    assert set(after) == set(stock) and {name for name in stock if after[name] != stock[name]} <= moved
 
 
 def test_unknown_distribution(lab, stock, host):

@@ -25,7 +25,7 @@ class Row:
     counter: str = "syn_recv_sock_toa"
 
 
-DEB = "dpkg-query -W -f '${{Status}}' linux-image-{} | grep -x 'install ok installed'"
+DEB = "dpkg-query -W -f '${{db:Status-Status}}' linux-image-{} | grep -x installed"
 RPM = "rpm -q kernel-{}"
 
 FLEET = {
