@@ -104,7 +104,7 @@ class CallbackModule(CallbackBase):
             self._progress.looking(self._hosts, self._told_at)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        if task.action == REBOOT:
+        if task.action == REBOOT and self._in_wave:
             self._progress.rebooting(host.get_name())
             self._tell()
 
@@ -133,7 +133,7 @@ class CallbackModule(CallbackBase):
         host = (getattr(result, "host", None) or result._host).get_name()
         task = getattr(result, "task", None) or result._task
         data = result.result if hasattr(result, "result") else result._result
-        if task.action == REBOOT:
+        if task.action == REBOOT and self._in_wave:
             self._progress.back(host)
             self._tell()
         elif task.action == PLAN and self._looking:
