@@ -47,7 +47,9 @@ class Host:
         listener = self.sshd.processes.pop()
         self.frozen += descendants(listener.pid)
         for pid in self.frozen:
-            os.kill(pid, signal.SIGSTOP)
+            # One that has just ended by itself answers no more than one that is frozen.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         listener.terminate()
         listener.wait(30)
 
