@@ -144,11 +144,14 @@ class Boot:
         try:
             for unused, work in self.steps:
                 work()
+                # Each before the next: a boot loader that saw a later step and not this one could choose what nobody chose.
+                self.machine.settle(self.backend.files())
             self.verify()
         except BaseException:
             kept.put_back()
             if not had_guard:
                 self.guard.remove()
+            self.machine.settle(self.backend.files())
             raise
 
     def verify(self):

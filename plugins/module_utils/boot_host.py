@@ -13,6 +13,7 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.boot_disk import settle
 from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     TargetError, make_dirs, read_line, read_text, remove_file, run, which, write_atomic)
 
@@ -88,6 +89,12 @@ class Machine:
 
     def remove(self, name):
         return remove_file(self.path(name))
+
+    def settle(self, names):
+        """What was written to these files and to /boot is what a boot loader reads, even if the power goes now."""
+        if self.live:
+            paths = [os.path.dirname(os.path.realpath(self.path(name))) for name in ["/boot/."] + list(names)]
+            settle([(path, (self._mount_of(path) or ("", ""))[1]) for path in paths])
 
     def command(self, *names):
         """Path of the first of these commands that the host has, or None."""

@@ -16,6 +16,7 @@ import re
 import shutil
 from functools import reduce
 
+from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
 from ansible_collections.realip.toa.plugins.module_utils.dpkg import Dpkg
 from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, matches, sweep_partials
 from ansible_collections.realip.toa.plugins.module_utils.hostio import (
@@ -98,6 +99,10 @@ class Host:
 
     def lock(self):
         return HostLock(LOCK_FILE if self.root == "/" else self.path(LOCK_FILE.lstrip("/")))
+
+    def settle(self):
+        """The boot loader sees what was done to /boot, even if the power goes now."""
+        Machine(self.root.rstrip("/")).settle([])
 
     def record(self):
         return record_of(self.state_file)
@@ -515,6 +520,7 @@ def _install(host, items, inventory):
     rc, said = host.manager.install([host.source(item) for item in items])
     gaps = [] if rc != 0 else _gaps(host, items)
     if rc == 0 and not gaps:
+        host.settle()
         return
     left = _take_back(host, items, inventory)
     host.save_record(dict((name, entry) for name, entry in host.record().items() if name in record or name in left))
@@ -596,6 +602,7 @@ def _remove(host, names, releases):
         )
     for release in releases:
         _sweep_release(host, release)
+    host.settle()
 
 
 def _sweep_unowned(host, entry):
