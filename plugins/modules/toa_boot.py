@@ -14,6 +14,7 @@ description:
     everything can be put back.
   - GRUB 2 is handled, with entries in a generated C(grub.cfg) or in C(/boot/loader/entries), and GRUB legacy (0.97) as CentOS 6 and old
     Debian have it. Any other boot loader is refused with the code C(loader_not_supported).
+extends_documentation_fragment: realip.toa.attributes
 options:
   state:
     description:
@@ -63,12 +64,9 @@ options:
 attributes:
   check_mode:
     description: Says exactly what would change, and changes nothing.
-    support: full
   diff_mode:
     description: Shows C(before) and C(after).
-    support: full
-author:
-  - The realip.toa authors
+author: The realip.toa authors (@realip)
 seealso:
   - module: realip.toa.toa_reboot
   - module: realip.toa.toa_probe

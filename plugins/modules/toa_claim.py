@@ -16,6 +16,7 @@ description:
   - The claim of a run that has died is taken over at once by the next run on the same controller, which sees that its process has ended;
     by another controller after 70 minutes without a sign of life, or with O(takeover=true). The host's uptime tells the age, not its clock.
   - The same record remembers that a host is out of service, and is written before it is, so that the next run puts it back if this one dies.
+extends_documentation_fragment: realip.toa.attributes
 options:
   state:
     description: V(taken) claims the host or renews the claim, V(released) lets it go. Whether it is drained stays remembered in both.
@@ -35,13 +36,6 @@ options:
     description: Take a claim of somebody else over, whoever has it.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Nothing is changed, and the result is that of a real run.
-  diff_mode:
-    support: full
-    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_boot
   - module: realip.toa.toa_reboot

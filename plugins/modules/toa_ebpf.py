@@ -19,6 +19,7 @@ description:
   - Option formats and trusted sources are changed in place. Another version of the programs is attached before the old one is detached.
     No connection is dropped, and open ones keep their clients, but for O(state=detached), which shows the peer again.
   - Whatever fails, the host stays as it was.
+extends_documentation_fragment: realip.toa.attributes
 options:
   state:
     description: V(status) only looks. V(detached) takes everything away, packages that came with O(install_bpftool) included.
@@ -58,13 +59,6 @@ options:
     description: Install C(bpftool) from the host's own repositories where it is missing.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Nothing is changed, and the result is that of a real run.
-  diff_mode:
-    support: full
-    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_probe
   - module: realip.toa.toa_plan

@@ -9,6 +9,7 @@ DOCUMENTATION = r"""
 module: toa_facts
 short_description: Look at a host's kernel, boot loader and TOA modules
 version_added: 1.0.0
+extends_documentation_fragment: realip.toa.attributes.read_only
 author: The realip.toa authors (@realip)
 description:
   - Reads, in one round trip and without running a command on the host, what decides which TOA a host can have, and sets it as C(ansible_facts.toa).
@@ -16,13 +17,6 @@ description:
   - Hosts are not trusted. Whatever one answers, the facts have the documented shape, with short and printable texts.
   - Distributions are told by os-release, or by the release file where there is none, and never by C(ansible_os_family).
 options: {}
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: full
-    description: There is never a difference.
 seealso:
   - module: realip.toa.toa_plan
 """

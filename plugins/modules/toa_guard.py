@@ -22,6 +22,7 @@ description:
     else from C(rc.local) - and loaded again whenever C(nftables), C(firewalld), C(iptables) or C(netfilter-persistent) start or reload
     through systemd.
   - Whatever fails, the host stays as it was. O(state=absent) leaves nothing.
+extends_documentation_fragment: realip.toa.attributes
 options:
   state:
     description: V(status) only looks. V(absent) takes everything away.
@@ -57,11 +58,7 @@ options:
     choices: [auto, nft, iptables]
 attributes:
   check_mode:
-    support: full
     description: The trial in the namespace is made in check mode as well.
-  diff_mode:
-    support: full
-    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_ebpf
   - module: realip.toa.toa_probe

@@ -17,6 +17,7 @@ description:
   - Each run writes C(realip_toa.prom) for the textfile collector of the Prometheus node exporter, in one step - kernel, what translates,
     whether the proof has just succeeded, counters, and drift from what the last rollout has proved.
   - The program is run once before the timer gets it. Whatever fails, the host stays as it was.
+extends_documentation_fragment: realip.toa.attributes
 options:
   state:
     description:
@@ -51,13 +52,6 @@ options:
     description: Who sends the options. The default is C(toa_vendor).
     type: str
     choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
-attributes:
-  check_mode:
-    support: full
-    description: Nothing is changed, and the result is that of a real run.
-  diff_mode:
-    support: full
-    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_probe
 """

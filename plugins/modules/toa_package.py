@@ -19,6 +19,7 @@ description:
     (codes C(file_conflict), C(dependency_missing), C(package_conflict), C(downgrade_needs_consent)), and a script of a package that fails,
     which is a warning for rpm, is a failure here.
   - Runs on the host's own Python, 2.6 to 3.14, and needs nothing installed there.
+extends_documentation_fragment: realip.toa.attributes
 options:
   packages:
     description:
@@ -95,10 +96,8 @@ options:
     default: 120
 attributes:
   check_mode:
-    support: full
     description: Predicts the result; files that are in the cache already are checked as well. Nothing is fetched.
   diff_mode:
-    support: full
     description: Shows versions installed, names held and files in the cache.
 seealso:
   - module: realip.toa.toa_plan

@@ -15,6 +15,7 @@ description:
     decides on the controller. Nothing is changed.
   - With O(assume) it decides about a machine that is not there, without any connection.
   - Every option that is not given is taken from the variable of the same name with C(toa_) in front, so a playbook passes nothing.
+extends_documentation_fragment: realip.toa.attributes.read_only
 options:
   goal:
     description:
@@ -147,13 +148,6 @@ options:
         beside the playbook, and beside the inventory. A file that is not there is an empty lock.
       - Without it and without C(toa_lockfile), V(toa.lock.yml).
     type: path
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: full
-    description: There is never a difference.
 requirements:
   - PyYAML on the controller, which Ansible needs anyway
 seealso:

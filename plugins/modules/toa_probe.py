@@ -17,6 +17,7 @@ description:
     and its interfaces, routes, sysctls and firewall are neither changed nor asked. For that reason a firewall rule of the host that strips
     the option is not seen either.
   - Needs root (or a kernel that lets users make namespaces) and C(/dev/net/tun); where something is missing, the verdict is V(unprovable).
+extends_documentation_fragment: realip.toa.attributes.read_only
 options:
   option_kinds:
     description:
@@ -90,10 +91,6 @@ options:
         true here; code C(capability_missing) otherwise.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
 """
 
 EXAMPLES = r"""

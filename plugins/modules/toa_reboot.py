@@ -14,6 +14,7 @@ description:
   - Reboots, and waits until the host answers with another boot_id, which no two boots share, and has finished booting.
   - A host that does not come back is a failed host with C(toa_state=lost), never an unreachable one, so that limits and rescues see it.
   - Needs no module and no particular Python on the host.
+extends_documentation_fragment: realip.toa.attributes
 options:
   kernel:
     description: What C(uname -r) must say afterwards. Another kernel is a failure with code C(wrong_kernel).
@@ -34,13 +35,6 @@ options:
     description: Do nothing where O(kernel) is running already.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Nothing is changed, and the result is that of a real run.
-  diff_mode:
-    support: full
-    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_boot
 """

@@ -15,6 +15,7 @@ description:
     asked, and one task does it for the whole fleet.
   - The HTML page is one file that needs nothing else; the JSON has a schema, C(plugins/plugin_utils/report_page/report.schema.json).
   - The JSON of the run before is what C(Changed since the last report) is about.
+extends_documentation_fragment: realip.toa.attributes
 options:
   kind:
     description: What the run was.
@@ -43,7 +44,6 @@ options:
     default: false
 attributes:
   check_mode:
-    support: full
     description: The files are written in check mode too; they are what a dry run is for.
   diff_mode:
     support: none

@@ -14,6 +14,7 @@ description:
   - Does what C(systemctl) does with the unit that the package C(vtoa) brings. Unit and kernel modules are found out from the package itself.
   - A service counts as started when its unit is active and its module is loaded.
   - Needs systemd; elsewhere it fails with code C(no_systemd).
+extends_documentation_fragment: realip.toa.attributes
 options:
   name:
     description: Name of the package.
@@ -34,11 +35,7 @@ options:
     type: str
 attributes:
   check_mode:
-    support: full
     description: Looks at the unit and predicts the result.
-  diff_mode:
-    support: full
-    description: Shows the state before and after.
 seealso:
   - module: realip.toa.toa_package
   - module: realip.toa.toa_probe
