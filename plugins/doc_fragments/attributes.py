@@ -9,7 +9,6 @@ class ModuleDocFragment:
     """Of a module that changes hosts; READ_ONLY is that of a module that only looks."""
 
     DOCUMENTATION = r"""
-options: {}
 attributes:
   check_mode:
     support: full
@@ -20,7 +19,6 @@ attributes:
 """
 
     READ_ONLY = r"""
-options: {}
 attributes:
   check_mode:
     support: full

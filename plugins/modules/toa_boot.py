@@ -14,7 +14,7 @@ description:
     everything can be put back.
   - GRUB 2 is handled, with entries in a generated C(grub.cfg) or in C(/boot/loader/entries), and GRUB legacy (0.97) as CentOS 6 and old
     Debian have it. Any other boot loader is refused with the code C(loader_not_supported).
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   state:
     description:

@@ -16,7 +16,7 @@ description:
   - The claim of a run that has died is taken over at once by the next run on the same controller, which sees that its process has ended;
     by another controller after 70 minutes without a sign of life, or with O(takeover=true). The host's uptime tells the age, not its clock.
   - The same record remembers that a host is out of service, and is written before it is, so that the next run puts it back if this one dies.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   state:
     description: V(taken) claims the host or renews the claim, V(released) lets it go. Whether it is drained stays remembered in both.

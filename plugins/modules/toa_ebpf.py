@@ -19,7 +19,7 @@ description:
   - Option formats and trusted sources are changed in place. Another version of the programs is attached before the old one is detached.
     No connection is dropped, and open ones keep their clients, but for O(state=detached), which shows the peer again.
   - Whatever fails, the host stays as it was.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes, realip.toa.vendor]
 options:
   state:
     description: V(status) only looks. V(detached) takes everything away, packages that came with O(install_bpftool) included.
@@ -33,10 +33,6 @@ options:
       - The default is C(toa_option_kinds), else the profile of the vendor, else C(200/8), C(254/8) and C(253/20).
     type: list
     elements: str
-  vendor:
-    description: Who sends the options. The default is C(toa_vendor).
-    type: str
-    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
   trusted_sources:
     description:
       - Networks of the load balancers. An option counts only in a packet that comes from one of them; with an empty list anybody who can

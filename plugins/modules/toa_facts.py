@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: toa_facts
 short_description: Look at a host's kernel, boot loader and TOA modules
 version_added: 1.0.0
-extends_documentation_fragment: realip.toa.attributes.read_only
+extends_documentation_fragment: [realip.toa.attributes.read_only]
 author: The realip.toa authors (@realip)
 description:
   - Reads, in one round trip and without running a command on the host, what decides which TOA a host can have, and sets it as C(ansible_facts.toa).

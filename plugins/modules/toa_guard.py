@@ -22,7 +22,7 @@ description:
     else from C(rc.local) - and loaded again whenever C(nftables), C(firewalld), C(iptables) or C(netfilter-persistent) start or reload
     through systemd.
   - Whatever fails, the host stays as it was. O(state=absent) leaves nothing.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes, realip.toa.vendor]
 options:
   state:
     description: V(status) only looks. V(absent) takes everything away.
@@ -41,10 +41,6 @@ options:
       - The default is C(toa_option_kinds), else the profile of the vendor.
     type: list
     elements: str
-  vendor:
-    description: Who sends the options. The default is C(toa_vendor).
-    type: str
-    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
   ports:
     description: TCP ports to guard. The default is C(toa_guard_ports), else all of them.
     type: list

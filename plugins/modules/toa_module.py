@@ -15,7 +15,7 @@ description:
     counts only when it has made its file in C(/proc/net).
   - Unloading is refused where connections are open that the module has translated, because their sockets keep pointing at what it
     wrote. Removing persistence and rebooting is the safe way.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   name:
     description: Name of the module; one that the collection knows (C(toa), C(vtoa), C(tcp_toa), C(ttm), C(ip_vs_ca), C(slb_vtoa)).

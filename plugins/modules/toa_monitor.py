@@ -17,7 +17,7 @@ description:
   - Each run writes C(realip_toa.prom) for the textfile collector of the Prometheus node exporter, in one step - kernel, what translates,
     whether the proof has just succeeded, counters, and drift from what the last rollout has proved.
   - The program is run once before the timer gets it. Whatever fails, the host stays as it was.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes, realip.toa.vendor]
 options:
   state:
     description:
@@ -48,10 +48,6 @@ options:
     description: Formats that the proof must find translated. The default is C(toa_option_kinds), else the profile of the vendor, else what the host reads.
     type: list
     elements: str
-  vendor:
-    description: Who sends the options. The default is C(toa_vendor).
-    type: str
-    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
 seealso:
   - module: realip.toa.toa_probe
 """

@@ -19,7 +19,7 @@ description:
     (codes C(file_conflict), C(dependency_missing), C(package_conflict), C(downgrade_needs_consent)), and a script of a package that fails,
     which is a warning for rpm, is a failure here.
   - Runs on the host's own Python, 2.6 to 3.14, and needs nothing installed there.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   packages:
     description:

@@ -17,7 +17,7 @@ description:
   - What is changed is recorded on the host with its bytes, mode and owner. O(state=absent) puts exactly that back; a file that
     somebody has changed since keeps that change, and only our own lines are taken out.
   - Afterwards the host is read anew. Where the module would not be loaded all the same, everything is put back and the task fails.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   name:
     description: Name of the module.

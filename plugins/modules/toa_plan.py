@@ -15,7 +15,7 @@ description:
     decides on the controller. Nothing is changed.
   - With O(assume) it decides about a machine that is not there, without any connection.
   - Every option that is not given is taken from the variable of the same name with C(toa_) in front, so a playbook passes nothing.
-extends_documentation_fragment: realip.toa.attributes.read_only
+extends_documentation_fragment: [realip.toa.attributes.read_only]
 options:
   goal:
     description:

@@ -17,7 +17,7 @@ description:
     and its interfaces, routes, sysctls and firewall are neither changed nor asked. For that reason a firewall rule of the host that strips
     the option is not seen either.
   - Needs root (or a kernel that lets users make namespaces) and C(/dev/net/tun); where something is missing, the verdict is V(unprovable).
-extends_documentation_fragment: realip.toa.attributes.read_only
+extends_documentation_fragment: [realip.toa.attributes.read_only, realip.toa.vendor]
 options:
   option_kinds:
     description:
@@ -28,8 +28,6 @@ options:
     elements: str
   vendor:
     description: The profile whose formats must work where O(option_kinds) names none. Without it, the variable C(toa_vendor).
-    type: str
-    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
   also_kinds:
     description: Formats to try where a wanted one does not work, so that the verdict can name what the host reads instead. Without it, every format known.
     type: list

@@ -14,7 +14,7 @@ description:
   - Reboots, and waits until the host answers with another boot_id, which no two boots share, and has finished booting.
   - A host that does not come back is a failed host with C(toa_state=lost), never an unreachable one, so that limits and rescues see it.
   - Needs no module and no particular Python on the host.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   kernel:
     description: What C(uname -r) must say afterwards. Another kernel is a failure with code C(wrong_kernel).

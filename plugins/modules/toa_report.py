@@ -15,7 +15,7 @@ description:
     asked, and one task does it for the whole fleet.
   - The HTML page is one file that needs nothing else; the JSON has a schema, C(plugins/plugin_utils/report_page/report.schema.json).
   - The JSON of the run before is what C(Changed since the last report) is about.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   kind:
     description: What the run was.

@@ -14,7 +14,7 @@ description:
   - Does what C(systemctl) does with the unit that the package C(vtoa) brings. Unit and kernel modules are found out from the package itself.
   - A service counts as started when its unit is active and its module is loaded.
   - Needs systemd; elsewhere it fails with code C(no_systemd).
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   name:
     description: Name of the package.

@@ -17,7 +17,7 @@ description:
     the host as it was. A second run builds nothing.
   - With O(what=rpm) or O(what=deb) it makes a kernel package on a build host, with O(what=tree) it installs a kernel there, in the steps of Tencent's
     document. That takes an hour or more; it says how far it is, and a run that died is taken up by the next one with the same options.
-extends_documentation_fragment: realip.toa.attributes
+extends_documentation_fragment: [realip.toa.attributes]
 options:
   what:
     description:

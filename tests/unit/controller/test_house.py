@@ -25,7 +25,19 @@ def documentation(module: str) -> dict:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
     }
-    return {name: yaml.safe_load(text) for name, text in texts.items() if name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
+    found = {name: yaml.safe_load(text) for name, text in texts.items() if name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
+    for name in found["DOCUMENTATION"].get("extends_documentation_fragment") or []:
+        own = found["DOCUMENTATION"]["options"]
+        for option, shared in (fragment(name).get("options") or {}).items():
+            own[option] = shared | own.get(option, {})
+    return found
+
+
+def fragment(name: str) -> dict:
+    """What modules share, by its name in `extends_documentation_fragment`."""
+    module, _dot, section = name.removeprefix("realip.toa.").partition(".")
+    made = importlib.import_module(f"ansible_collections.realip.toa.plugins.doc_fragments.{module}").ModuleDocFragment
+    return yaml.safe_load(getattr(made, section.upper() or "DOCUMENTATION"))
 
 
 def without_words(options: dict) -> dict:
