@@ -107,16 +107,7 @@ class Grub2:
         if entry is None:
             return "%s has no menu entry for it" % self.config
         image = "/boot/" + os.path.basename(entry["image"])
-        if not machine.size(image):
-            return "%s is missing or empty" % image
-        needs_initramfs = bool(self._initramfs(self._entry(running)))
-        initramfs = self._initramfs(entry)
-        if needs_initramfs and not initramfs:
-            return "its menu entry has no initramfs, and the running kernel's has one"
-        for name in initramfs:
-            if not machine.size(name):
-                return "%s is missing or empty" % name
-        return ""
+        return machine.image_problem(image, self._initramfs(entry), self._initramfs(self._entry(running)))
 
     def one_shot(self, release=None):
         """(possible, reason why not): whether an entry can be armed for one boot only."""

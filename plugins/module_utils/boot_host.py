@@ -72,6 +72,15 @@ class Machine:
         except OSError:
             return 0
 
+    def image_problem(self, image, initramfs, running_has):
+        """What of a kernel's files is not there, or "": its image, and the initramfs files of its menu entry, which the running kernel may not need."""
+        if running_has and not initramfs:
+            return "its menu entry has no initramfs, and the running kernel's has one"
+        for name in [image] + initramfs:
+            if not self.size(name):
+                return "%s is missing or empty" % name
+        return ""
+
     def write(self, name, text, mode=None):
         make_dirs(os.path.dirname(self.path(name)))
         write_atomic(self.path(name), text, mode)

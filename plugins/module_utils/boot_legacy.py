@@ -85,15 +85,7 @@ class Legacy(GrubLegacy):
         if entry is None:
             return "%s has no entry for it" % self.config
         image = "/boot/" + os.path.basename(entry["image"] if entry["image"].endswith(release) else "vmlinuz-" + release)
-        if not machine.size(image):
-            return "%s is missing or empty" % image
-        initramfs = self._initramfs(entry)
-        if self._initramfs(self._own_entry(menu, running)) and not initramfs:
-            return "its menu entry has no initramfs, and the running kernel's has one"
-        for name in initramfs:
-            if not machine.size(name):
-                return "%s is missing or empty" % name
-        return ""
+        return machine.image_problem(image, self._initramfs(entry), self._initramfs(self._own_entry(menu, running)))
 
     def one_shot(self, release=None):
         """(possible, reason why not)."""

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import sys
+import threading
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -28,3 +32,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
             path.chmod(path.stat().st_mode | 0o755)
     return folder
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *unused: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[tuple[Path, str]]:
+    """A folder, and the URL that it is served under."""
+    folder = tmp_path_factory.mktemp("mirror")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import os
 import subprocess
-import threading
 import typing as t
 from pathlib import Path
 
@@ -24,24 +21,6 @@ LIST_OF_KERNELS = """#!/bin/sh
 dpkg-query -W "realip-toa-test*" 2>/dev/null | sed s,^,//, >/etc/apt/apt.conf.d/01autoremove-kernels
 """
 KERNEL = f"/boot/vmlinuz-{RELEASE}"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *unused: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def mirror(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[tuple[Path, str]]:
-    """A folder, and the URL that it is served under."""
-    folder = tmp_path_factory.mktemp("mirror")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import typing as t
 from pathlib import Path
 
@@ -21,24 +18,6 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetErr
 from rpm_tools import MACROS, RELEASE, RUNNING, build, item, kernel, make_root, repository, rpm
 
 IDENTITY = "kernel-" + RELEASE
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *unused: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def mirror(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[tuple[Path, str]]:
-    """A folder, and the URL that it is served under."""
-    folder = tmp_path_factory.mktemp("mirror")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture

@@ -63,8 +63,9 @@ class FragileMachine(Machine):
 
 
 class Host:
-    """Debian or Ubuntu with GRUB 2."""
+    """Debian or Ubuntu with GRUB 2; `stock` runs, `new` is the trial, `older` comes before both in a menu."""
 
+    stock, new, older = STOCK, NEW, OLDER
     GRUB = "/boot/grub"
     COMMANDS = ("grub-editenv", "update-grub")
     RELEASE = STOCK

@@ -162,6 +162,7 @@ class LegacyHost(Host):
 class El6(LegacyHost):
     """CentOS 6: /boot on a partition of its own, sysvinit links, and grubby, which puts each new kernel's title on top."""
 
+    stock, new, older = STOCK6, NEW6, OLDER6
     CONFIG = "/boot/grub/grub.conf"
     RELEASE = STOCK6
     RED_HAT = True

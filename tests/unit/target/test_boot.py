@@ -90,41 +90,6 @@ def test_confirmed_stays(host):
     assert not host.do("confirmed", NEW)["changed"]
 
 
-def test_each_state_twice_changes_nothing(host):
-    host.do("default", STOCK)
-    host.install(NEW)
-    for state, kernel in (("default", STOCK), ("armed", NEW), ("confirmed", NEW), ("reverted", None)):
-        if state == "confirmed":
-            host.boot()
-        host.do(state, kernel)
-        before = host.files()
-        again = host.do(state, kernel)
-        assert (again["changed"], again["steps"]) == (False, [])
-        assert again["before"] == again["after"]
-        assert host.files() == before
-
-
-def test_check_mode_says_what_will_be_and_changes_nothing(host):
-    def both(state, kernel=None, **more):
-        before = host.files()
-        foretold = host.do(state, kernel, check=True, **more)
-        assert host.files() == before
-        done = host.do(state, kernel, **more)
-        for key in ("changed", "before", "after", "steps", "notes", "one_shot"):
-            assert foretold[key] == done[key], key
-        return done
-
-    assert both("default", STOCK)["changed"]
-    host.install(NEW)
-    assert both("armed", NEW)["changed"]
-    assert not both("armed", NEW)["changed"]
-    host.boot()
-    assert both("confirmed", NEW)["changed"]
-    assert both("reverted")["changed"]
-    assert both("reverted", restore=True)["changed"]
-    assert not both("reverted", restore=True)["changed"]
-
-
 def test_restore_leaves_every_byte_as_it_was(host):
     before = host.files()
     arm(host)

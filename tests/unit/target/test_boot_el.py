@@ -38,6 +38,7 @@ ENTRY7 = """menuentry '%%(title)s' --class centos --class gnu-linux --class gnu 
 class El7(Host):
     """CentOS 7: /boot on its own partition and / on LVM, grub2- names, and each kernel's entry a copy that grubby put on top."""
 
+    stock, new = STOCK7, NEW7
     GRUB = "/boot/grub2"
     COMMANDS = ("grub2-editenv", "grub2-mkconfig", "grub2-script-check", "grubby")
     RELEASE = STOCK7
@@ -160,6 +161,7 @@ grub_class kernel
 class El8(El7):
     """EL 8: grub.cfg calls blscfg, each kernel has its file, and the id of an entry is that file's name."""
 
+    stock, new = STOCK8, NEW8
     RELEASE = STOCK8
 
     def __init__(self, folder):
