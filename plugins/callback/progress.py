@@ -4,16 +4,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
-
-from ansible import context
-from ansible.plugins.callback import CallbackBase
-from ansible_collections.realip.toa.plugins.plugin_utils.progress import Progress
-
 DOCUMENTATION = r"""
 name: progress
 type: notification
@@ -55,6 +45,16 @@ EXAMPLES = r"""
 # [defaults]
 # callbacks_enabled = realip.toa.progress
 """
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.realip.toa.plugins.plugin_utils.progress import Progress
 
 PLAN, REBOOT = "realip.toa.toa_plan", "realip.toa.toa_reboot"
 BAD = ("failed", "lost")

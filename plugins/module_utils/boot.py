@@ -354,4 +354,3 @@ class Kept:
                 self.machine.write(name, data)
         for name, offset, data in self.words:
             self.machine.write_at(name, offset, data)
-

@@ -239,4 +239,3 @@ def wanted_files(guard, wish, method):
     units[UNIT] = file_image(UNIT_TEXT.encode("ascii"), 0o644)
     files.update(boot_files(guard.originals, guard.init, GUARD, BOOT_COMMAND, units))
     return files
-

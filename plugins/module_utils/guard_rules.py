@@ -48,24 +48,24 @@ _NFT_TEXT = """%(marker)s: strips address options from packets of strangers; man
 add table inet %(table)s
 delete table inet %(table)s
 table inet %(table)s {
-	set trusted4 {
-		type ipv4_addr
-		flags interval
-		auto-merge
-%(trusted4)s	}
-	set trusted6 {
-		type ipv6_addr
-		flags interval
-		auto-merge
-%(trusted6)s	}
-	chain guard {
-		type filter hook prerouting priority -150; policy accept;
-		meta l4proto != tcp return
-		ip saddr @trusted4 return
-		ip6 saddr @trusted6 return
-%(ports)s		ip frag-off & 0x3fff == 0x2000 ip length < 120 drop
-		frag frag-off 0 frag more-fragments 1 drop
-%(resets)s	}
+    set trusted4 {
+        type ipv4_addr
+        flags interval
+        auto-merge
+%(trusted4)s    }
+    set trusted6 {
+        type ipv6_addr
+        flags interval
+        auto-merge
+%(trusted6)s    }
+    chain guard {
+        type filter hook prerouting priority -150; policy accept;
+        meta l4proto != tcp return
+        ip saddr @trusted4 return
+        ip6 saddr @trusted6 return
+%(ports)s        ip frag-off & 0x3fff == 0x2000 ip length < 120 drop
+        frag frag-off 0 frag more-fragments 1 drop
+%(resets)s    }
 }
 """
 
@@ -186,13 +186,13 @@ def nft_text(kinds, networks, ports):
         "table": TABLE,
         "trusted4": _elements([text for text in networks if ":" not in text]),
         "trusted6": _elements([text for text in networks if ":" in text]),
-        "ports": "\t\ttcp dport != { %s } return\n" % ", ".join("%d" % port for port in ports) if ports else "",
-        "resets": "".join("\t\treset tcp option %d\n" % kind for kind in kinds),
+        "ports": "        tcp dport != { %s } return\n" % ", ".join("%d" % port for port in ports) if ports else "",
+        "resets": "".join("        reset tcp option %d\n" % kind for kind in kinds),
     }
 
 
 def _elements(networks):
-    return "\t\telements = {\n\t\t\t%s\n\t\t}\n" % ",\n\t\t\t".join(networks) if networks else ""
+    return "        elements = {\n            %s\n        }\n" % ",\n            ".join(networks) if networks else ""
 
 
 def iptables_text(kinds, networks, ports):

@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_ebpf; the logic is in plugins/action/toa_ebpf.py and plugins/module_utils/ebpf.py."""
 
@@ -73,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: How it was. RV(before.object) names the programs' version, RV(before.at_boot) the file that attaches them at boot.
+  description: How it was. C(before.object) names the programs' version, C(before.at_boot) the file that attaches them at boot.
   returned: success
   type: dict
   sample: {attached: false, cgroup: "", object: "", option_kinds: [], trusted_sources: [], getsockopt: false, at_boot: ""}

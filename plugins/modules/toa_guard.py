@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_guard; the logic is in plugins/action/toa_guard.py and plugins/module_utils/guard.py."""
 
@@ -74,7 +75,7 @@ EXAMPLES = r"""
 RETURN = r"""
 before:
   description: >-
-    How it was. RV(before.active) says whether the rules are loaded just as they were left, RV(before.at_boot) names the file that loads them
+    How it was. C(before.active) says whether the rules are loaded just as they were left, C(before.at_boot) names the file that loads them
     at boot.
   returned: success
   type: dict

@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_monitor; the logic is in plugins/action/toa_monitor.py and plugins/module_utils/monitor.py."""
 
@@ -64,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: How it was. RV(before.run_by) names the timer or the crontab.
+  description: How it was. C(before.run_by) names the timer or the crontab.
   returned: success
   type: dict
   sample: {installed: false, textfile: "", minutes: 0, probe: false, run_by: ""}

@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_package; the logic is in plugins/action/toa_package.py and plugins/module_utils/packages.py."""
 
@@ -138,7 +139,7 @@ EXAMPLES = r"""
 RETURN = r"""
 before:
   description:
-    - How it was. RV(before.installed) maps names to versions, RV(before.held) and RV(before.cached) are lists.
+    - How it was. C(before.installed) maps names to versions, C(before.held) and C(before.cached) are lists.
     - A file of rpm goes by name, version, release and architecture, because several kernels are installed under one name.
   returned: success
   type: dict

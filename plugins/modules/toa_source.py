@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_source; the logic is in plugins/action/toa_source.py and plugins/module_utils/source_module.py."""
 
@@ -39,7 +40,7 @@ options:
     type: str
   sha256:
     description: >-
-      SHA-256 of the archive. Of a directory it is that of its contents as this module packs them, which RV(after.source) names.
+      SHA-256 of the archive. Of a directory it is that of its contents as this module packs them, which C(after.source) names.
     type: str
   commit:
     description: Full name of a commit of the git repository O(url).
@@ -153,7 +154,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: How it was. RV(before.file) is the module of the running kernel, RV(before.identity) names source and way of building.
+  description: How it was. C(before.file) is the module of the running kernel, C(before.identity) names source and way of building.
   returned: success
   type: dict
   sample: {module: toa, kernel: 6.1.0-56-amd64, file: /lib/modules/6.1.0-56-amd64/updates/dkms/toa.ko, method: dkms, identity: 539ab71048faaaee,
@@ -172,13 +173,13 @@ notes:
   type: list
   elements: str
 packages:
-  description: What was made of a kernel. RV(packages[].release) is the C(uname -r) of the kernel in it.
+  description: What was made of a kernel. C(release) is the C(uname -r) of the kernel in it.
   returned: when a kernel is finished
   type: list
   elements: dict
   sample: [{path: /var/tmp/x/RPMS/x86_64/kernel-1.rpm, file: kernel-1.rpm, size: 1, sha256: "", release: 2.6.32-220.23.1.el6.toa.x86_64}]
 number:
-  description: The step of a kernel's build that is next; RV(step) says what it is, and RV(of) how many there are.
+  description: The step of a kernel's build that is next; RV(step) says what it is, and C(of) how many there are.
   returned: for a kernel
   type: int
 step:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import yaml
@@ -166,9 +166,8 @@ _PACKAGE_KEYS = {"role", "file", "url", "sha256", "size"}
 
 def _entry(item: Mapping[str, Any], where: str) -> Entry:
     _known_keys(item, _ENTRY_KEYS, where)
-    match = item.get("match")
+    match = cast("Mapping[str, Any]", item.get("match"))
     _check(isinstance(match, Mapping), where, "`match` is a mapping of id, major or version, and arch")
-    assert isinstance(match, Mapping)
     _known_keys(match, _MATCH_KEYS, f"{where}, match")
     packaging = _choice(item, "format", FORMATS, where)
     entry = Entry(

@@ -195,12 +195,11 @@ def _read_tokens(kernel: Kernel, tokens: list[str], suffix: list[str]) -> None:
     middle = tokens[leading:]
     flavour: list[str] = []
     # The tag closes an rpm release, so the last token that looks like one is it: al8 in 007.ali5000.al8.
-    at = max((index for index, token in enumerate(middle) if _TAG.match(token)), default=None)
-    if at is None:
+    tags = [(index, tag) for index, token in enumerate(middle) if (tag := _TAG.match(token))]
+    if not tags:
         flavour += [token for token in middle if not _NUMBER.match(token)]
     else:
-        tag = _TAG.match(middle[at])
-        assert tag is not None
+        at, tag = tags[-1]
         kernel["tag"] = tag.group(1)
         kernel["extra"] = ".".join(middle[:at])
         kernel["dist_minor"] = [int(token) for token in middle[at + 1 :] if _NUMBER.match(token)]
