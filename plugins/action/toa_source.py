@@ -55,6 +55,8 @@ class ActionModule(ToaAction):
         "jobs": {"type": "int"},
         "work": {"type": "path"},
         "spec_options": {"type": "list", "elements": "str"},
+        "release": {"type": "str"},
+        "room": {"type": "int"},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {
         "required_if": [("state", "present", ("url",))],
@@ -110,12 +112,15 @@ class ActionModule(ToaAction):
 
     def _build_kernel(self, args: Result, task_vars: Variables) -> Result:
         """Ask the build host until it is done, and say now and then how far it is."""
+        if args["what"] == "tree" and args["state"] == "absent":
+            return self.call({"state": "absent", "check": args["check"]}, task_vars, entry="kernel_build")
         if args["state"] != "present":
-            raise ToaError("bad_option", "a kernel is built (state: present); installing and removing it is for a rollout", "leave `state` out")
+            raise ToaError("bad_option", "a kernel is built (state: present); a package of it is installed and removed by toa_package", "leave `state` out")
         if "://" in args["url"] and not args["sha256"] and not args["accept_unverified"]:
             raise ToaError("no_digest", f"no SHA-256 of {args['url']} is known, so what the server sends could be anything",
                            "name it (sha256), or set toa_accept_unverified_packages: true")
-        request = {name: args[name] for name in ("check", "config", "config_file", "buildid", "arch", "jobs", "work", "spec_options")}
+        request = {name: args[name] for name in ("check", "config", "config_file", "buildid", "arch", "jobs", "work", "spec_options", "release")}
+        request["room_kib"] = (args["room"] or 0) << 10
         request["patches"] = [{"name": Path(path).name, "data": _packed(path, bases(task_vars))} for path in args["patches"]]
         request.update(format=args["what"], source={"url": args["url"], "sha256": (args["sha256"] or "").lower()})
         changed, told, said_at = False, "", 0.0

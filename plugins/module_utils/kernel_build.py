@@ -22,6 +22,8 @@ import subprocess
 
 from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, matches
 from ansible_collections.realip.toa.plugins.module_utils.hostio import (
+    LOCK_FILE,
+    HostLock,
     TargetError,
     list_dir,
     make_dirs,
@@ -33,10 +35,15 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     which,
     write_atomic,
 )
+from ansible_collections.realip.toa.plugins.module_utils.kernel_install import take_away
 from ansible_collections.realip.toa.plugins.module_utils.kernel_spec import PATCH, add_patch, config_name, set_buildid
 from ansible_collections.realip.toa.plugins.module_utils.source_tree import build_failed, digest
+from ansible_collections.realip.toa.plugins.module_utils.state import STATE_FILE, save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.toa_modules import under
 
 WORK = "/var/tmp/realip-toa-kernel"
+# Of state.json: the kernel that was built on this host and installed here.
+SECTION = "kernel_tree"
 # KiB that a kernel's tree, its objects and its packages take.
 ROOM = 12 << 20
 A_KERNEL = "name the archive of a kernel's source"
@@ -48,7 +55,10 @@ COMPILED = re.compile(br"(?m)^  (?:CC|AS|LD|AR)\b")
 
 def main(args):
     """args: format (rpm, deb, tree), source {url, sha256}, patches [{name, data (base64)}], config [CONFIG_X=y], config_file, buildid, arch, jobs, work,
-    spec_options [words], check. Returns {finished, step, number, of, detail, packages}; see plugins/modules/toa_source.py."""
+    spec_options [words], release, room_kib, root, check; or state: absent. Returns {finished, step, number, of, detail, packages}; see
+    plugins/modules/toa_source.py."""
+    if args.get("state") == "absent":
+        return absent(args)
     build = FORMATS[args["format"]](args)
     if args.get("check"):
         return build.answer(changed=not build.is_finished())
@@ -63,6 +73,7 @@ class Build:
         self.source = args["source"]
         self.config = [_edit(line) for line in args.get("config") or []]
         self.arch = args.get("arch") or os.uname()[4]
+        self.root = args.get("root") or "/"
         request = [args["format"], self.source, args.get("patches"), args.get("config"), args.get("config_file"), args.get("buildid"), self.arch,
                    args.get("spec_options")]
         self.identity = digest(json.dumps(request, sort_keys=True))[:16]
@@ -154,9 +165,10 @@ class Build:
     def fetch(self, name):
         """The source, checked; a copy of an earlier call is good enough."""
         free = os.statvfs(self.folder)
-        if free.f_bavail * free.f_frsize // 1024 < (self.args.get("room_kib") or ROOM):
-            raise TargetError("disk_full", "%s has %d MiB free, and a kernel needs %d" % (self.folder, free.f_bavail * free.f_frsize >> 20, ROOM >> 10),
-                              "make room there, or name another folder (work)")
+        wanted = self.args.get("room_kib") or ROOM
+        if free.f_bavail * free.f_frsize // 1024 < wanted:
+            raise TargetError("disk_full", "%s has %d MiB free, and a kernel needs %d" % (self.folder, free.f_bavail * free.f_frsize >> 20, wanted >> 10),
+                              "make room there, name another folder (work), or say how much is enough (room)")
         if not matches(self.path(name), self.source.get("sha256") or "-", 0):
             adopt(self.source["url"], self.path(name), name, self.source.get("sha256") or "", 0, 3600)
 
@@ -282,8 +294,8 @@ class RpmBuild(Build):
         return glob.glob(self.path("RPMS", "*", "*.rpm"))
 
 
-class TreeBuild(Build):
-    """ "Source Code Installation", steps 1 to 7: a whole tree with the patch already in, or a stock tree and a patch."""
+class SourceTree(Build):
+    """The beginning that what is made of a source tree has in common: a whole tree with the patch already in, or a stock tree and a patch."""
 
     def plan(self):
         return [
@@ -292,9 +304,6 @@ class TreeBuild(Build):
             ("2 apply the TOA patch", lambda: self.patch(self.tree())),
             ("3 edit .config", self.configure),
             ("4 describe it", self.describe),
-            ("5 make", lambda: (self.tree(), ["make", self.jobs()])),
-            ("6 make modules_install", lambda: (self.tree(), ["make", "modules_install"])),
-            ("7 make install", self.install),
         ]
 
     def tree(self):
@@ -329,33 +338,77 @@ class TreeBuild(Build):
             raise TargetError("config_refused", "Kconfig does not take %s" % ", ".join(lost), "is the patch in the tree, and are its dependencies set?")
 
     def describe(self):
-        """A description of one's own in the Makefile, as step 4 allows: it becomes part of `uname -r`."""
+        """A description of one's own in the Makefile, as step 4 allows: it becomes part of `uname -r`, which may be the one that is expected."""
         if self.args.get("buildid"):
             path = os.path.join(self.tree(), "Makefile")
             text = read_text(path, 4 << 20) or ""
             if not re.search(r"(?m)^EXTRAVERSION[ \t]*=", text):
                 raise TargetError("bad_source", "the Makefile of this tree has no EXTRAVERSION", A_KERNEL)
             write_atomic(path, re.sub(r"(?m)^EXTRAVERSION[ \t]*=.*$", "EXTRAVERSION = %s" % self.args["buildid"], text, count=1))
+        if self.args.get("release"):
+            rc, out, err = run(["make", "-s", "-C", self.tree(), "kernelrelease"], timeout=600)
+            if rc != 0:
+                raise build_failed("the kernel's name", err + out, self.folder)
+            if out.split()[-1:] != [self.args["release"]]:
+                raise TargetError("release_differs", "this kernel would call itself %s, and %s is expected" % (out.strip(), self.args["release"]),
+                                  "correct the release, or the description that ends it (buildid)", expected=self.args["release"], got=out.strip())
 
     def release(self):
         return read_line(os.path.join(self.tree(), "include/config/kernel.release")) or ""
 
-    def install(self):
+
+class TreeBuild(SourceTree):
+    """ "Source Code Installation", steps 1 to 7, on the host that is to run the kernel."""
+
+    def plan(self):
+        return SourceTree.plan(self) + [
+            ("5 make", lambda: (self.tree(), ["make", self.jobs()])),
+            ("6 make modules_install", self.install_modules),
+            ("7 make install", lambda: (self.tree(), ["make", "install"])),
+        ]
+
+    def done(self):
+        """A kernel that was taken away since is compiled, and not installed."""
+        titles = Build.done(self)
+        return titles if len(titles) < len(self.steps) or os.path.exists(self.files()[0]) else titles[:len(self.steps) - 2]
+
+    def install_modules(self):
         release = self.release()
         if release == os.uname()[2]:
             raise TargetError("running_kernel", "the kernel that was built calls itself %s, as the running one does" % release,
                               "give it a description (buildid)")
-        return self.tree(), ["make", "install"]
+        save_section(SECTION, {"release": release, "folder": self.folder}, self.at(STATE_FILE))
+        return self.tree(), ["make", "modules_install"]
+
+    def take_result(self, title):
+        """What was installed by halves is taken away again."""
+        try:
+            Build.take_result(self, title)
+            if title[0] == "7" and not os.path.exists(self.files()[0]):
+                raise TargetError("build_failed", "make install did not install %s" % self.files()[0], "see what /sbin/installkernel does on this host")
+        except TargetError:
+            if title[0] in "67":
+                take_away(self.release(), self.root)
+                save_section(SECTION, {}, self.at(STATE_FILE))
+                self.go_back()
+            raise
+
+    def go_back(self):
+        """To where the kernel is compiled, and not installed."""
+        write_atomic(self.path("done"), "".join(line + "\n" for line in Build.done(self)[:len(self.steps) - 2]))
+
+    def at(self, path):
+        return under(self.root, path)
 
     def files(self):
-        return ["/boot/vmlinuz-" + self.release()]
+        return [self.at("/boot/vmlinuz-" + self.release())]
 
 
-class DebBuild(TreeBuild):
+class DebBuild(SourceTree):
     """The Debian way: the same tree, and `make bindeb-pkg` in place of installing it."""
 
     def plan(self):
-        return TreeBuild.plan(self)[:5] + [("5 make bindeb-pkg", self.build)]
+        return SourceTree.plan(self) + [("5 make bindeb-pkg", self.build)]
 
     def build(self):
         for path in self.files():
@@ -364,6 +417,24 @@ class DebBuild(TreeBuild):
 
     def files(self):
         return [path for path in glob.glob(os.path.join(os.path.dirname(self.tree()), "*.deb")) if "-dbg_" not in path and "linux-libc-dev" not in path]
+
+
+def absent(args):
+    """Takes away the kernel that was built on this host, by the record of it, with the folder in which it was compiled."""
+    root = args.get("root") or "/"
+    place = under(root, STATE_FILE)
+    record = section(SECTION, place)
+    before = {"release": record.get("release", "")}
+    if record and not args.get("check"):
+        with HostLock(under(root, LOCK_FILE)):
+            release = str(record.get("release", ""))
+            if release == os.uname()[2]:
+                raise TargetError("running_kernel", "kernel %s is running" % release, "boot another one first")
+            take_away(release, root)
+            if re.match(r"/.*/[0-9a-f]{16}$", str(record.get("folder"))):
+                shutil.rmtree(record["folder"], True)
+            save_section(SECTION, {}, place)
+    return {"changed": bool(record), "before": before, "after": {"release": ""}}
 
 
 FORMATS = {"rpm": RpmBuild, "deb": DebBuild, "tree": TreeBuild}

@@ -29,7 +29,9 @@ options:
     choices: [module, rpm, deb, tree]
     default: module
   state:
-    description: V(absent) takes away the module, for every kernel, and the packages that came for building it. V(status) only looks.
+    description: >-
+      V(absent) takes away the module, for every kernel, and the packages that came for building it; with O(what=tree) the kernel that was
+      built and installed on this host, which must not be running. V(status) only looks.
     type: str
     choices: [present, absent, status]
     default: present
@@ -110,8 +112,14 @@ options:
     description: Compilers at once. The default is one for each processor.
     type: int
   work:
-    description: Folder on the build host, with 12 GiB of room. The default is C(/var/tmp/realip-toa-kernel).
+    description: Folder on the build host, with room (O(room)). The default is C(/var/tmp/realip-toa-kernel).
     type: path
+  room:
+    description: MiB that must be free in O(work). The default is 12288, which a distribution's configuration takes; a small one takes less than 2048.
+    type: int
+  release:
+    description: With O(what=tree) and O(what=deb), what the kernel must call itself (C(uname -r)). One that would not is not compiled.
+    type: str
   spec_options:
     description: Options for C(rpmbuild -bb) in place of those of the document.
     type: list
@@ -191,7 +199,7 @@ code:
     Why it failed. C(headers_unavailable), C(headers_missing), C(headers_mismatch), C(compiler_missing), C(build_failed), C(build_timeout),
     C(disk_full), C(bad_source), C(digest_mismatch), C(no_digest), C(package_unavailable), C(secure_boot_unsigned), C(sign_tool_missing),
     C(sign_failed), C(module_wrong_kernel), C(dkms_missing), C(packages_kept), C(patch_failed), C(spec_unknown), C(config_refused),
-    C(build_interrupted) or C(bad_option).
+    C(release_differs), C(running_kernel), C(kernel_of_package), C(boot_menu_kept), C(build_interrupted) or C(bad_option).
   returned: failure
   type: str
 remedy:

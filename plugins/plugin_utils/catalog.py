@@ -21,11 +21,13 @@ from ansible_collections.realip.toa.plugins.plugin_utils import formats, kernel
 DATA = Path(__file__).with_name("catalog.yml")
 
 BACKENDS = ("kernel_package", "source_kernel")
-FORMATS = ("deb", "rpm")
+# `tree` is the archive of a kernel's source, which a host compiles for itself.
+FORMATS = ("deb", "rpm", "tree")
 ROLES = ("firmware", "image", "headers")
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(?:deb|rpm)\Z")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(?:deb|rpm|tar|tgz|tar\.(?:gz|bz2|xz|zst))\Z")
+_ARCHIVE = re.compile(r".*\.(?:tar|tgz|tar\.[a-z0-9]+)\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _RPM_NAME = re.compile(r"(.+)-[^-]+-[^-]+\.[^.]+\.rpm\Z")
 
@@ -50,7 +52,7 @@ class Package:
         if self.file.endswith(".deb"):
             return self.file.split("_", 1)[0]
         match = _RPM_NAME.match(self.file)
-        return match.group(1) if match else self.file[: -len(".rpm")]
+        return match.group(1) if match else self.file.removesuffix(".rpm")
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
         source=_text(item, "source", where, default=""),
         notes=_text(item, "notes", where, default=""),
     )
+    _check(entry.format != "tree" or entry.backend == "source_kernel", where, "`format` tree goes with `backend` source_kernel")
     _check(
         bool(entry.major or entry.versions),
         where,
@@ -211,7 +214,8 @@ def _package(item: Any, base: str, packaging: str, where: str) -> Package:
     _check(isinstance(item, Mapping), where, "a package is a mapping of role, file, and perhaps url, sha256 and size")
     _known_keys(item, _PACKAGE_KEYS, where)
     file = _text(item, "file", where, _FILE)
-    _check(file.endswith(f".{packaging}"), where, f"`file` {file} is not a .{packaging}, which is the `format` of the entry")
+    fits = bool(_ARCHIVE.match(file)) if packaging == "tree" else file.endswith(f".{packaging}")
+    _check(fits, where, f"`file` {file} is not {'a tar archive' if packaging == 'tree' else f'a .{packaging}'}, as the `format` of the entry says")
     url = _text(item, "url", where, default="") or (f"{base.rstrip('/')}/{file}" if base else "")
     _check(not url or urlsplit(url).scheme in ("http", "https", "ftp", "file"), where, f"{url!r:.120} is not a URL")
     return Package(_choice(item, "role", ROLES, where, default="image"), file, url, _digest(item, where, needed=False), _size(item, where))

@@ -529,7 +529,8 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
         offer.tell("running_other_kernel", target=entry.release, running=case.running)
     else:
         _check_packages(case, offer, entry)
-        offer.steps.append(f"install {listed(package.file for package in offer.packages)} beside the running {case.running}")
+        files = listed(package.file for package in offer.packages)
+        offer.steps.append(f"{f'compile {files} and install it' if entry.format == 'tree' else f'install {files}'} beside the running {case.running}")
     boot, security = case.facts["boot"], case.facts["security"]
     if security["secure_boot"]:
         offer.block("secure_boot_unsigned", what=f"kernel {entry.release}", why="secure boot is on")
@@ -544,7 +545,7 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
 
 
 def _check_packages(case: Case, offer: Offer, entry: Entry) -> None:
-    if case.os["package_manager"] != entry.format:
+    if entry.format != "tree" and case.os["package_manager"] != entry.format:
         files = listed(package.file for package in offer.packages)
         offer.block("package_manager_missing", what=files, wanted=PACKAGE_TOOLS[entry.format], found=_manager(case))
     nowhere = [package.file for package in offer.packages if not package.url and not case.policy["package_mirror"]]

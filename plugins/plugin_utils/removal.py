@@ -18,8 +18,10 @@ EBPF, VTOA = planner.EBPF, planner.VTOA
 GUARD = "guard"
 # Section of the host's record that toa_source keeps.
 SOURCE = "source"
+# ... and the one of a kernel that the host has compiled for itself.
+TREE = "kernel_tree"
 # Sections that go with what they are about, without the boot loader being asked.
-OF_OTHERS = ("schema", "claim", "proof", "monitor", GUARD, EBPF, SOURCE)
+OF_OTHERS = ("schema", "claim", "proof", "monitor", GUARD, EBPF, SOURCE, TREE)
 
 
 def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:
@@ -103,9 +105,13 @@ def _packages(case: Case) -> list[dict[str, Any]]:
             found[file or name] = {"name": name, "role": _word(words, "role"), "file": file, "release": release}
     if case.facts["service"]:
         found[VTOA] = planner.repository_package(VTOA)
+    tree = case.facts["state"].get(TREE)
+    compiled = _word(tree, "release") if isinstance(tree, Mapping) else ""
+    if compiled:
+        found[compiled] = {"name": f"kernel {compiled}", "role": "image", "file": "", "release": compiled, "format": "tree"}
     releases = {item["release"] for item in case.facts["kernels"]} | {case.running}
     for entry in case.catalog:
-        if entry.release in releases:
+        if entry.release in releases and entry.format != "tree":
             for package in entry.packages:
                 found.setdefault(package.file, planner.package_of(case, entry, package))
     # The record says which packages are ours; how they are packed is the host's own way.

@@ -40,14 +40,19 @@ all:
 	@mkdir -p include/config && echo $(KERNELRELEASE) >include/config/kernel.release
 	@cp net/ipv4/tcp.c vmlinuz
 	@if [ "$(CONFIG_TOA)$(CONFIG_IPV6)" = my ]; then cp net/toa/toa.c toa.ko; fi
-install:
-	mkdir -p $(INSTALL)/boot $(INSTALL)/lib/modules/$(KERNELRELEASE)/kernel
-	cp vmlinuz $(INSTALL)/boot/vmlinuz-$(KERNELRELEASE)
+modules_install:
+	mkdir -p $(INSTALL)/lib/modules/$(KERNELRELEASE)/kernel
 	cp toa.ko $(INSTALL)/lib/modules/$(KERNELRELEASE)/kernel/
+install:
+	@if [ -n "$(FULL)" ]; then echo "cp: error writing vmlinuz: No space left on device" >&2; exit 1; fi
+	mkdir -p $(INSTALL)/boot
+	cp vmlinuz $(INSTALL)/boot/vmlinuz-$(KERNELRELEASE)
+kernelrelease:
+	@echo $(KERNELRELEASE)
 olddefconfig:
 	@sed -i /CONFIG_NOT_THERE/d .config
 bindeb-pkg: all
-	$(MAKE) INSTALL=deb install
+	$(MAKE) INSTALL=deb modules_install install
 	mkdir -p deb/DEBIAN
 	printf '%s\\n' 'Package: linux-image-$(KERNELRELEASE)' 'Version: $(KDEB_PKGVERSION)' 'Architecture: amd64' >deb/DEBIAN/control
 	printf '%s\\n' 'Maintainer: a <a@example.org>' 'Description: toy' >>deb/DEBIAN/control
@@ -239,3 +244,53 @@ def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_
             f"looked.plan.packages[0].url == 'http://mirror.example.org/kernel-{RELEASE}.rpm'"]}},
     ]}]))
     play("plan.yml")
+
+
+# ---- compiled on the host that is to run it, into a root of the test's own
+
+@pytest.fixture
+def own(host: BuildHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, dict[str, t.Any]]:
+    """A root with the hooks of a Debian, the archive of a tree, and what is asked for."""
+    root = tmp_path / "root"
+    (root / "etc/kernel/postrm.d").mkdir(parents=True)
+    (root / "run").mkdir()
+    tree = toy(tmp_path / "linux-6.1", "one\ntwo (fixed)\nthree\n")
+    (tree / ".config").write_text("CONFIG_IPV6=m\n")
+    monkeypatch.setenv("INSTALL", str(root))
+    return root, packed(tree, tmp_path / "linux.tar"), {"format": "tree", "buildid": ".toa", "release": "6.1.0.toa", "root": str(root)}
+
+
+def test_tree(host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]) -> None:
+    root, archive, wish = own
+    kernel = root / "boot/vmlinuz-6.1.0.toa"
+    assert host.run(archive, **wish)["packages"][0]["release"] == "6.1.0.toa" and kernel.exists()
+    assert {step[0] for step in host.steps} >= {"2", "5", "6", "7"}
+    assert not kernel_build.main(host.args(archive, **wish))["changed"]
+
+    away = {"state": "absent", "root": str(root)}
+    assert kernel_build.main({**away, "check": True})["changed"] and kernel.exists()
+    assert kernel_build.main(away) == {"changed": True, "before": {"release": "6.1.0.toa"}, "after": {"release": ""}}
+    assert [path for path in root.rglob("*") if "6.1.0" in path.name or path.name == "state.json"] == []
+    assert not kernel_build.main(away)["changed"]
+
+
+def test_a_tree_that_calls_itself_something_else_is_not_compiled(host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]) -> None:
+    root, archive, wish = own
+    with pytest.raises(TargetError) as caught:
+        host.run(archive, **{**wish, "release": "6.1.192.toa"})
+    assert caught.value.code == "release_differs" and "6.1.0.toa" in caught.value.message and not (root / "boot").exists()
+
+
+def test_an_installation_that_breaks_off_leaves_nothing(
+    host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The modules are there already when /boot turns out to be full. With room, the same call goes on from there."""
+    root, archive, wish = own
+    monkeypatch.setenv("FULL", "1")
+    with pytest.raises(TargetError) as caught:
+        host.run(archive, **wish)
+    assert caught.value.code == "disk_full"
+    assert [path for path in root.rglob("*") if "6.1.0" in path.name or path.name == "state.json"] == []
+    monkeypatch.delenv("FULL")
+    host.run(archive, **wish)
+    assert (root / "boot/vmlinuz-6.1.0.toa").exists() and (root / "lib/modules/6.1.0.toa/kernel/toa.ko").exists()

@@ -605,6 +605,29 @@ def test_a_kernel_that_was_built():
     assert (plan["state"], plan["backend"], plan["entry"]) == ("pending", "source_kernel", "ours")
 
 
+def test_a_kernel_that_the_host_compiles_for_itself():
+    entry = {"key": "tree", "backend": "source_kernel", "format": "tree", "match": {"id": "debian", "major": 12, "arch": "x86_64"}, "option_kinds": ["200/8"],
+             "release": "6.1.192.toa", "packages": [{"file": "linux-toa.tar.gz", "url": "http://m.example/linux-toa.tar.gz", "sha256": DIGEST}]}  # fmt: skip
+    entries = catalog.load([entry])
+    plan = decide(host(*DEBIAN12), entries=entries, backends=["source_kernel"])
+    assert (plan["state"], plan["backend"], plan["kernel_target"], plan["packages"][0]["format"]) == ("pending", "source_kernel", "6.1.192.toa", "tree")
+    assert "compile linux-toa.tar.gz and install it beside the running 6.1.0-18-amd64" in plan["steps"]
+    # Which rpm or dpkg the host has is all the same; a digest is not.
+    assert codes(decide(host(*DEBIAN12), entries=catalog.load([{**entry, "packages": [{"file": "l.tar", "url": "http://m/l.tar"}]}]),
+                        backends=["source_kernel"]), "block") == {("source_kernel", "no_digest")}
+    for wrong in ({"backend": "kernel_package"}, {"packages": [{"file": "l.deb"}]}):
+        with pytest.raises(catalog.CatalogError, match="tree"):
+            catalog.load([{**entry, **wrong}])
+
+    # Away again: by the host's own record, whatever the catalog says.
+    running = host("debian-12", "6.1.192.toa", state={"kernel_tree": {"release": "6.1.192.toa"}},
+                   kernels=[{"release": "6.1.192.toa"}, {"release": "6.1.0-18-amd64"}])
+    plan = removal.decide(running, {}, entries)
+    assert (plan["state"], plan["reboot"], plan["kernel_target"]) == ("pending", True, "6.1.0-18-amd64")
+    assert [(package["format"], package["release"]) for package in plan["packages"]] == [("tree", "6.1.192.toa")]
+    assert removal.decide(host(*DEBIAN12), {}, entries)["state"] == "converged"
+
+
 # ---- gates and bad input
 
 
