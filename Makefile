@@ -10,7 +10,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-lab demo test lint unit integration lab molecule faults bench ebpf docs clean
+.PHONY: help setup setup-lab demo test lint unit integration lab lab-source molecule faults bench ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -38,6 +38,9 @@ integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools
 
 lab: setup-lab ## real machines: rollout, second run, reboot, removal, bad input
 	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q --durations=20 tests/lab; code=$$?; lab/lab down; exit $$code
+
+lab-source: setup-lab ## from source at full length: DKMS through kernel updates, a real Linux as rpm, as deb and compiled on a machine
+	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q -s --durations=20 tests/source; code=$$?; lab/lab down; exit $$code
 
 molecule: setup-lab ## molecule scenarios with testinfra; make molecule-NAME for one of them
 	@PATH="$(DEV):$$PATH" tests/molecule.sh
