@@ -1,17 +1,29 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option of every module that goes by what a vendor's nodes send."""
+"""The option of every module that goes by what a vendor's nodes send; the choices are those of plugins/plugin_utils/formats.py."""
 
 from __future__ import annotations
 
+from ansible_collections.realip.toa.plugins.plugin_utils.formats import VENDOR_CHOICES
+
 
 class ModuleDocFragment:
-    """The choices are those of plugins/plugin_utils/formats.py; a test holds them equal."""
+    """PLAN is that of toa_plan, which also takes none."""
 
-    DOCUMENTATION = r"""
+    DOCUMENTATION = rf"""
 options:
   vendor:
     description: Who sends the options. The default is C(toa_vendor).
     type: str
-    choices: [tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
+    choices: [{", ".join(VENDOR_CHOICES)}]
+"""
+
+    PLAN = rf"""
+options:
+  vendor:
+    description:
+      - Whose nodes send the option. Without O(option_kinds), its profile says which formats are wanted.
+      - Where neither is given, a host is fine with whatever formats the chosen backend reads.
+    type: str
+    choices: ["", {", ".join(VENDOR_CHOICES)}]
 """

@@ -18,7 +18,7 @@ description:
   - Each run writes C(realip_toa.prom) for the textfile collector of the Prometheus node exporter, in one step - kernel, what translates,
     whether the proof has just succeeded, counters, and drift from what the last rollout has proved.
   - The program is run once before the timer gets it. Whatever fails, the host stays as it was.
-extends_documentation_fragment: [realip.toa.attributes, realip.toa.vendor]
+extends_documentation_fragment: [realip.toa.attributes, realip.toa.backends.recorded, realip.toa.vendor]
 options:
   state:
     description:
@@ -28,10 +28,6 @@ options:
     type: str
     choices: [present, absent, status, recorded]
     default: present
-  backend:
-    description: What was proved. Needed with O(state=recorded).
-    type: str
-    choices: [vtoa, in_tree, ebpf, kernel_package, source_module, source_kernel]
   textfile_dir:
     description:
       - Folder that the node exporter reads (C(--collector.textfile.directory)).

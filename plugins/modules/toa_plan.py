@@ -16,7 +16,7 @@ description:
     decides on the controller. Nothing is changed.
   - With O(assume) it decides about a machine that is not there, without any connection.
   - Every option that is not given is taken from the variable of the same name with C(toa_) in front, so a playbook passes nothing.
-extends_documentation_fragment: [realip.toa.attributes.read_only]
+extends_documentation_fragment: [realip.toa.attributes.read_only, realip.toa.backends, realip.toa.vendor.plan]
 options:
   goal:
     description:
@@ -50,17 +50,6 @@ options:
     type: str
     choices: [all, failed]
     default: failed
-  vendor:
-    description:
-      - Whose nodes send the option. Without O(option_kinds), its profile says which formats are wanted.
-      - Where neither is given, a host is fine with whatever formats the chosen backend reads.
-    type: str
-    choices: ["", tencent, alibaba, alibaba_cdn, huawei, ucloud, dpvs, netscaler, akamai, f5, custom]
-  backends:
-    description: Backends that may be used, the preferred one first. Without it and without C(toa_backends), all, in the order of the choices.
-    type: list
-    elements: str
-    choices: [vtoa, in_tree, ebpf, kernel_package, source_module, source_kernel]
   option_kinds:
     description: Formats that must be translated, written C(KIND/LENGTH), as in V(200/8).
     type: list

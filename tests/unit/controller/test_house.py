@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -68,7 +69,8 @@ def test_module_documentation_equals_the_spec(module):
     documented = documentation(module)
     assert without_words(documented["DOCUMENTATION"].get("options") or {}) == spec_without_words(action.ActionModule.SPEC)
     assert documented["DOCUMENTATION"]["module"] == module
-    assert documented["EXAMPLES"]
+    examples = [task[name] for task in documented["EXAMPLES"] for name in task if name == f"realip.toa.{module}"]
+    assert examples and all(set(options or {}) <= set(action.ActionModule.SPEC) for options in examples)
     assert documented["RETURN"]
 
 
@@ -80,6 +82,12 @@ def test_role_defaults_equal_argument_specs(role):
     assert defaults == {name: option["default"] for name, option in options.items() if "default" in option}
     assert all(option.get("required") for option in options.values() if "default" not in option)
     assert (folder / "README.md").read_text().strip()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_has_a_role_that_applies_a_plan(backend):
+    options = yaml.safe_load((ROOT / "roles" / backend / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert options["backend_plan"]["type"] == "dict" and options["backend_plan"]["required"]
 
 
 def test_one_variable_has_one_default():

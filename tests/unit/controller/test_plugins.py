@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.action import toa_facts, toa_plan
-from ansible_collections.realip.toa.plugins.modules import toa_facts as toa_facts_docs
-from ansible_collections.realip.toa.plugins.modules import toa_plan as toa_plan_docs
+from ansible_collections.realip.toa.plugins.action import toa_plan
 from ansible_collections.realip.toa.plugins.plugin_utils import formats, planner, selection
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -153,22 +151,6 @@ def test_documentation_is_found(kind, names):
     assert set(shown) == {f"realip.toa.{name}" for name in names}
     for page in shown.values():
         assert page["doc"]["short_description"] and page["examples"].strip() and page["return"]
-
-
-@pytest.mark.parametrize("action, docs", [(toa_facts, toa_facts_docs), (toa_plan, toa_plan_docs)])
-def test_options_and_documentation_are_equal(action, docs):
-    def plain(options, sub):
-        keys = ("type", "elements", "choices", "default", "required")
-        return {
-            name: {**{key: option[key] for key in keys if key in option}, **({"options": plain(option[sub], sub)} if sub in option else {})}
-            for name, option in options.items()
-        }
-
-    documented = yaml.safe_load(docs.DOCUMENTATION)
-    assert plain(documented["options"], "suboptions") == plain(action.ActionModule.SPEC, "options")
-    examples = yaml.safe_load(docs.EXAMPLES)
-    assert all(set(task.get(f"realip.toa.{documented['module']}") or {}) <= set(documented["options"]) for task in examples)
-    assert yaml.safe_load(docs.RETURN)
 
 
 def test_every_policy_is_an_option():
