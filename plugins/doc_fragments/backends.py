@@ -4,25 +4,27 @@
 
 from __future__ import annotations
 
+from ansible_collections.realip.toa.plugins.plugin_utils.documentation import choices
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
 
 
+@choices(BACKENDS=BACKENDS)
 class ModuleDocFragment:
     """Of modules that choose among backends; RECORDED is that of toa_monitor, which is told one."""
 
-    DOCUMENTATION = rf"""
+    DOCUMENTATION = r"""
 options:
   backends:
     description: Backends that may be used, the preferred one first. Without it and without C(toa_backends), all, in the order of the choices.
     type: list
     elements: str
-    choices: [{", ".join(BACKENDS)}]
+    choices: [BACKENDS]
 """
 
-    RECORDED = rf"""
+    RECORDED = r"""
 options:
   backend:
     description: What was proved. Needed with O(state=recorded).
     type: str
-    choices: [{", ".join(BACKENDS)}]
+    choices: [BACKENDS]
 """

@@ -4,26 +4,28 @@
 
 from __future__ import annotations
 
+from ansible_collections.realip.toa.plugins.plugin_utils.documentation import choices
 from ansible_collections.realip.toa.plugins.plugin_utils.formats import VENDOR_CHOICES
 
 
+@choices(VENDORS=VENDOR_CHOICES, VENDORS_OR_NONE=('""', *VENDOR_CHOICES))
 class ModuleDocFragment:
     """PLAN is that of toa_plan, which also takes none."""
 
-    DOCUMENTATION = rf"""
+    DOCUMENTATION = r"""
 options:
   vendor:
     description: Who sends the options. The default is C(toa_vendor).
     type: str
-    choices: [{", ".join(VENDOR_CHOICES)}]
+    choices: [VENDORS]
 """
 
-    PLAN = rf"""
+    PLAN = r"""
 options:
   vendor:
     description:
       - Whose nodes send the option. Without O(option_kinds), its profile says which formats are wanted.
       - Where neither is given, a host is fine with whatever formats the chosen backend reads.
     type: str
-    choices: ["", {", ".join(VENDOR_CHOICES)}]
+    choices: [VENDORS_OR_NONE]
 """
