@@ -23,7 +23,7 @@ TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'touch %s') }}"
 
 FRESH = {
     "boot": 1, "kernel": STOCK, "default": STOCK, "next": None, "installed": False, "held": False, "loaded": False, "persistent": False,
-    "state": {}, "faults": {}, "journal": [], "away": False,
+    "guard": None, "state": {}, "faults": {}, "journal": [], "away": False,
 }
 
 
@@ -98,7 +98,7 @@ def facts(host):
                  "next": host["next"] or "", "env_writable": True, "one_shot": True, "reason": "", "free_kib": 1 << 20},
         "kernels": kernels, "modules": [module] if running_toa else [], "counters": {}, "ebpf": {"possible": False}, "service": None,
         "persistence": [place] if host["persistent"] else [], "security": {}, "container": "", "conflicts": [], "held": [], "unread": [],
-        "state": host["state"],
+        "firewall": {"backend": "nft", "guard": host["guard"]}, "state": host["state"],
     }
 
 
@@ -175,6 +175,14 @@ def persist(host, args, modules):
     return {"changed": changed, "before": {}, "after": {}}
 
 
+def guard(host, args, modules):
+    before = host["guard"]
+    rules = {"active": True, "method": "nft", "at_boot": "systemd", **{key: args[key] for key in ("kinds", "trusted_sources", "ports")}}
+    if not args["check"]:
+        host["guard"] = rules if args["state"] == "present" else None
+    return {"changed": (before is None) == (args["state"] == "present"), "before": {}, "after": {}}
+
+
 def monitor(host, args, modules):
     """Only the record of what was proved."""
     if not args["check"]:
@@ -218,7 +226,7 @@ def runner_source(modules):
 
 
 HANDLERS = {"survey": survey, "probe": probe, "packages": packages, "boot": boot, "reboot": reboot, "kmod": kmod, "persist": persist, "claim": claim,
-            "echo": echo, "monitor": monitor}
+            "echo": echo, "monitor": monitor, "guard": guard}
 
 
 # ---- answers that are meant to do harm

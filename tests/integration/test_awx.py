@@ -7,30 +7,31 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
-import ansible_runner
 import awx_collection
 import jsonschema
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
-from ansible_collections.realip.toa.plugins.plugin_utils import planner, report_files
+from ansible_collections.realip.toa.plugins.plugin_utils import planner
+from fleet import Fleet
 from sshd import ROOT
 
+from tests import awx_jobs
+from tests.awx_jobs import DATA, TEMPLATES
+from tests.newcomer import galaxy
+
 BIN = Path(sys.executable).parent
-DATA = yaml.safe_load((ROOT / "awx" / "controller.yml").read_text())
 KINDS = {
     "controller_labels": "label", "controller_execution_environments": "execution_environment", "controller_projects": "project",
     "controller_templates": "job_template", "controller_workflows": "workflow_job_template", "controller_schedules": "schedule",
 }  # fmt: skip
 ITEMS = [(kind, item) for name, kind in KINDS.items() for item in DATA[name]]
-TEMPLATES = {item["name"]: item for item in DATA["controller_templates"]}
 SURVEYED = [*DATA["controller_templates"], *DATA["controller_workflows"]]
 QUESTIONS = {question["variable"]: question for item in SURVEYED for question in item["survey_spec"].get("spec", [])}
 
@@ -94,19 +95,17 @@ def test_the_workflow_asks_after_the_first_wave() -> None:
     (workflow,) = DATA["controller_workflows"]
     documented = awx_collection.documentation("workflow_job_template")["workflow_nodes"]["suboptions"]
     nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
-    path, at = [], "plan"
-    while at:
-        path.append(at)
-        node = nodes[at]
+    asked_once = {question["variable"] for question in workflow["survey_spec"]["spec"]}
+    for node in nodes.values():
         assert set(node) <= set(documented)
         assert set(node["unified_job_template"]) <= set(documented["unified_job_template"]["suboptions"])
         if node["unified_job_template"]["type"] == "job_template":
             asked = {question["variable"] for question in TEMPLATES[node["unified_job_template"]["name"]]["survey_spec"]["spec"]}
-            assert set(node.get("extra_data", {})) <= asked
-        following = node.get("related", {})
+            # What the workflow asks for wins over its nodes in AWX.
+            assert set(node.get("extra_data", {})) <= asked - asked_once
         # Whatever fails ends the workflow: nothing follows but on success.
-        assert set(following) <= {"success_nodes"}
-        at = following["success_nodes"][0]["identifier"] if following else ""
+        assert set(node.get("related", {})) <= {"success_nodes"}
+    path = [node["identifier"] for node in awx_jobs.nodes(workflow["name"])]
     assert path == ["plan", "canary", "approval", "rollout", "verify"] and set(path) == set(nodes)
     assert nodes["approval"]["unified_job_template"]["type"] == "workflow_approval"
     assert (nodes["canary"]["extra_data"], nodes["rollout"]["extra_data"]) == ({"toa_pause_after_canary": "true"}, {"toa_pause_after_canary": "false"})
@@ -152,6 +151,14 @@ def test_surveys_are_what_awx_takes(item: dict) -> None:
         assert ("choices" in question) == (question["type"] in ("multiplechoice", "multiselect"))
 
 
+@pytest.mark.parametrize("item", SURVEYED, ids=lambda item: item["name"])
+def test_who_answers_nothing_overrides_nothing(item: dict) -> None:
+    """An answer is an extra variable, and wins over the inventory: consents are not asked for, and what is left empty is not passed."""
+    given = awx_jobs.answers(item)
+    assert "" not in given.values()
+    assert not {name for name in given if name.startswith(("toa_accept_", "toa_trusted_")) or name in ("toa_vendor", "toa_only", "toa_window")}
+
+
 # ---- the pattern and the execution environment
 
 
@@ -164,11 +171,7 @@ def test_the_pattern_asks_what_the_template_asks() -> None:
     assert (folder / "playbooks" / template["playbook"]).is_file()
     assert template["execution_environment"] == resources["controller_execution_environment"]["name"]
     asked = TEMPLATES[template["name"]]["survey_spec"]["spec"]
-    kept = ("question_name", "question_description", "variable", "type", "choices", "required")
-    assert [{key: question[key] for key in kept if key in question} for question in template["survey"]["spec"]] == [
-        {key: question[key] for key in kept if key in question} for question in asked
-    ]
-    assert [question["default"] for question in template["survey"]["spec"]] == [str(question["default"]) for question in asked]
+    assert template["survey"]["spec"] == [{**question, "default": str(question["default"])} for question in asked]
 
 
 def test_ansible_builder_makes_a_context(tmp_path: Path) -> None:
@@ -196,76 +199,43 @@ def test_ansible_builder_makes_a_context(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkout as AWX has it: what git knows, links as links."""
-    folder = tmp_path_factory.mktemp("awx") / "project"
-    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
-        source, target = ROOT / name, folder / name
-        if name.startswith(("tests/", "lab/")) or not (source.is_symlink() or source.is_file()):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target, follow_symlinks=False)
-    return folder
+    return galaxy.exported(tmp_path_factory.mktemp("awx") / "project", without=("tests/", "lab/"))
 
 
-def answers(template: str) -> dict[str, t.Any]:
-    """The survey as answered by somebody who leaves everything as it is."""
-    given = {}
-    for question in TEMPLATES[template]["survey_spec"]["spec"]:
-        given[question["variable"]] = question["default"].split("\n") if question["type"] == "multiselect" else question["default"]
-    return given
+# This machine stands for a host; nothing below changes one.
+HERE = {"all": {"hosts": {"web1": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}}
 
 
-def job(project: Path, template: str, *arguments: str, **more: t.Any) -> ansible_runner.Runner:
-    """What AWX does with a template: a private folder, its own variables beside those of the survey, ansible-runner."""
-    private = project.parent / re.sub(r"\W+", "-", template)
-    (private / "inventory").mkdir(parents=True, exist_ok=True)
-    # This machine stands for a host; nothing below changes one.
-    inventory = {"all": {"hosts": {"web1": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}}
-    (private / "inventory" / "hosts.json").write_text(json.dumps(inventory))
-    own = {"awx_job_id": 7, "awx_job_launch_type": "manual", "awx_job_template_name": template, "awx_user_name": "ops", "awx_inventory_name": "web",
-           "tower_job_id": 7, "tower_user_name": "ops", "awx_project_revision": "0" * 40}  # fmt: skip
-    settings = {"toa_report_dir": str(private / "reports"), "toa_lock_cache": str(private / "packages"), "toa_lockfile": str(private / "toa.lock.yml")}
-    runner = ansible_runner.run(
-        private_data_dir=str(private), project_dir=str(project), playbook=TEMPLATES[template]["playbook"], forks=TEMPLATES[template]["forks"],
-        extravars={**answers(template), **own, **settings, **more}, cmdline=" ".join(arguments) or None, quiet=True,
-        # AWX puts what it installed for the project in front of what the project's ansible.cfg says.
-        envvars={
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "ANSIBLE_COLLECTIONS_PATH": f"{private}/requirements_collections:collections:~/.ansible/collections:/usr/share/ansible/collections",
-        },
-    )
-    runner.reports = private / "reports"
-    return runner
-
-
-def results(runner: ansible_runner.Runner, task: str) -> list[dict]:
-    """Results of a task out of the job's events."""
-    told = [event.get("event_data", {}) for event in runner.events]
-    return [data["res"] for data in told if data.get("task_action", "").endswith(task) and "res" in data]
-
-
-@pytest.mark.parametrize("template, arguments", [("TOA plan", ()), ("TOA rollout", ("--check",)), ("TOA rollback", ("--check",))])
-def test_a_job(project: Path, template: str, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("template, check", [("TOA plan", False), ("TOA rollout", True), ("TOA rollback", True)])
+def test_a_job(project: Path, template: str, check: bool) -> None:
     # A workflow gives the artefacts of the job before as variables.
-    runner = job(project, template, *arguments, toa_report={"kind": "plan", "summary": {"pending": 1}, "attention": False, "verdict": ""})
+    before = {"kind": "plan", "summary": {"pending": 1}, "attention": False, "verdict": ""}
+    job = awx_jobs.launch(project.parent, project, template, HERE, check=check, **awx_jobs.answers(TEMPLATES[template]), toa_report=before)
+    job.check()
     kind = template.split()[1]
-    log = runner.stdout.read()
-    made = json.loads((runner.reports / f"{kind}.json").read_text())
-    jsonschema.validate(made, json.loads((report_files.PAGE / "report.schema.json").read_text()))
-    assert [entry["host"] for entry in made["hosts"]] == ["web1"] and made["check"] == bool(arguments)
+    made = job.report(kind)
+    assert [entry["host"] for entry in made["hosts"]] == ["web1"] and made["check"] == check
     # Of what this machine is, the plan alone is sure to be able to tell.
-    assert not made["failed"] or kind == "rollout", log
-    assert runner.status == ("failed" if made["failed"] else "successful"), log
-    assert (runner.reports / f"{kind}.html").is_file()
+    assert not made["failed"] or kind == "rollout", job.log
+    assert job.status == ("failed" if made["failed"] else "successful"), job.log
+    assert (job.private / "reports" / f"{kind}.html").is_file()
     # What a workflow can go by, in the job's artefacts.
-    (stats,) = [event["event_data"].get("artifact_data") for event in runner.events if event["event"] == "playbook_on_stats"]
-    assert stats["toa_report"]["summary"] == made["summary"] and stats["toa_report"]["attention"] is made["failed"]
-    assert "TOA: " in log
+    told = job.stats["artifact_data"]["toa_report"]
+    assert told["summary"] == made["summary"] and told["attention"] is made["failed"]
+    assert "TOA: " in job.log
+
+
+def test_nobody_is_asked_at_the_terminal_of_a_job(project: Path, tmp_path: Path) -> None:
+    """Jobs have one, and nobody sits there. The canary is proved, the other host waits for the job behind the approval."""
+    with Fleet(tmp_path, net=62, size=2) as fleet:
+        told = awx_jobs.answers(TEMPLATES["TOA rollout"], toa_pause_after_canary="true")
+        canary = awx_jobs.launch(tmp_path, project, "TOA rollout", fleet.inventory(fleet.names, {}), **told)
+        canary.check()
+        assert (canary.status, canary.report("rollout")["summary"]) == ("successful", {"proved": 1, "pending": 1})
 
 
 def test_a_job_with_a_wrong_answer_says_so_once(project: Path) -> None:
-    runner = job(project, "TOA plan", toa_only="plan.stat == 'pending'")
-    assert runner.status == "failed"
-    assert runner.stdout.read().count("there is no plan.stat; did you mean plan.state?") <= 2
-    assert results(runner, "toa_plan") == []
+    job = awx_jobs.launch(project.parent, project, "TOA plan", HERE, toa_only="plan.stat == 'pending'")
+    assert job.status == "failed"
+    assert job.log.count("there is no plan.stat; did you mean plan.state?") <= 2
+    assert job.results("toa_plan") == []
