@@ -18,7 +18,7 @@ __metaclass__ = type
 
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import STATE_DIR, TargetError, list_dir, make_dirs, remove_file
+from ansible_collections.realip.toa.plugins.module_utils.hostio import STATE_DIR, TargetError, list_dir, make_dirs, remove_empty, remove_file
 
 SCRIPT = STATE_DIR + "/guard.sh"
 SETTINGS = STATE_DIR + "/guard.conf"
@@ -269,7 +269,7 @@ class Guard:
             machine.run(["systemctl", "stop", "realip-toa-guard.service"], timeout=30)
         for link in UNIT_LINKS:
             machine.remove(link)
-            _remove_empty(os.path.dirname(machine.path(link)))
+            remove_empty(os.path.dirname(machine.path(link)))
         if machine.remove(UNIT):
             self._reload()
         if machine.exists(SYSV):
@@ -336,10 +336,3 @@ def _symlink(target, link):
     make_dirs(os.path.dirname(link))
     remove_file(link)
     os.symlink(target, link)
-
-
-def _remove_empty(folder):
-    try:
-        os.rmdir(folder)
-    except OSError:
-        pass

@@ -218,6 +218,14 @@ def remove_file(path):
         return False
 
 
+def remove_empty(folder):
+    """Remove a folder that has nothing in it; one that has, or is not there, stays as it is."""
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
 class HostLock:
     """Held around everything that changes the host, so that two controllers never do at once.
 

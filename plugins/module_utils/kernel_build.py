@@ -30,6 +30,7 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     read_bytes,
     read_line,
     read_text,
+    remove_empty,
     run,
     to_text,
     which,
@@ -433,6 +434,7 @@ def absent(args):
             take_away(release, root)
             if re.match(r"/.*/[0-9a-f]{16}$", str(record.get("folder"))):
                 shutil.rmtree(record["folder"], True)
+                remove_empty(os.path.dirname(record["folder"]))
             save_section(SECTION, {}, place)
     return {"changed": bool(record), "before": before, "after": {"release": ""}}
 

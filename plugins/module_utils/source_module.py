@@ -35,6 +35,7 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     make_dirs,
     read_bytes,
     read_line,
+    remove_empty,
     remove_file,
     run,
     which,
@@ -470,7 +471,7 @@ def _forget_dkms(host, record):
     if which("dkms"):
         host.dkms("remove", "-m", PACKAGE, "-v", version, "--all")
     shutil.rmtree(_dkms_folder(host, version), True)
-    _remove_empty(host.path("/var/lib/dkms/" + PACKAGE))
+    remove_empty(host.path("/var/lib/dkms/" + PACKAGE))
     shutil.rmtree(host.path("/usr/src/%s-%s" % (PACKAGE, version)), True)
 
 
@@ -480,15 +481,8 @@ def _forget_module(host, record):
     for release, entry in sorted((record.get("files") or {}).items()):
         place = host.path("/lib/modules/%s/%s/%s.ko" % (release, FOLDER, record["module"]))
         if entry.get("path") and remove_file(place):
-            _remove_empty(os.path.dirname(place))
+            remove_empty(os.path.dirname(place))
             host.depmod(release)
-
-
-def _remove_empty(folder):
-    try:
-        os.rmdir(folder)
-    except OSError:
-        pass
 
 
 # -- results -----------------------------------------------------------------------------------------------------------

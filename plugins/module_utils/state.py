@@ -15,7 +15,7 @@ __metaclass__ = type
 import json
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import STATE_DIR, make_dirs, read_text, remove_file, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.hostio import STATE_DIR, make_dirs, read_text, remove_empty, remove_file, write_atomic
 
 STATE_FILE = os.path.join(STATE_DIR, "state.json")
 SCHEMA = 1
@@ -52,15 +52,8 @@ def save_section(name, value, path=STATE_FILE):
     record.pop("schema", None)
     if not record:
         remove_file(path)
-        _remove_empty_dir(os.path.dirname(path))
+        remove_empty(os.path.dirname(path))
         return
     record["schema"] = SCHEMA
     make_dirs(os.path.dirname(path), 0o755)
     write_atomic(path, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o600)
-
-
-def _remove_empty_dir(path):
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass
