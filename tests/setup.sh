@@ -71,3 +71,4 @@ make_venv core-2.16 tests/requirements-core-2.16.txt 3.11 3.12 3.10
 make_venv core-2.19 tests/requirements-core-2.19.txt 3.12 3.11 3.13
 make_venv core-2.21 tests/requirements-core-2.21.txt 3.13 3.12 3.14
 make_venv dev tests/requirements-dev.txt 3.13 3.12 3.11
+make_venv importer tests/requirements-importer.txt 3.13 3.12 3.11
