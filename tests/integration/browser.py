@@ -55,12 +55,16 @@ class Browser:
     def __exit__(self, *unused: object) -> None:
         self.driver.quit()
 
-    def show(self, page: Path, scheme: str = "light", fragment: str = "") -> None:
-        """Opens a page as somebody would whose system is `scheme`, and waits until it is drawn."""
+    def open(self, page: Path, scheme: str = "light", fragment: str = "") -> None:
+        """Opens a page as somebody would whose system is `scheme`."""
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
         # Another fragment of the same page would not load it again.
         self.driver.get("about:blank")
         self.driver.get(page.as_uri() + fragment)
+
+    def show(self, page: Path, scheme: str = "light", fragment: str = "") -> None:
+        """The same with a report, and waits until it is drawn."""
+        self.open(page, scheme, fragment)
         WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda driver: self.drawn() is not None)
 
     def drawn(self) -> int | None:

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import ast
+import configparser
 import json
 import os
 import re
 import shlex
+import struct
 import subprocess
 import sys
 import time
@@ -16,26 +19,29 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import formats, report_files, selection
+from ansible_collections.realip.toa.plugins.module_utils import metrics, tcp_packets
+from ansible_collections.realip.toa.plugins.plugin_utils import formats, report, report_files, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.reasons import REASONS
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
 from ebpf_stage import EbpfStage
 from sshd import ROOT
 
+from tests import report_samples
+from tests.newcomer import guide
+
 BIN = Path(sys.executable).parent
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
-PAGES = [*GUIDES, ROOT / "docs" / "awx.md", ROOT / "README.md"]
+PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 SNIPPETS = ROOT / "docs" / "guides" / "snippets"
 CENTOS = {"os_release": 'ID="centos"\nVERSION_ID="7"\n', "kernel": "3.10.0-1160.119.1.el7.x86_64"}
 
-# Commands that need the internet or somebody's AWX; what they are about is tested elsewhere.
-ELSEWHERE = re.compile(r"(pip|ansible-galaxy collection|python3 -m venv|export|sudo tcpdump|make) |ansible-playbook awx/apply.yml|ansible-playbook infra")
+# What is typed on a machine with nothing on it is typed there (test_quick_start.py, `make quick-start`); somebody's AWX is played by test_awx.py.
+ELSEWHERE = re.compile(r"(pip|ansible-galaxy collection|python3 -m venv|sudo apt-get|export|make) |ansible-playbook awx/apply.yml|ansible-playbook infra")
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """Fenced code of one language; that of lists is indented."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return ["".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)) for indent, text in found]
+    """Fenced code of one language."""
+    return [text for found, text in guide.blocks(page) if found == language]
 
 
 def every(language: str, pages: t.Iterable[Path] = PAGES) -> list[t.Any]:
@@ -49,38 +55,99 @@ def ansible(command: str, *words: t.Any, cwd: Path) -> str:
     return done.stdout
 
 
+# Words of the pages that begin as variables do: a file in /proc, a callback, results, a folder of somebody's tree.
+NO_VARIABLES = {"toa_stats", "toa_progress", "toa_state", "toa_modules", "toa_centos7"}
+
 # ---- what is typed
 
 
 def commands() -> list[str]:
     lines = [line for page in PAGES for text in blocks(page, "console") for line in text.splitlines()]
-    typed = {line.removeprefix("$ ").split(" #")[0].rstrip() for line in lines if line.startswith("$ ")}
+    typed = {line.removeprefix("$ ").split("  #")[0].rstrip() for line in lines if line.startswith("$ ")}
     return sorted(command for command in typed if not ELSEWHERE.match(command))
+
+
+def test_no_snippet_hides_from_the_tests() -> None:
+    """Code is fenced and says its language; what is typed begins with a dollar sign."""
+    # Those without a language are drawings.
+    known = {"console", "yaml", "ini", "python", "text", "{literalinclude}", ""}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert set(re.findall(r"^ *```(\S*)", text, re.MULTILINE)) <= known, page
+        assert not re.findall(r"^    (?:ansible\S* .*|- name: .*|toa_\w+: .*|jq .*)", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE), page
 
 
 def test_commands_are_those_of_the_collection(tmp_path: Path) -> None:
     """Each is a playbook of ours with options that it understands; one run with all variables of all commands says whether these are known."""
+    typed = [command for command in commands() if command.startswith("ansible-playbook ")]
     inventory = tmp_path / "inventory.yml"
     inventory.write_text("all: {hosts: {web1: {ansible_connection: local}}}")
     (tmp_path / "inventory").symlink_to(inventory)
-    assert commands()
-    for command in commands():
-        program, *words = shlex.split(command)
-        assert program == "ansible-playbook", command
+    assert set(commands()) == {*typed, JQ, TCPDUMP}
+    for command in typed:
+        words = shlex.split(command)[1:]
         playbook = next(word for word in words if word.startswith("realip.toa.") or word.endswith("rollout.yml"))
         assert (ROOT / "playbooks" / f"{playbook.removeprefix('realip.toa.').removesuffix('.yml')}.yml").is_file(), command
         variables = [words[index + 1] for index, word in enumerate(words) if word == "-e"]
-        assert {variable.split("=")[0] for variable in variables} <= KNOWN, command
+        named = [set(json.loads(variable)) if variable.startswith("{") else {variable.split("=")[0]} for variable in variables]
+        assert set().union(*named) <= KNOWN, command
         for variable in variables:
             # Selections are told apart from what a report alone has (the playbook report).
             if variable.startswith("toa_only=") and playbook != "realip.toa.report":
                 assert selection.problem(variable.split("=", 1)[1].strip('"')) == "", command
-    script = [["import_playbook", word] for word in sorted({word for command in commands() for word in shlex.split(command) if word.startswith("realip.toa.")})]
+    script = [["import_playbook", word] for word in sorted({word for command in typed for word in shlex.split(command) if word.startswith("realip.toa.")})]
     (tmp_path / "all.yml").write_text(json.dumps([{f"ansible.builtin.{key}": value} for key, value in script]))
     ansible("ansible-playbook", "--syntax-check", "-i", inventory, "all.yml", cwd=tmp_path)
 
 
+JQ = "jq -r '.hosts[] | select(.wave == 2).host' reports/rollout.json >wave-2"
+TCPDUMP = "sudo tcpdump -ni any -c 20 -v 'tcp port 80 and tcp[12] & 0xf0 > 0x50'"
+
+
+def test_the_hosts_of_a_wave_out_of_a_report(tmp_path: Path) -> None:
+    made = report.build(report_samples.rollout(40), "rollout", at="2026-11-22T01:40:00Z")
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "rollout.json").write_text(json.dumps(made))
+    subprocess.run(["sh", "-c", JQ], cwd=tmp_path, check=True)
+    assert (tmp_path / "wave-2").read_text().split() == ["web0002", "web0003"] == [entry["host"] for entry in made["hosts"] if entry["wave"] == 2]
+
+
+def test_tcpdump_shows_the_option(tmp_path: Path) -> None:
+    """The filter and the words of the guide, for a capture in place of an interface: an option of each kind, and a packet without one."""
+    flow = tcp_packets.Flow(4, "192.0.2.2", 40000, "192.0.2.1", 80)
+    # A capture file: of raw IP packets.
+    captured = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    for option in ("c8081092cb007107", "fe081092cb007107", "fd081092cb007107", ""):
+        packet = flow.segment(tcp_packets.ACK, 1, 1, options=tcp_packets.padded(bytes.fromhex(option)))
+        captured += struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet
+    (tmp_path / "packets").write_bytes(captured)
+    words = shlex.split(TCPDUMP)[1:]
+    words[words.index("-ni"):words.index("any") + 1] = ["-nr", str(tmp_path / "packets")]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    told = re.findall(r"options \[(.*)\]", shown)
+    assert told == ["unknown-200 0x1092cb007107", "exp-1092", "unknown-253 0x1092cb007107"]
+    guide_says = " ".join((ROOT / "docs" / "guides" / "troubleshooting.md").read_text().split())
+    assert f"`{told[0]}`" in guide_says and f"`{told[1]}`" in guide_says
+
+
 # ---- what is written
+
+
+@pytest.mark.parametrize("text", every("python"))
+def test_sketches_are_python(text: str) -> None:
+    assert ast.parse(text).body
+
+
+@pytest.mark.parametrize("text", every("ini"))
+def test_settings_are_ansible_s(text: str, tmp_path: Path) -> None:
+    """ansible-config knows every setting of a file, and takes it."""
+    (tmp_path / "ansible.cfg").write_text(text)
+    settings = configparser.ConfigParser()
+    settings.read_string(text)
+    done = subprocess.run([str(BIN / "ansible-config"), "dump", "--only-changed", "--type", "all"], cwd=tmp_path, capture_output=True, text=True,
+                          env={**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}, timeout=60, check=True)  # fmt: skip
+    taken = set(re.findall(rf"^(\w+)\({tmp_path}/ansible.cfg\)", done.stdout, re.MULTILINE))
+    assert {name.lower() for name in taken} == {name for section in settings.sections() for name in settings[section]}
 
 
 @pytest.mark.parametrize("text", every("yaml"))
@@ -91,6 +158,8 @@ def test_yaml_means_something(text: str, tmp_path: Path) -> None:
     if isinstance(content, dict) and "all" in content:
         hosts = json.loads(ansible("ansible-inventory", "-i", file, "--list", cwd=tmp_path))["_meta"]["hostvars"]
         assert hosts and {name for variables in hosts.values() for name in variables if name.startswith("toa_")} <= KNOWN
+    elif isinstance(content, dict) and "groups" in content:
+        alerts(content)
     elif isinstance(content, dict):
         settings(content, tmp_path)
     elif "hosts" in content[0]:
@@ -116,6 +185,15 @@ def settings(content: dict[str, t.Any], folder: Path) -> None:
     answer = ansible("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@variables.json", "settings.yml", cwd=folder)
     assert re.search(r"state (pending|blocked|unsupported)", answer)
     assert selection.problem(content.get("toa_only")) == ""
+
+
+def alerts(content: dict[str, t.Any]) -> None:
+    """Rules for Prometheus: what they ask for is what the monitor writes."""
+    rules = [rule for group in content["groups"] for rule in group["rules"]]
+    asked = {name for rule in rules for name in re.findall(r"realip_toa_\w+", rule["expr"])}
+    written = set(re.findall(r"realip_toa_\w+", (ROOT / "docs" / "monitoring.md").read_text().split("## Alerts")[0]))
+    assert asked and asked <= written and {name.removeprefix("realip_toa_") for name in asked} <= set(metrics.HELP)
+    assert all(re.fullmatch(r"\d+[smh]", rule.get("for", "0s")) and rule["annotations"]["summary"] for rule in rules)
 
 
 def test_selections_of_the_guide() -> None:
@@ -144,7 +222,7 @@ def test_tables_say_what_the_code_says() -> None:
 def test_variables_and_links_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} | {path.stem for path in (ROOT / "plugins" / "filter").glob("toa_*")}
-    assert set(re.findall(r"(?<![.\w/-])toa_\w+", text)) - modules - {"toa_stats", "toa_progress"} <= KNOWN
+    assert set(re.findall(r"(?<![.\w/-])toa_\w+", text)) - modules - NO_VARIABLES <= KNOWN
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"https?://", target):
             continue

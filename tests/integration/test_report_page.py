@@ -14,6 +14,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils import report, report_f
 from browser import Browser, backdrop, contrast, parse
 from selenium.webdriver.common.keys import Keys
 
+from lab import picture
 from tests import report_samples
 
 AT = "2026-11-22T01:40:00Z"
@@ -214,3 +215,15 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, pages: Pa
         assert screenshot.startswith(b"\x89PNG") and len(screenshot) > 10_000
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_of_the_demo_can_be_read(browser: Browser, scheme: str) -> None:
+    browser.open(picture.PICTURE, scheme)
+    back = parse(browser.run("return getComputedStyle(document.querySelector('.back')).fill"))
+    assert (contrast(back, (0.0, 0.0, 0.0, 1.0)) < 2) == (scheme == "dark")
+    colours = browser.run("return [...document.querySelectorAll('text, tspan')].map((element) => getComputedStyle(element).fill)")
+    assert len(colours) > 20 and min(contrast(parse(colour), back) for colour in colours) >= 4.5
+    edges = browser.run("return [...document.querySelectorAll('text')].map((element) => element.getBoundingClientRect().right)")
+    assert max(edges) <= browser.run("return document.querySelector('.back').getBoundingClientRect().right")
+    assert browser.problems() == []
