@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import screenshots
 from ansible_collections.realip.toa.plugins.plugin_utils import report, report_files
 from browser import Browser, backdrop, contrast, parse
 from selenium.webdriver.common.keys import Keys
@@ -215,6 +216,15 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, pages: Pa
         assert screenshot.startswith(b"\x89PNG") and len(screenshot) > 10_000
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("scheme", screenshots.SCHEMES)
+def test_the_pictures_in_the_documentation_show_the_page_as_it_is(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    taken = screenshots.take(browser, tmp_path, scheme)
+    documented = (screenshots.IMAGES / f"report-{scheme}.png").read_bytes()
+    other = (screenshots.IMAGES / f"report-{'dark' if scheme == 'light' else 'light'}.png").read_bytes()
+    assert screenshots.difference(browser, taken, documented) < 0.02, "tests/integration/screenshots.py takes them anew"
+    assert screenshots.difference(browser, taken, other) > 0.5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
