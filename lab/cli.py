@@ -52,16 +52,23 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, text in (
         ("up", _up, "start machines (all of them without a name), building what is missing; those switched off boot from their disks"),
         ("down", _down, "switch machines off and forget their disks; without a name the mirror ends as well"),
-        ("reset", _reset, "put machines back to stock, in seconds"),
+        ("reset", _reset, "put machines back to stock, or to a moment that was kept, in seconds"),
         ("status", _status, "what is running"),
     ):
-        add(name, run, text).add_argument("names", nargs="*", metavar="NAME")
+        command = add(name, run, text)
+        command.add_argument("names", nargs="*", metavar="NAME")
+        if name == "reset":
+            command.add_argument("--to", metavar="MOMENT", default="", help="a moment that `keep` has kept, in place of stock")
     for name, run, text in (
         ("reboot", _reboot, "press the reset button, and wait for SSH"),
         ("power-off", _power_off, "pull the plug; `up` boots the machine from its disk again"),
         ("wait", _wait, "wait until the machine answers on SSH"),
     ):
         add(name, run, text).add_argument("name", metavar="NAME")
+
+    command = add("keep", _keep, "keep a machine's memory and disk as they are now, for `reset --to`")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("moment", metavar="MOMENT")
 
     command = add("ssh", _ssh, "log in, or run a command")
     command.add_argument("--user", default="root", help="root (default) or ops, who may sudo and whose password is ops")
@@ -93,7 +100,11 @@ def _down(options: argparse.Namespace) -> None:
 
 
 def _reset(options: argparse.Namespace) -> None:
-    machines.reset(options.names)
+    machines.reset(options.names, options.to)
+
+
+def _keep(options: argparse.Namespace) -> None:
+    machines.keep(options.name, options.moment)
 
 
 def _status(options: argparse.Namespace) -> None:

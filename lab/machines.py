@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from lab import images, inventory, kernels, mirror, qemu, ssh
 from lab.hosts import HOSTS, Host, select
 from lab.paths import locked, run_dir
 from lab.progress import LabError, say
+
+MOMENTS = "moments"
 
 
 def place(name: str) -> Path:
@@ -49,10 +52,35 @@ def down(names: list[str]) -> None:
     _write_files()
 
 
-def reset(names: list[str]) -> None:
-    """Put machines back to stock: everything done to them since is gone. Ports stay."""
-    _each(select(names), _reset)
+def reset(names: list[str], moment: str = "") -> None:
+    """Put machines back to stock, or to a `moment` that was kept: everything done to them since is gone. Ports stay."""
+    hosts = select(names)
+    for host in hosts:
+        if moment and not kept(host.name, moment):
+            raise LabError(f"{host.name} has no moment {moment!r}: lab/lab keep {host.name} {moment}")
+    _each(hosts, lambda host: _reset(host, moment))
     _write_files()
+
+
+def keep(name: str, moment: str) -> None:
+    """Keep a running machine's memory and disk as they are now, under a name that `reset` knows; it goes on from there. `down` forgets it."""
+    (host,) = select([name])
+    with _lock(host):
+        _running(name)
+        if kept(name, moment):
+            raise LabError(f"{name} has a moment {moment!r} already, over which its disk may lie; `lab/lab down {name}` forgets it")
+        place_of_moment = _moment(name, moment)
+        place_of_moment.mkdir(parents=True, exist_ok=True)
+        qemu.save(place(name), place_of_moment / "memory")
+        (place(name) / "disk.qcow2").rename(place_of_moment / "disk.qcow2")
+        _start_from(host, place_of_moment)
+    _write_files()
+
+
+def kept(name: str, moment: str) -> bool:
+    """Whether a moment of a machine was kept under this name."""
+    # The disk comes last, when the memory is complete.
+    return (_moment(name, moment) / "disk.qcow2").exists()
 
 
 def clean() -> None:
@@ -133,22 +161,35 @@ def _up(host: Host) -> bool:
     return True
 
 
-def _reset(host: Host) -> None:
+def _moment(name: str, moment: str) -> Path:
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", moment):
+        raise LabError(f"{moment!r} is no name for a moment; expected small letters, digits and hyphens")
+    return place(name) / MOMENTS / moment
+
+
+def _reset(host: Host, moment: str) -> None:
     with _lock(host):
         qemu.kill(place(host.name))
-        _start_from_stock(host)
+        if moment:
+            _start_from(host, _moment(host.name, moment))
+        else:
+            _start_from_stock(host)
 
 
 def _start_from_stock(host: Host) -> None:
-    stock = images.stock(host)
+    _start_from(host, images.stock(host))
+
+
+def _start_from(host: Host, snapshot: Path) -> None:
+    """Start a machine from a disk and the memory that goes with it, on a new disk over that one."""
     machine = place(host.name)
     machine.mkdir(parents=True, exist_ok=True)
-    # The old disk goes only now that the stock snapshot is certain.
+    # The old disk goes only now that the snapshot is certain.
     for leftover in ("disk.qcow2", "console.log"):
         (machine / leftover).unlink(missing_ok=True)
-    qemu.overlay(stock / "disk.qcow2", machine / "disk.qcow2")
-    say(f"{host.name}: starting from the stock snapshot")
-    _launch(host, lambda words: qemu.launch_from(machine, words, stock / "memory"))
+    qemu.overlay(snapshot / "disk.qcow2", machine / "disk.qcow2")
+    say(f"{host.name}: starting from {snapshot.name if snapshot.parent.name == MOMENTS else 'the stock snapshot'}")
+    _launch(host, lambda words: qemu.launch_from(machine, words, snapshot / "memory"))
     # The machine slept since its snapshot was taken, and does not know for how long.
     _ready(host, f"date -u -s @{qemu.now()} >/dev/null")
 

@@ -4,115 +4,216 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-STOCK, TOA = "3.16.0-11-amd64", "3.16.43.toa"
+# Sysvinit, GRUB legacy, rpm: it boots in half the time of a machine with systemd. And systemd, GRUB 2, dpkg.
+QUICK, SYSTEMD = "centos6", "debian8"
 
-# Runs in the initramfs that is made for the TOA kernel, and does nothing under another kernel.
-EARLY = (
-    "printf '#!/bin/sh\\ncase $1 in prereqs) exit 0;; esac\\ncase $(uname -r) in *.toa) {what};; esac\\n'"
-    " >/etc/initramfs-tools/scripts/init-top/fault && chmod 755 /etc/initramfs-tools/scripts/init-top/fault"
+# Where a host is when a row begins: as its vendor made it; or the TOA kernel is installed and was never booted, as a drain task that
+# fails leaves it.
+STOCK, INSTALLED = "stock", "installed"
+
+# In the initramfs of every machine on which a kernel is installed: does nothing but for a TOA kernel, and for that what AT_BOOT says.
+AT_BOOT = "/etc/fault-at-boot"
+SCRIPT = "/etc/initramfs-tools/scripts/local-bottom/fault"
+PLANTED = (
+    f"printf '#!/bin/sh\\ncase $1 in prereqs) exit 0;; esac\\ncase $(uname -r) in *toa*) test ! -r $rootmnt{AT_BOOT} || . $rootmnt{AT_BOOT};; esac\\n'"
+    f" >{SCRIPT} && chmod 755 {SCRIPT}"
 )
-EARLY_GONE = "rm -f /etc/initramfs-tools/scripts/init-top/fault && if test -e /boot/initrd.img-" + TOA + "; then update-initramfs -u -k " + TOA + "; fi"
+# dpkg tells the serial port what it is at; an initramfs that is being made says so, and is never ready.
+DPKG_TELLS, DPKG_SILENT = "mkdir -p /etc/dpkg/dpkg.cfg.d; echo 'status-logger=cat >/dev/ttyS0' >/etc/dpkg/dpkg.cfg.d/fault", "rm -f /etc/dpkg/dpkg.cfg.d/fault"
+UNPACKING = "console: half-installed"
+HOOK = "/etc/initramfs-tools/hooks/fault"
 OPERATOR = "- name: Operator | {kind}\n  ansible.builtin.raw: {command}\n"
 
 
 @dataclass(frozen=True)
+class Deed:
+    """What happens in the middle of a run."""
+
+    task: str
+    """Part of the name of the task that has begun."""
+    what: str
+    """kill (the controller), power (the plug), reset (the button), mirror (is stopped), fault (the case's script runs on the host)."""
+    when: str = ""
+    """What is waited for after that: nothing; `console: TEXT` on the host's serial port; `silence` of its SSH server."""
+
+
+@dataclass(frozen=True)
 class Case:
-    """One row. `fault` and `cure` are shell scripts for the host; `at` is (task of the run, what happens there)."""
+    """One row on lab machines. `fault` and `cure` are shell scripts for the host, in which $TOA and $STOCK are the releases of its kernels."""
 
     name: str
     ends: str
     """Where the host ends, in words for the table."""
     says: str
     """What the report says, in words for the table."""
+    on: str = QUICK
+    start: str = INSTALLED
     fault: str = ""
     cure: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Commands of the operator's tasks, by kind (drain, undrain, health)."""
-    at: tuple[str, str] | None = None
-    """Part of the name of a task, and: kill (the controller), power (the plug), mirror (is stopped), ssh (the server ends)."""
+    at: Deed | None = None
     state: str = "failed"
     codes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     """Have to be in what the report says about the host."""
-    installed: bool | None = None
-    """Is the TOA kernel installed afterwards? None: does not matter."""
+    kernel: str = "stock"
+    """Which one the host ends with: stock, toa."""
+    untouched: bool = False
+    """Is the host's disk then as it was, byte for byte?"""
+    alone: bool = False
+    """The host is no obstacle to others, by design: nothing was begun with it, or all went well. The run is about this host only."""
     back: str = "itself"
     """How the host comes back: itself, button (somebody presses reset), plug (its power comes back)."""
+    proved_as_it_stands: bool = False
+    """The next run does not reboot the host again."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """One row with simulated hosts, tests/integration, on every ansible-core where that matters: what no emulated machine would show better."""
+
+    name: str
+    ends: str
+    says: str
+    test: str
+
+
+def _at_boot(what: str) -> dict[str, str]:
+    return {"fault": f"echo '{what}' >{AT_BOOT}", "cure": f"rm -f {AT_BOOT}"}
+
+
+def _confirmed(on: str) -> Case:
+    """GRUB reads the disk without replaying a journal: what confirms a kernel has to be in its place by then."""
+    return Case(
+        f"reset button pressed at once after the confirm ({on})", "TOA kernel: what was confirmed is on the disk", "connection_lost", on=on,
+        at=Deed("Confirm | Hold", "reset"), state="lost", codes=("connection_lost",), kernel="toa", proved_as_it_stands=True,
+    )  # fmt: skip
 
 
 CASES = (
-    Case("kernel panics at boot", "old kernel, by panic= and the one-shot entry", "wrong_kernel",
-         fault=EARLY.format(what="echo c >/proc/sysrq-trigger"), cure=EARLY_GONE, codes=("wrong_kernel",), words=(STOCK,), installed=True),
+    # -- the trial boot fails
+    Case("kernel panics at boot", "old kernel, by panic= and the one-shot entry", "wrong_kernel", **_at_boot("echo c >/proc/sysrq-trigger"),
+         codes=("wrong_kernel",), words=("{stock}",)),
     Case("kernel hangs at boot", "old kernel, after somebody has pressed the button: there is no watchdog", "lost_after_reboot",
-         fault=EARLY.format(what="while true; do sleep 100; done"), cure=EARLY_GONE, state="lost", codes=("lost_after_reboot",), back="button",
-         installed=True),
-    Case("host answers SSH and never finishes booting", "old kernel, by the revert of the run", "boot_not_finished",
+         **_at_boot("while :; do sleep 100; done"), variables={"toa_reboot_timeout": 60}, state="lost", codes=("lost_after_reboot",), back="button"),
+    Case("kernel boots without network", "old kernel, by the boot guard within toa_confirm_timeout", "wrong_kernel, and what the guard wrote", on=SYSTEMD,
+         fault="printf '#!/bin/sh\\ncase $(uname -r) in *.toa) test \"$IFACE\" = lo || exit 1;; esac\\n' >/etc/network/if-pre-up.d/fault"
+               " && chmod 755 /etc/network/if-pre-up.d/fault",
+         cure="rm -f /etc/network/if-pre-up.d/fault", variables={"toa_confirm_timeout": 60}, codes=("wrong_kernel",), words=("boot guard",)),
+    Case("host answers SSH and never finishes booting", "old kernel, by the revert of the run", "boot_not_finished", on=SYSTEMD,
          fault="printf '[Unit]\\nConditionKernelCommandLine=realip_toa.trial=1\\n[Service]\\nType=oneshot\\nTimeoutStartSec=infinity\\n"
                "ExecStart=/bin/sleep 90000\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/fault.service"
                " && systemctl daemon-reload && systemctl enable fault",
-         cure="systemctl disable fault; rm -f /etc/systemd/system/fault.service; systemctl daemon-reload", codes=("boot_not_finished",), installed=True),
-    Case("kernel boots without network", "old kernel, by the boot guard within toa_confirm_timeout", "wrong_kernel, and what the guard wrote",
-         fault="printf '#!/bin/sh\\ncase $(uname -r) in *.toa) test \"$IFACE\" = lo || exit 1;; esac\\n' >/etc/network/if-pre-up.d/fault"
-               " && chmod 755 /etc/network/if-pre-up.d/fault",
-         cure="rm -f /etc/network/if-pre-up.d/fault", variables={"toa_confirm_timeout": 60}, codes=("wrong_kernel",), words=("boot guard",), installed=True),
-    Case("module inert", "old kernel, by the revert of the run", "not_translating: inert",
-         fault="echo 'options toa dead=1' >/etc/modprobe.d/fault.conf", cure="rm -f /etc/modprobe.d/fault.conf",
-         codes=("not_translating", "module_dead", "module_inert"), installed=True),
-    Case("wrong option kind", "old kernel, by the revert of the run", "not_translating: wrong_kind",
-         fault="echo 'options toa kind=77' >/etc/modprobe.d/fault.conf", cure="rm -f /etc/modprobe.d/fault.conf", codes=("not_translating",), installed=True),
-    Case("kernel comes without its module", "old kernel, by the revert of the run", "the module cannot be loaded",
-         fault="printf '#!/bin/sh\\nfind /lib/modules/" + TOA + " -name toa.ko -delete; depmod " + TOA + "\\n' >/etc/kernel/postinst.d/zz-fault"
+         cure="systemctl disable fault; rm -f /etc/systemd/system/fault.service; systemctl daemon-reload",
+         variables={"toa_reboot_timeout": 150}, codes=("boot_not_finished",)),
+    # -- the trial boots, and is no good
+    Case("kernel comes without its module", "old kernel, by the revert of the run", "the module cannot be loaded", on=SYSTEMD, start=STOCK,
+         fault="printf \"#!/bin/sh\\nfind /lib/modules/$TOA -name toa.ko -delete; depmod $TOA\\n\" >/etc/kernel/postinst.d/zz-fault"
                " && chmod 755 /etc/kernel/postinst.d/zz-fault",
-         cure="rm -f /etc/kernel/postinst.d/zz-fault; dpkg --purge linux-image-" + TOA, installed=None),
+         cure="rm -f /etc/kernel/postinst.d/zz-fault; dpkg --purge linux-image-$TOA", words=("toa",)),
+    Case("module inert", "old kernel, by the revert of the run", "module_inert", fault="echo 'options toa dead=1' >/etc/modprobe.d/fault.conf",
+         cure="rm -f /etc/modprobe.d/fault.conf", codes=("not_translating", "module_dead", "module_inert")),
+    Case("wrong option kind", "old kernel, by the revert of the run", "not_translating: wrong_kind",
+         fault="echo 'options toa kind=77' >/etc/modprobe.d/fault.conf", cure="rm -f /etc/modprobe.d/fault.conf", codes=("not_translating",)),
     Case("health task fails", "old kernel, by the revert of the run, undrained", "health_failed",
          hooks={"drain": "echo drained >>/run/hooks", "undrain": "echo undrained >>/run/hooks", "health": "echo the application is down; exit 1"},
-         codes=("health_failed",), installed=True),
-    Case("drain task fails", "never rebooted, undrained", "drain_failed",
-         hooks={"drain": "exit 1", "undrain": "echo undrained >>/run/hooks"}, codes=("drain_failed",), installed=True),
-    Case("controller killed while installing", "as it was left; the next run goes on", "(the run is dead)", at=("Install | linux", "kill"), state=""),
-    Case("controller killed between arming and the reboot", "as it was left; the next run goes on", "(the run is dead)",
-         at=("Boot | Drain", "kill"), state=""),
+         codes=("health_failed",)),
+    Case("drain task fails", "never rebooted, undrained", "drain_failed", hooks={"drain": "exit 1", "undrain": "echo undrained >>/run/hooks"},
+         codes=("drain_failed",)),
+    # -- the controller goes
+    Case("controller killed while installing", "as it was left; the next run goes on", "(the run is dead)", on=SYSTEMD, start=STOCK,
+         fault=DPKG_TELLS, cure=DPKG_SILENT, at=Deed("Install | linux", "kill", UNPACKING)),
+    Case("controller killed between arming and the reboot", "as it was left; the next run goes on", "(the run is dead)", at=Deed("Boot | Drain", "kill")),
     Case("controller killed while the host reboots", "trial kernel; the next run proves and confirms it", "(the run is dead)",
-         at=("Boot | Reboot into", "kill"), state=""),
-    Case("power cut while the package is installed", "old kernel", "connection_lost", at=("Install | linux", "power"), state="lost", back="plug"),
-    Case("power cut between arming and the reboot", "old kernel, by the boot guard: the trial was nobody's", "connection_lost",
-         variables={"toa_confirm_timeout": 60}, hooks={"drain": "sleep 20"}, at=("Operator | drain", "power"), state="lost", back="plug"),
+         at=Deed("Boot | Reboot into", "kill", "silence"), kernel="toa", proved_as_it_stands=True),
     Case("controller killed between reboot and confirm", "trial kernel; the next run proves and confirms it", "(the run is dead)",
-         at=("Prove | A crafted", "kill"), state=""),
-    Case("power cut between reboot and confirm", "old kernel", "connection_lost", hooks={"health": "sleep 20"}, at=("Operator | health", "power"),
-         state="lost", back="plug"),
-    Case("grubenv cannot be written", "untouched", "a message that names it", fault="chattr +i /boot/grub/grubenv", cure="chattr -i /boot/grub/grubenv",
-         state=""),
-    Case("the mirror is gone", "untouched", "package_unavailable", at=("Begin | A host", "mirror"), codes=("package_unavailable",), installed=False),
-    Case("the disk is full", "untouched", "disk_full", fault="fallocate -l $(($(df --output=avail -B1 / | tail -1) - 8388608)) /fault.full",
-         cure="rm -f /fault.full", state="", installed=False),
-    Case("another package tool holds its lock", "untouched", "package_lock_held",
-         fault="setsid python3 -c 'import fcntl, time; f = open(\"/var/lib/dpkg/lock-frontend\", \"w\"); fcntl.lockf(f, fcntl.LOCK_EX);"
+         at=Deed("Prove | A crafted", "kill"), kernel="toa", proved_as_it_stands=True),
+    # -- the power goes, or SSH
+    Case("SSH dies while the package is installed", "old kernel; the package manager ends its work by itself", "connection_lost", on=SYSTEMD, start=STOCK,
+         fault=DPKG_TELLS, cure=DPKG_SILENT, at=Deed("Install | linux", "ssh", UNPACKING), state="lost", codes=("connection_lost",)),
+    Case("power cut while the package is installed", "old kernel", "connection_lost", on=SYSTEMD, start=STOCK, fault=DPKG_TELLS, cure=DPKG_SILENT,
+         at=Deed("Install | linux", "power", UNPACKING), state="lost", codes=("connection_lost",), back="plug"),
+    Case("power cut while the initramfs is made", "old kernel", "connection_lost", start=STOCK,
+         fault=f"printf '#!/bin/sh\\ncase $1 in prereqs) exit 0;; esac\\necho initramfs is being made >/dev/ttyS0\\nsleep 9000\\n' >{HOOK}; chmod 755 {HOOK}",
+         cure=f"rm -f {HOOK}", at=Deed("Install | kernel", "power", "console: initramfs is being made"), state="lost", codes=("connection_lost",), back="plug"),
+    Case("power cut between arming and the reboot", "old kernel, by the boot guard: the trial was nobody's", "connection_lost",
+         variables={"toa_confirm_timeout": 60}, at=Deed("Boot | Reboot into", "power"), state="lost", codes=("connection_lost",), back="plug"),
+    Case("the canary dies in its reboot, and its power comes back", "old kernel, by the boot guard: the trial was nobody's", "lost_after_reboot",
+         variables={"toa_confirm_timeout": 60, "toa_reboot_timeout": 30}, at=Deed("Boot | Reboot into", "power", "silence"), state="lost",
+         codes=("lost_after_reboot",), back="plug"),
+    Case("power cut between reboot and confirm", "old kernel", "connection_lost", at=Deed("Prove | A crafted", "power"), state="lost",
+         codes=("connection_lost",), back="plug"),
+    _confirmed(QUICK), _confirmed(SYSTEMD), _confirmed("centos7"),
+    # -- hosts that are left untouched; one machine for all, never reset, that converges when all the faults have come and gone
+    Case("the mirror is gone", "untouched", "package_unavailable", on=SYSTEMD, start=STOCK, untouched=True, at=Deed("Begin | A host", "mirror"),
+         codes=("package_unavailable",)),
+    Case("the disk runs full", "untouched", "disk_full", on=SYSTEMD, start=STOCK, untouched=True, at=Deed("Begin | A host", "fault"),
+         fault="fallocate -l $(($(df --output=avail -B1 / | tail -1) - 1048576)) /fault.full", cure="rm -f /fault.full", codes=("disk_full", "boot_full")),
+    Case("/boot is full", "untouched", "boot_full", on=SYSTEMD, start=STOCK, untouched=True, alone=True, state="blocked",
+         fault="fallocate -l $(($(df --output=avail -B1 /boot | tail -1) - 8388608)) /boot/fault.full", cure="rm -f /boot/fault.full", codes=("boot_full",)),
+    Case("/boot is read-only", "untouched", "no_fallback, and a message that names /boot", on=SYSTEMD, start=STOCK, untouched=True, alone=True,
+         fault="mount --bind /boot /boot && mount -o remount,ro,bind /boot", cure="umount /boot", state="blocked", words=("/boot",)),
+    Case("grubenv cannot be written", "untouched", "a message that names it", on=SYSTEMD, start=STOCK, untouched=True,
+         fault="chattr +i /boot/grub/grubenv", cure="chattr -i /boot/grub/grubenv", words=("grubenv",)),
+    Case("another package tool holds its lock", "untouched", "package_lock_held", on=SYSTEMD, start=STOCK, untouched=True,
+         fault="setsid python3 -c 'import fcntl, time; f = open(\"/var/lib/dpkg/lock-frontend\", \"r+\"); fcntl.lockf(f, fcntl.LOCK_EX);"
                " time.sleep(9000)'"
                " >/dev/null 2>&1 </dev/null & echo $! >/run/fault.pid",
-         cure="kill $(cat /run/fault.pid)", codes=("package_lock_held",), installed=False),
-    Case("the clock is wrong by a year", "TOA kernel: no clock is believed", "proved",
-         fault="date -s '-1 year' >/dev/null", state="proved", installed=True),
-    Case("/boot is read-only", "untouched", "a message that names /boot", fault="mount --bind /boot /boot && mount -o remount,ro,bind /boot",
-         cure="umount /boot", state="", installed=False),
+         cure="kill $(cat /run/fault.pid)", codes=("package_lock_held",)),
+    # -- and one that does not matter
+    Case("the clock is wrong by a year", "TOA kernel: no clock is believed", "proved", alone=True,
+         fault="date -s '-1 year' >/dev/null", state="proved", kernel="toa"),
 )
 
+# With a package more than any other row needs; test_strangers.py.
+STRANGERS = Case(
+    "strangers send the option", "TOA kernel; they are not believed, and SSH goes on for everybody", "proved, from a trusted and an untrusted address",
+    on=SYSTEMD, alone=True, variables={"toa_trusted_sources": ["192.0.2.0/24"]}, state="proved", kernel="toa",
+)  # fmt: skip
 
-HEAD = "| fault | where the host ends | what the report says | seen |"
+PLAYED = (
+    Played("3 of 20 hosts die in wave 2", "3 lost, 17 proved, later waves not begun", "the 3, and exit code 1",
+           "test_fleet.py::test_three_of_twenty_hosts_die_in_wave_2"),
+    Played("one host in ten cannot be reached", "9 proved", "the one, and exit code 1", "test_fleet.py::test_one_host_in_ten_cannot_be_reached"),
+    Played("a reboot that silently did not happen", "old kernel, undrained", "reboot_did_not_happen",
+           "test_fleet.py::test_what_was_lost_is_taken_up_by_the_next_run"),
+    Played("controller killed after each of eight steps", "as it was left; the next run goes on", "(the run is dead)",
+           "test_fleet.py::test_a_controller_that_dies_at_any_step"),
+    Played("two controllers at once", "the first one's", "host_claimed, and by whom", "test_fleet.py::test_two_controllers_at_once"),
+    Played("an operator's task loses the only host of its wave", "never rebooted; drained until the next run", "nothing: Ansible ends the run; exit code 4",
+           "test_fleet.py::test_an_operators_task_that_loses_its_host"),
+    Played("hostile answers: huge, endless, binary, deep, templates, or none", "untouched, or as any other", "failed or lost; others proved",
+           "test_hostile_hosts.py"),
+)  # fmt: skip
+
+SIMULATED = "simulated"
+LANES = ("systemd", "others")
+
+
+def lane_of(machine: str) -> str:
+    """Rows of one lane run one after the other; lanes have machines of their own and run side by side."""
+    return LANES[0] if machine == SYSTEMD else LANES[1]
+
+
+HEAD = "| fault | on | where the host ends | what the report says | seen |"
 NOT_RUN = "not run yet"
 
 
 def table(seen: Mapping[str, str]) -> str:
     """The matrix as Markdown; `seen` is the result of the last run by name."""
-    rows = [f"| {case.name} | {case.ends} | {case.says} | {seen.get(case.name, NOT_RUN)} |" for case in CASES]
-    return "\n".join([HEAD, "|---|---|---|---|", *rows]) + "\n"
+    machines = [(case.name, case.on, case.ends, case.says) for case in (*CASES, STRANGERS)]
+    played = [(row.name, SIMULATED, row.ends, row.says) for row in PLAYED]
+    rows = ["| " + " | ".join((*row, seen.get(row[0], NOT_RUN))) + " |" for row in machines + played]
+    return "\n".join([HEAD, "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def documented(text: str) -> str:
@@ -129,5 +230,8 @@ def seen_before(text: str) -> dict[str, str]:
 
 def keep(path: Path, results: Mapping[str, str]) -> None:
     """Write results of a run into the document; what was not run keeps what was seen before."""
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace(documented(text), table({**seen_before(text), **results})), encoding="utf-8")
+    with open(path, encoding="utf-8") as lock:
+        # Two lanes of one run may end at the same time.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(documented(text), table({**seen_before(text), **results})), encoding="utf-8")

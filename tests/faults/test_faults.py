@@ -6,8 +6,8 @@ the same playbook converges once the fault is gone."""
 from __future__ import annotations
 
 import json
-import os
-import signal
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -16,44 +16,116 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cases import CASES, OPERATOR, STOCK, TOA, Case
-from conftest import HERE, MATRIX, OTHER, VICTIM
+from cases import CASES, INSTALLED, OPERATOR, PLAYED, STOCK, SYSTEMD, Case, Played
+from conftest import OTHER, ROOT, TOUCHED, judged
+from middle import rollout
 
-ROOT = HERE.parent.parent
+from lab import machines
 
 BACK_WITHIN = 600
+# Which kernel, which boot, and whether booting is over; the last of sysvinit's scripts leaves the file.
+WHERE = (
+    "uname -r; cat /proc/sys/kernel/random/boot_id;"
+    " if test -d /run/systemd/system; then systemctl is-system-running; else test -e /var/lock/subsys/local && echo running; fi; true"
+)
+# All that a run could have written, but for the cache of fetched packages and what only a distribution writes.
+DISK = (
+    "find /boot /etc /root /srv /usr/local /usr/lib/modules /var /opt -xdev"
+    " \\( -path '/var/log/*' -o -path '/var/cache/*' -o -path '/var/lib/dpkg/*' -o -path '/var/lib/apt/*' -o -path '/var/lib/systemd/*'"
+    " -o -path '/var/tmp/*' -o -path '/root/.*' \\) -prune -o \\( -type f -exec md5sum {} + -o -printf '%y %m %u %p %l\\n' \\) | sort; dpkg-query -W"
+)
 
 
-@pytest.fixture(scope="module")
-def other(lab: t.Any) -> str:
-    """Which boot the rest of the fleet is in: it never changes."""
-    return lab.one_line(OTHER, "cat /proc/sys/kernel/random/boot_id; dpkg-query -W | md5sum")
+def slug(name: str) -> str:
+    """A row's name for `pytest -k`."""
+    return "-".join(re.findall(r"\w+", name))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-def test_fault(lab: t.Any, other: str, case: Case, tmp_path: Path) -> None:
+TOUCHED_ROWS = [case for case in CASES if not case.untouched]
+UNTOUCHED_ROWS = [case for case in CASES if case.untouched]
+
+
+@pytest.mark.parametrize("case", TOUCHED_ROWS, ids=lambda case: slug(case.name))
+def test_fault(lab: t.Any, case: Case, tmp_path: Path) -> None:
     started = time.monotonic()
     ended = "not known"
     try:
-        lab.reset(VICTIM)
-        break_it(lab, case)
-        entry = run(lab, case, tmp_path)
-        come_back(lab, case)
-        ended = look(lab, case, entry, other)
+        lab.begin(case.on, case.start)
+        ended = suffer(lab, case, tmp_path)
+        lab.mended(case)
         converge(lab, case)
-    except BaseException as problem:
-        words = str(problem).splitlines()[0][:100] if str(problem) else type(problem).__name__
-        MATRIX.append((case.name, "FAIL", f"{ended}; {words}", time.monotonic() - started))
+    except Exception as problem:
+        judged(case.name, "FAIL", f"{ended}; {in_short(problem)}", started)
         raise
-    MATRIX.append((case.name, "ok", ended, time.monotonic() - started))
+    judged(case.name, "ok", ended, started)
 
 
-def break_it(lab: t.Any, case: Case) -> None:
-    if case.fault:
-        lab.ssh(VICTIM, case.fault)
+def test_hosts_that_are_left_untouched(lab: t.Any, tmp_path: Path) -> None:
+    """One machine for all these rows: as long as its disk is as it was, byte for byte, there is nothing to reset. It converges once all faults have
+    come and gone."""
+    lab.begin(SYSTEMD, STOCK)
+    lab.disk = disk(lab)
+    results: dict[str, tuple[str, str, float]] = {}
+    problems: list[str] = []
+    for number, case in enumerate(UNTOUCHED_ROWS):
+        started = time.monotonic()
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        try:
+            results[case.name] = ("ok", suffer(lab, case, folder), started)
+            lab.mended(case)
+            now = disk(lab)
+            assert now == lab.disk, f"the disk is another: {sorted(set(now) ^ set(lab.disk))[:10]}"
+        except Exception as problem:
+            results[case.name] = ("FAIL", in_short(problem), started)
+            problems.append(f"{case.name}: {problem}")
+            lab.begin(SYSTEMD, STOCK)
+    started = time.monotonic()
+    try:
+        converge(lab, UNTOUCHED_ROWS[-1])
+    except Exception as problem:
+        problems.append(f"it does not converge: {problem}")
+        results = {name: ("FAIL", f"{ended}; {in_short(problem)}", began) for name, (_result, ended, began) in results.items()}
+        raise
+    finally:
+        for name, (result, ended, began) in results.items():
+            judged(name, result, ended, began)
+        print(f"they converged in {time.monotonic() - started:.0f} s")
+    assert not problems, "\n".join(problems)
 
 
-def variables(lab: t.Any, case: Case, folder: Path) -> dict[str, t.Any]:
+@pytest.mark.parametrize("row", PLAYED, ids=lambda row: slug(row.name))
+def test_played(row: Played) -> None:
+    started = time.monotonic()
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", f"tests/integration/{row.test}"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1500, stdin=subprocess.DEVNULL)
+    judged(row.name, "ok" if done.returncode == 0 else "FAIL", f"simulated: {done.stdout.strip().splitlines()[-1:]}", started)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def in_short(problem: BaseException) -> str:
+    return str(problem).splitlines()[0][:100] if str(problem) else type(problem).__name__
+
+
+def disk(lab: t.Any) -> list[str]:
+    return lab.ssh(lab.victim, DISK).splitlines()
+
+
+def suffer(lab: t.Any, case: Case, folder: Path) -> str:
+    """A rollout over the broken host: where it ended and what the report says, in one line; fails where that is not as it has to be."""
+    if case.fault and not (case.at and case.at.what == "fault"):
+        lab.broken(case.fault)
+    code, entries, output = rollout(lab, case, variables(case, folder), folder)
+    if case.at and case.at.what == "kill":
+        assert code < 0, output
+    else:
+        assert (code == 0) == (case.state == "proved"), output
+        assert case.alone or entries[OTHER]["state"] == "waiting", entries[OTHER]
+    come_back(lab, case)
+    return look(lab, case, entries.get(lab.victim, {}))
+
+
+def variables(case: Case, folder: Path) -> dict[str, t.Any]:
     given = {"toa_reboot_timeout": 400, **case.variables}
     for kind, command in case.hooks.items():
         path = folder / f"{kind}.yml"
@@ -62,108 +134,47 @@ def variables(lab: t.Any, case: Case, folder: Path) -> dict[str, t.Any]:
     return given
 
 
-def run(lab: t.Any, case: Case, folder: Path) -> dict[str, t.Any]:
-    """The rollout, with what happens in the middle of it; the report's entry for the host, {} where the run died."""
-    if case.at is None:
-        code, report, output = lab.playbook("rollout.yml", VICTIM, OTHER, **variables(lab, case, folder))
-    else:
-        code, report, output = interrupted(lab, case, folder)
-    if case.at and case.at[1] == "kill":
-        assert code < 0, output
-        return {}
-    entries = {entry["host"]: entry for entry in report["hosts"]}
-    assert (code == 0) == (case.state == "proved"), output
-    if case.state != "proved":
-        assert entries[OTHER]["state"] == "waiting", entries[OTHER]
-    return entries[VICTIM]
-
-
-def interrupted(lab: t.Any, case: Case, folder: Path) -> tuple[int, dict[str, t.Any], str]:
-    """Run the playbook, and do something to it as soon as a task begins."""
-    assert case.at is not None
-    task, deed = case.at
-    report = folder / "report"
-    given = {"toa_lockfile": str(lab.lockfile), "toa_report_dir": str(report), **variables(lab, case, folder)}
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
-    words = [program, "-i", str(lab.inventory), "--limit", f"{VICTIM},{OTHER}", "-e", json.dumps(given), "rollout.yml"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
-    child = subprocess.Popen(words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    output, done = [], False
-    assert child.stdout is not None
-    for line in child.stdout:
-        output.append(line)
-        if not done and line.startswith("TASK") and task in line:
-            done = True
-            DEEDS[deed](lab, child)
-    code = child.wait(60)
-    if deed == "mirror":
-        lab.command("mirror", "start")
-    assert done, "".join(output)
-    written = report / "rollout.json"
-    return code, json.loads(written.read_text()) if written.exists() else {}, "".join(output)
-
-
-def kill(lab: t.Any, child: subprocess.Popen[str]) -> None:
-    # The host is at work by then, and what it does goes on without us.
-    time.sleep(3)
-    os.killpg(child.pid, signal.SIGKILL)
-
-
-def pull_the_plug(lab: t.Any, child: subprocess.Popen[str]) -> None:
-    time.sleep(3)
-    lab.command("power-off", VICTIM)
-
-
-DEEDS: dict[str, t.Callable[[t.Any, subprocess.Popen[str]], None]] = {
-    "kill": kill, "power": pull_the_plug, "mirror": lambda lab, child: lab.command("mirror", "stop"),
-}
-
-
 def come_back(lab: t.Any, case: Case) -> None:
-    """The host answers again: by itself, or after somebody has pressed its button."""
+    """The host is where it has to end, booted and answering: by itself, or after somebody has pressed its button."""
     if case.back == "button":
-        lab.command("reboot", VICTIM)
+        machines.reboot(lab.victim)
     elif case.back == "plug":
-        lab.command("up", VICTIM)
+        machines.up([lab.victim])
+    wanted = lab.kernels[case.kernel]
     deadline = time.monotonic() + BACK_WITHIN
-    while not answers(lab):
-        assert time.monotonic() < deadline, f"{VICTIM} is lost: " + lab.command("console", VICTIM)[-2000:]
-        time.sleep(2)
+    seen: list[str] = []
+    while seen[:1] != [wanted] or seen[2:] not in (["running"], ["degraded"]):
+        assert time.monotonic() < deadline, f"{lab.victim} is not back on {wanted}: {seen or 'no answer'}; {lab.console[-2000:]}"
+        try:
+            seen = lab.ssh(lab.victim, f"timeout 30 sh -c {shlex.quote(WHERE)}", check=False).split()
+        except subprocess.TimeoutExpired:
+            seen = []
 
 
-def answers(lab: t.Any) -> bool:
-    try:
-        return lab.ssh(VICTIM, "systemctl is-system-running --wait; true", check=False).strip() in ("running", "degraded")
-    except subprocess.TimeoutExpired:
-        return False
-
-
-def look(lab: t.Any, case: Case, entry: dict[str, t.Any], other: str) -> str:
-    """Where the host ended and what the report says, in one line; fails where that is not as it has to be."""
-    assert lab.one_line(OTHER, "cat /proc/sys/kernel/random/boot_id; dpkg-query -W | md5sum") == other, "the rest of the fleet was touched"
-    kernel = lab.one_line(VICTIM, "uname -r")
+def look(lab: t.Any, case: Case, entry: dict[str, t.Any]) -> str:
+    assert lab.one_line(OTHER, TOUCHED) == lab.other_as_it_was, "the rest of the fleet was touched"
+    kernel = lab.one_line(lab.victim, "uname -r")
     told = f"{entry.get('state', 'no report')} {entry.get('code', '')}: {entry.get('message') or entry.get('why', '')}"
     if entry:
-        assert not case.state or entry["state"] == case.state, told
-        assert not case.codes or entry["code"] in case.codes, told
-        assert all(word in told for word in case.words), told
-        assert kernel == (TOA if case.state == "proved" else STOCK), (kernel, told)
-    if case.installed is not None:
-        installed = lab.one_line(VICTIM, f"test -e /boot/vmlinuz-{TOA} && echo yes || echo no")
-        assert installed == ("yes" if case.installed else "no"), told
-    hooks = lab.ssh(VICTIM, "cat /run/hooks 2>/dev/null; true").split()
-    if "undrain" in case.hooks:
-        assert hooks[-1:] == ["undrained"] or case.back != "itself", hooks
+        assert entry["state"] == case.state, told
+        assert not case.codes or {entry["code"], *(reason["code"] for reason in entry["reasons"])} & set(case.codes), told
+        assert all(word.format(**lab.kernels) in f"{told} {entry['reasons']}" for word in case.words), told
+    assert kernel == lab.kernels[case.kernel], (kernel, told)
+    installed = lab.one_line(lab.victim, f"test -e /boot/vmlinuz-{lab.kernels['toa']} && echo {INSTALLED} || echo {STOCK}")
+    assert installed == case.start or case.start == STOCK and not case.untouched, (installed, told)
+    hooks = lab.ssh(lab.victim, "cat /run/hooks 2>/dev/null; true").split()
+    assert "undrain" not in case.hooks or hooks[-1:] == ["undrained"], hooks
     return f"{kernel}; {told[:120]}"
 
 
 def converge(lab: t.Any, case: Case) -> None:
     """With the fault gone, the same playbook ends well, on the TOA kernel."""
-    if case.cure:
-        lab.ssh(VICTIM, case.cure)
-    code, report, output = lab.playbook("rollout.yml", VICTIM)
+    boot = lab.one_line(lab.victim, "cat /proc/sys/kernel/random/boot_id")
+    code, report, output = lab.playbook("rollout.yml", lab.victim)
     assert code == 0 and report["hosts"][0]["state"] in ("proved", "converged"), output
-    assert lab.one_line(VICTIM, "uname -r") == TOA
-    record = yaml.safe_load(lab.one_line(VICTIM, "cat /var/lib/realip-toa/state.json"))
+    kernel, now, *_state = lab.ssh(lab.victim, WHERE).split()
+    assert kernel == lab.kernels["toa"]
+    assert now == boot or not case.proved_as_it_stands, "it was rebooted once more"
+    record = yaml.safe_load(lab.one_line(lab.victim, "cat /var/lib/realip-toa/state.json"))
     assert record["boot"]["state"] == "confirmed" and "claim" not in record, record
-    assert STOCK in lab.ssh(VICTIM, "ls /boot")
+    assert lab.kernels["stock"] in lab.ssh(lab.victim, "ls /boot")

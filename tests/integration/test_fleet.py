@@ -20,7 +20,9 @@ NEWEST = cores()[-1]
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
-    with Fleet(tmp_path_factory.mktemp("fleet"), 46, 8) as made:
+    with Fleet(tmp_path_factory.mktemp("fleet"), 46, 9) as made:
+        # Nobody answers there.
+        made.addresses["web10"] = "127.0.46.10"
         yield made
 
 
@@ -114,6 +116,27 @@ def test_a_few_failures_are_allowed_in_percent_and_the_parts_of_a_wave_keep_to_i
     for name in ("web02", "web04"):
         assert_back(fleet, name)
         assert fleet.hooks(name)[-1] == "undrain"
+
+
+def test_one_host_in_ten_cannot_be_reached(fleet: Fleet) -> None:
+    names = [*fleet.names, "web10"]
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[1, "100%"])
+    assert run.rc != 0 and states(report) == {"web10": "lost"} | dict.fromkeys(fleet.names, "proved"), run.output
+    assert report["web10"]["code"] == "connection_lost" and report["web10"]["remedy"], report["web10"]
+
+
+def test_an_operators_task_that_loses_its_host(fleet: Fleet) -> None:
+    """Ansible knows no rescue for UNREACHABLE, and ends the run where that is the whole batch. The next run finds the mark and goes on."""
+    away = fleet.folder / "away.yml"
+    away.write_text('[{"name": "Operator | away", "ansible.builtin.raw": "true", "vars": {"ansible_port": 1}}]')
+    run, report = fleet.play(NEWEST, names=["web01", "web02"], toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(away)))
+    assert run.rc == 4 and report == {} and "unreachable=1" in run.output, run.output
+    assert fleet.host("web01")["boot"] == 1 and fleet.host("web01")["state"]["claim"]["drained"] is True
+    assert not fleet.touched("web02")
+    run, report = fleet.play(NEWEST, names=["web01", "web02"], toa_waves=["100%"], **fleet.hooked())
+    assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
+    assert_proved(fleet, "web01")
+    assert fleet.hooks("web01")[-1] == "undrain"
 
 
 def test_operators_tasks_that_fail(fleet: Fleet) -> None:

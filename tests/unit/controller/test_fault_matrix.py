@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.hosts import HOSTS
+
 ROOT = Path(__file__).resolve().parents[3]
 
 _spec = importlib.util.spec_from_file_location("fault_cases", ROOT / "tests" / "faults" / "cases.py")
@@ -37,9 +39,19 @@ def test_results_are_kept(tmp_path):
 def test_a_row_says_what_happens(case):
     assert case.fault or case.at or case.hooks
     assert case.ends and case.says
-    assert case.state in ("failed", "lost", "proved", "")
+    assert case.state in ("failed", "lost", "proved", "blocked")
     assert set(case.hooks) <= {"drain", "undrain", "health"}
+    assert case.on in HOSTS and HOSTS[case.on].toa_kernel
+    assert case.cure or not case.fault or case.alone
+    assert not case.untouched or (case.on, case.start, case.kernel) == (cases.SYSTEMD, cases.STOCK, "stock"), "they share a machine"
+
+
+@pytest.mark.parametrize("row", cases.PLAYED, ids=lambda row: row.name)
+def test_a_simulated_row_names_a_test(row):
+    file, _colons, test = row.test.partition("::")
+    assert f"def {test}" in (ROOT / "tests" / "integration" / file).read_text()
 
 
 def test_names_are_unique():
-    assert len({case.name for case in cases.CASES}) == len(cases.CASES)
+    rows = [*cases.CASES, *cases.PLAYED]
+    assert len({row.name for row in rows}) == len(rows)

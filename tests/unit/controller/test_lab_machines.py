@@ -481,3 +481,27 @@ def test_machines_that_run_are_waited_for_not_started(monkeypatch: pytest.Monkey
         assert waited == [2222]
     finally:
         qemu.kill(place)
+
+
+# -- moments ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_moment_is_one_that_was_kept() -> None:
+    with pytest.raises(LabError, match="debian8 has no moment 'installed': lab/lab keep debian8 installed"):
+        machines.reset(["debian8"], "installed")
+    with pytest.raises(LabError, match="'../x' is no name for a moment"):
+        machines.reset(["debian8"], "../x")
+    folder = machines.place("debian8") / "moments" / "installed"
+    folder.mkdir(parents=True)
+    (folder / "memory").touch()
+    assert not machines.kept("debian8", "installed"), "its disk comes last"
+    (folder / "disk.qcow2").touch()
+    assert machines.kept("debian8", "installed")
+
+
+def test_a_moment_is_never_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The running machine's disk may lie over that of the moment."""
+    monkeypatch.setattr(machines, "_state", lambda name: "running")
+    monkeypatch.setattr(machines, "kept", lambda name, moment: True)
+    with pytest.raises(LabError, match="has a moment 'installed' already"):
+        machines.keep("debian8", "installed")
