@@ -96,6 +96,16 @@ def test_quiet_and_about_something_else(folder: Path) -> None:
     assert told(NEWEST, folder, "other.yml") == []
 
 
+def test_nothing_is_printed_where_ansible_is_silent(folder: Path, tmp_path: Path) -> None:
+    """`ansible-runner -q` prints nothing; the log that it keeps has the lines."""
+    bin_ = VENVS / "dev" / "bin"
+    words = ["run", str(tmp_path), "--project-dir", str(folder), "--inventory", str(folder / "inventory.json"), "-p", "waves.yml", "--ident", "1", "-q"]
+    settings = environment(ANSIBLE_CONFIG=str(folder / "ansible.cfg"), PATH=f"{bin_}:{os.environ['PATH']}")
+    done = subprocess.run([str(bin_ / "ansible-runner"), *words], env=settings, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert "TOA: wave 1 of 3: 1 of 1 host done" in (tmp_path / "artifacts" / "1" / "stdout").read_text()
+
+
 def test_on_a_terminal(folder: Path) -> None:
     ours, theirs = pty.openpty()
     variables = {name: value for name, value in environment().items() if name not in ("ANSIBLE_FORCE_COLOR", "ANSIBLE_NOCOLOR", "NO_COLOR")}
