@@ -5,12 +5,14 @@ SHELL := /bin/sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/realip-toa
 VENVS := $(CACHE)/venvs
 DEV := $(VENVS)/dev/bin
+# The sessions of noxfile.py; they need not look again whether everything is installed.
+NOX = @REALIP_READY=1 "$(DEV)/nox" -f "$(CURDIR)/noxfile.py" -s
 export REALIP_VENVS := $(VENVS)
 # The checkout itself is the collection; a copy installed elsewhere must not win.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-lab demo test lint unit integration lab lab-source molecule faults bench ebpf docs clean
+.PHONY: help setup setup-lab demo test lint unit integration sanity importer lab lab-source molecule faults bench quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -27,39 +29,48 @@ demo: setup-lab ## the main job: lab machines from stock to translating, and pro
 test: setup-lab ## all layers, those of this machine beside those of the lab
 	@"$(DEV)/python" tests/all.py
 
-lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck
-	@tests/lint.sh
+lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck, licences, changelog
+	$(NOX) lint
 
 unit: setup ## pure logic, on every Python found
-	@tests/unit.sh
+	$(NOX) unit
 
 integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools
-	@tests/integration.sh
+	$(NOX) integration
+
+sanity: setup ## ansible-test sanity of the built collection, on every ansible-core
+	$(NOX) sanity
+
+importer: setup ## galaxy-importer, as Galaxy and Automation Hub run it on an upload
+	$(NOX) importer
 
 lab: setup-lab ## real machines: rollout, second run, reboot, removal, bad input
-	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q --durations=20 tests/lab; code=$$?; lab/lab down; exit $$code
+	$(NOX) lab
 
 lab-source: setup-lab ## from source at full length: DKMS through kernel updates, a real Linux as rpm, as deb and compiled on a machine
-	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q -s --durations=20 tests/source; code=$$?; lab/lab down; exit $$code
+	$(NOX) lab_source
 
 molecule: setup-lab ## molecule scenarios with testinfra; make molecule-NAME for one of them
-	@PATH="$(DEV):$$PATH" tests/molecule.sh
+	$(NOX) molecule
 
 molecule-%: setup-lab
-	@PATH="$(DEV):$$PATH" tests/molecule.sh $*
+	$(NOX) "molecule($*)"
 
 faults: setup-lab ## break machines in every way of docs/faults.md, and see that none is lost
-	@PATH="$(DEV):$$PATH"; python -m pytest -p no:cacheprovider -q -s tests/faults; code=$$?; lab/lab down; exit $$code
+	$(NOX) faults
 
 bench: setup-lab ## ratios, printed
-	@PATH="$(DEV):$$PATH" python -m pytest -p no:cacheprovider -q -s tests/bench
+	$(NOX) bench
+
+quick-start: setup-lab ## the quick start, literally: a Debian with nothing on it, two lab machines, the report in a browser
+	$(NOX) quick_start
+
+docs: setup ## the documentation site, from modules, roles and guides
+	$(NOX) docs
 
 ebpf: setup ## the object of the eBPF backend, from ebpf/toa.bpf.c
 	@ebpf/build.sh
 
-docs: setup ## the documentation site, from modules, roles and guides
-	@PATH="$(DEV):$$PATH" tests/docs.sh
-
 clean: ## stop the lab of this checkout and drop what tests left
-	@for run in .lab .lab/molecule-*; do REALIP_LAB_RUN="$$run" lab/lab down || true; done
+	@for run in .lab .lab/molecule-* .lab/faults-*; do REALIP_LAB_RUN="$$run" lab/lab down || true; done
 	@rm -rf .lab reports tests/output

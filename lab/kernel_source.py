@@ -27,7 +27,9 @@ from lab.progress import LabError
 
 # Of net/toa, what a vendor's kernel carries; the lab's other modules are for its own tests.
 MODULE = ("Kconfig", "counters.h", "hooks.h", "option.h", "toa.c")
+# REUSE-IgnoreStart
 MAKEFILE = "# SPDX-License-Identifier: GPL-2.0-or-later\nobj-$(CONFIG_TOA) += toa.o\n"
+# REUSE-IgnoreEnd
 # What a link makes anew, or what tells make that it was another kernel's.
 LINKED = ("vmlinux", "vmlinux.o", ".tmp_vmlinux*", "System.map", "arch/x86/boot/bzImage", "arch/x86/boot/compressed/vmlinux*", "*.ko")
 # Where folders without an object hold nothing that was compiled; their Makefiles and Kconfigs are read all the same.

@@ -8,6 +8,8 @@ others from saying what they find. Each line of output begins with its layer.
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -17,9 +19,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# A layer is a target of the Makefile; those of molecule have a scenario.
-HERE = ["lint", "unit", "docs", "integration"]
-MACHINES = ["lab", *(f"molecule-{path.parent.name}" for path in sorted(ROOT.glob("molecule/*/molecule.yml")))]
+NOX = [str(Path(sys.executable).with_name("nox")), "-f", str(ROOT / "noxfile.py")]
+
+
+def layers(tag: str) -> list[str]:
+    """The sessions of noxfile.py that carry a tag, in its order."""
+    listed = subprocess.run([*NOX, "--list", "--json", "-t", tag], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [entry["session"] for entry in json.loads(listed)]
+
+
+HERE, MACHINES = layers("here"), layers("machines")
 
 
 class Run:
@@ -53,7 +62,7 @@ class Run:
     def _run(self, layer: str) -> None:
         begin = time.monotonic()
         process = subprocess.Popen(
-            ["make", "--no-print-directory", layer],
+            [*NOX, "-s", layer], env={**os.environ, "REALIP_READY": "1"},
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )
         with self._lock:

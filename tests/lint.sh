@@ -15,5 +15,9 @@ git ls-files -co --exclude-standard | while read -r file; do
 	*.sh | .ci/run | lab/demo) shellcheck "$file" ;;
 	esac
 done
+echo "lint: licences"
+reuse lint -q || { reuse lint; exit 1; }
+echo "lint: changelog"
+antsibull-changelog lint
 echo "lint: ansible-lint"
 ANSIBLE_COLLECTIONS_PATH="$PWD/collections" ansible-lint --offline -q

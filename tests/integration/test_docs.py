@@ -69,8 +69,8 @@ def commands() -> list[str]:
 
 def test_no_snippet_hides_from_the_tests() -> None:
     """Code is fenced and says its language; what is typed begins with a dollar sign."""
-    # Those without a language are drawings.
-    known = {"console", "yaml", "ini", "python", "text", "{literalinclude}", ""}
+    # Those without a language are drawings; patches are followed by test_worked_examples.py.
+    known = {"console", "diff", "yaml", "ini", "python", "text", "{literalinclude}", ""}
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert set(re.findall(r"^ *```(\S*)", text, re.MULTILINE)) <= known, page

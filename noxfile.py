@@ -1,0 +1,120 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that is checked, once: `make`, `.ci/run` and the workflows in .github call these sessions. `nox --list` shows them.
+
+Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. Tags say where a
+session runs in tests/all.py: `here` computes on this machine, `machines` waits for emulated ones.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "realip-toa"
+VENVS = Path(os.environ.get("REALIP_VENVS") or CACHE / "venvs")
+DEV = VENVS / "dev" / "bin"
+CORES = ("2.16", "2.19", "2.21")
+SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "unit", "docs"]
+
+
+def run(session: nox.Session, *words: str) -> None:
+    """Run a command of the checkout in the environment of development, which is made first unless make has done so."""
+    environment = {
+        "PATH": f"{DEV}{os.pathsep}{os.environ['PATH']}",
+        "REALIP_VENVS": str(VENVS),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_HOME": str(CACHE / "ansible"),
+    }
+    if not os.environ.get("REALIP_READY"):
+        session.run("tests/setup.sh", "lab", external=True)
+        os.environ["REALIP_READY"] = "1"
+    session.run(*words, env=environment, external=True)
+
+
+def on_machines(session: nox.Session, *words: str) -> None:
+    """Run tests that use lab machines, which end with them."""
+    try:
+        run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *session.posargs)
+    finally:
+        run(session, "lab/lab", "down")
+
+
+@nox.session(tags=["here"])
+def lint(session: nox.Session) -> None:
+    """ruff, mypy, yamllint, shellcheck, ansible-lint, licences, changelog"""
+    run(session, "tests/lint.sh")
+
+
+@nox.session(tags=["here"])
+def unit(session: nox.Session) -> None:
+    """pure logic, on every Python found"""
+    run(session, "tests/unit.sh")
+
+
+@nox.session(tags=["here"])
+def docs(session: nox.Session) -> None:
+    """the documentation site, from modules, roles and guides"""
+    run(session, "tests/docs.sh")
+
+
+@nox.session(tags=["here"])
+def integration(session: nox.Session) -> None:
+    """this machine: sshd on loopback, namespaces, real tools"""
+    run(session, "tests/integration.sh", *session.posargs)
+
+
+@nox.session(tags=["here"])
+@nox.parametrize("core", CORES, ids=CORES)
+def sanity(session: nox.Session, core: str) -> None:
+    """ansible-test sanity of the built collection"""
+    run(session, "tests/sanity.sh", core)
+
+
+@nox.session(tags=["here"])
+def importer(session: nox.Session) -> None:
+    """galaxy-importer, as Galaxy and Automation Hub run it on an upload"""
+    run(session, "tests/importer.sh")
+
+
+@nox.session(tags=["machines"])
+def lab(session: nox.Session) -> None:
+    """real machines: rollout, second run, reboot, removal, bad input"""
+    on_machines(session, "--durations=20", "tests/lab")
+
+
+@nox.session(tags=["machines"])
+@nox.parametrize("scenario", SCENARIOS, ids=SCENARIOS)
+def molecule(session: nox.Session, scenario: str) -> None:
+    """a molecule scenario, with testinfra"""
+    run(session, "tests/molecule.sh", scenario)
+
+
+@nox.session
+def lab_source(session: nox.Session) -> None:
+    """from source at full length: DKMS through kernel updates, a real Linux as rpm, as deb and compiled on a machine"""
+    on_machines(session, "-s", "--durations=20", "tests/source")
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """break machines in every way of docs/faults.md, and see that none is lost"""
+    run(session, "python", "tests/faults/lanes.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """ratios, printed"""
+    run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", "tests/bench", *session.posargs)
+
+
+@nox.session
+def quick_start(session: nox.Session) -> None:
+    """the quick start, literally: a Debian with nothing on it, two lab machines, the report in a browser"""
+    run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", "tests/newcomer", *session.posargs)

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worked examples of docs/architecture.md, followed to the letter in a copy of the checkout: patches, plans, units."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from sshd import ROOT
+from test_docs import blocks
+
+PAGE = "docs/architecture.md"
+EXAMPLES = ["To add an option format", "To add a distribution", "To add a vendor's package", "To add a backend"]
+LEFT_OUT = shutil.ignore_patterns(".git", ".lab", ".*_cache", ".hypothesis", "__pycache__", "_site", "reports")
+
+
+class Example(t.NamedTuple):
+    title: str
+    patches: list[str]
+    said: dict[str, t.Any]
+    """What the page says comes of it: options of toa_plan, and parts of its answer."""
+
+
+def examples(text: str, folder: Path) -> list[Example]:
+    section = text.split("\n## Worked examples\n")[1].split("\n## ")[0]
+    found = []
+    for part in section.split("\n### ")[1:]:
+        title, _newline, body = part.partition("\n")
+        (page := folder / "part.md").write_text(body)
+        (said,) = blocks(page, "yaml")
+        found.append(Example(title, blocks(page, "diff"), yaml.safe_load(said)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout with every example applied."""
+    folder = tmp_path_factory.mktemp("followed") / "toa"
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=LEFT_OUT)
+    followed = examples((ROOT / PAGE).read_text(encoding="utf-8"), folder.parent)
+    assert [example.title for example in followed] == EXAMPLES
+    for example in followed:
+        for patch in example.patches:
+            done = subprocess.run(["patch", "-p1", "--no-backup-if-mismatch"], cwd=folder, input=patch, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, (example.title, done.stdout, done.stderr)
+    return folder
+
+
+def run(copy: Path, *words: str) -> str:
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(copy / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(copy / "collections"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run([sys.executable, "-m", *words], cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=EXAMPLES)
+def test_the_plan_is_what_the_page_says(copy: Path, number: int) -> None:
+    said = examples((copy / PAGE).read_text(encoding="utf-8"), copy.parent)[number].said
+    options = {key: said[key] for key in ("assume", "vendor") if key in said}
+    output = run(copy, "ansible", "adhoc", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(options))
+    answer = json.loads(output[output.index("=> {") + 3 :])
+    plan, system = answer["plan"], answer["ansible_facts"]["toa"]["os"]
+    assert {key: plan[key] for key in said["plan"]} == said["plan"]
+    assert {key: system[key] for key in said.get("os", {})} == said.get("os", {})
+    assert set(said.get("reasons", [])) <= {reason["code"] for reason in plan["reasons"] if reason["severity"] == "block"}
+
+
+def test_the_units_pass(copy: Path) -> None:
+    units = ["house", "planner", "catalog", "osrelease", "facts", "traps"]
+    told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", *(f"tests/unit/controller/test_{unit}.py" for unit in units))
+    assert re.search(r"^\d+ passed in ", told, re.MULTILINE), told
+
+
+def test_documentation_knows_the_newcomers(copy: Path) -> None:
+    shown = json.loads(run(copy, "ansible", "doc", "-j", "realip.toa.toa_plan"))["realip.toa.toa_plan"]["doc"]["options"]
+    assert "acme" in shown["vendor"]["choices"] and "built_in" in shown["backends"]["choices"]
+    tests = ["tests/integration/test_docs.py::test_tables_say_what_the_code_says", "tests/integration/test_awx.py"]
+    told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", *tests, "-k", "tables or (question and vendor) or survey or pattern")
+    assert re.search(r"^\d+ passed", told, re.MULTILINE), told
