@@ -4,6 +4,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_boot; what runs is plugins/action/toa_boot.py and plugins/module_utils/boot.py."""
 
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
 DOCUMENTATION = r"""
 module: toa_boot
 short_description: Boot another kernel once, and keep it only when it has proved itself

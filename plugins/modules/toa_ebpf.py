@@ -4,7 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_ebpf; the logic is in plugins/action/toa_ebpf.py and plugins/module_utils/ebpf.py."""
 
-from __future__ import annotations
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
 
 DOCUMENTATION = r"""
 module: toa_ebpf

@@ -4,7 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of toa_reboot; the logic is in plugins/action/toa_reboot.py and plugins/module_utils/reboot.py."""
 
-from __future__ import annotations
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
 
 DOCUMENTATION = r"""
 module: toa_reboot
