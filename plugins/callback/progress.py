@@ -57,7 +57,9 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.realip.toa.plugins.plugin_utils.progress import Progress
 
-PLAN, REBOOT = "realip.toa.toa_plan", "realip.toa.toa_reboot"
+# Two lines: tools that read the documentation stumble over a tuple.
+PLAN = "realip.toa.toa_plan"
+REBOOT = "realip.toa.toa_reboot"
 BAD = ("failed", "lost")
 
 
