@@ -103,7 +103,7 @@ class Machine:
         """What was written to these files and to /boot is what a boot loader reads, even if the power goes now."""
         if self.live:
             paths = [os.path.dirname(os.path.realpath(self.path(name))) for name in ["/boot/."] + list(names)]
-            settle([(path, (self._mount_of(path) or ("", ""))[1]) for path in paths])
+            settle([(path, self._mount_of(path)[1]) for path in paths])
 
     def command(self, *names):
         """Path of the first of these commands that the host has, or None."""
@@ -136,10 +136,9 @@ class Machine:
 
         It cannot on LVM, mdraid, an encrypted disk, Btrfs or ZFS: there a one-shot entry would stay for ever.
         """
-        mount = self._mount_of(os.path.realpath(self.path(name)))
-        if mount is None:
+        device, filesystem = self._mount_of(os.path.realpath(self.path(name)))
+        if not device:
             return "the filesystem that holds %s cannot be found in /proc/self/mountinfo" % name
-        device, filesystem = mount
         if filesystem not in _WRITABLE_FILESYSTEMS:
             return "%s is on %s, which GRUB cannot write to" % (name, filesystem)
         block = "/sys/dev/block/" + device
@@ -160,9 +159,9 @@ class Machine:
         return ""
 
     def _mount_of(self, path):
-        """(major:minor, filesystem type) of the mount that holds a path, or None."""
+        """(major:minor, filesystem type) of the mount that holds a path, two empty texts where it cannot be found."""
         words = self._mount_line(path)
-        return (words[2], words[words.index("-") + 1]) if words else None
+        return (words[2], words[words.index("-") + 1]) if words else ("", "")
 
     def _mount_line(self, path):
         """Words of the line of /proc/self/mountinfo that is about a path, or None."""

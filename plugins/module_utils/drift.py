@@ -83,7 +83,7 @@ def _translation(facts, proof, booted, installed):
     if is_live(facts):
         return None
     proved = "it was proved at %s" % proof["time"]
-    if proof["backend"] == EBPF.split("_")[0]:
+    if proof["backend"] == EBPF.partition("_")[0]:
         return EBPF, "the eBPF programs are not attached any more; %s" % proved, None
     running = facts["uname"]["release"]
     if running == proof["kernel"]:

