@@ -121,6 +121,8 @@ def launch(
         # AWX puts what it installed for the project in front of what the project's ansible.cfg says.
         envvars={
             "PATH": f"{BIN}:{os.environ['PATH']}",
+            # A container of AWX starts in the private folder.
+            "PWD": str(private),
             "ANSIBLE_COLLECTIONS_PATH": f"{private}/requirements_collections:collections:~/.ansible/collections:/usr/share/ansible/collections",
         },
     )  # fmt: skip

@@ -237,5 +237,11 @@ def test_nobody_is_asked_at_the_terminal_of_a_job(project: Path, tmp_path: Path)
 def test_a_job_with_a_wrong_answer_says_so_once(project: Path) -> None:
     job = awx_jobs.launch(project.parent, project, "TOA plan", HERE, toa_only="plan.stat == 'pending'")
     assert job.status == "failed"
-    assert job.log.count("there is no plan.stat; did you mean plan.state?") <= 2
+    assert 1 <= job.log.count("there is no plan.stat; did you mean plan.state?") <= 2
     assert job.results("toa_plan") == []
+
+
+def test_a_build_host_that_is_not_meant_builds_nothing(project: Path) -> None:
+    job = awx_jobs.launch(project.parent, project, "TOA build_kernel", HERE, toa_only="facts.os.id == 'nothing'", toa_build_host="web1", toa_kernel_source="/x")
+    assert job.status == "successful" and len(job.results("toa_plan")) == 1
+    assert job.results("toa_source") == []

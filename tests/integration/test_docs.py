@@ -207,6 +207,15 @@ def test_selections_of_the_guide() -> None:
         assert selection.problem(expression[2] or expression[3]) == line
 
 
+def test_every_playbook_takes_a_selection_and_judges_it_first() -> None:
+    guide_says = (ROOT / "docs" / "guides" / "selections.md").read_text()
+    for path in (ROOT / "playbooks").glob("*.yml"):
+        assert f"`{path.stem}`" in guide_says
+        first = yaml.safe_load(path.read_text())[0]["tasks"][0]
+        # The playbook `report` asks no host; its module says what is wrong.
+        assert path.stem == "report" or first["ansible.builtin.import_tasks"] == "tasks/selection.yml", path
+
+
 def test_tables_say_what_the_code_says() -> None:
     vendors = (ROOT / "docs" / "guides" / "vendors.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", vendors, re.MULTILINE))
