@@ -18,7 +18,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 
 from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, matches
 from ansible_collections.realip.toa.plugins.module_utils.hostio import (
@@ -32,6 +31,7 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     read_text,
     remove_empty,
     run,
+    start,
     to_text,
     which,
     write_atomic,
@@ -122,8 +122,8 @@ class Build:
         log = open(self.path("log"), "wb")
         null = open(os.devnull, "rb")
         environment = dict(os.environ, LC_ALL="C")
-        child = subprocess.Popen(["sh", "-c", script, "sh", folder, self.folder] + list(words), stdin=null, stdout=log, stderr=log, close_fds=True,
-                                 preexec_fn=os.setsid, env=environment, cwd="/")
+        child = start(["sh", "-c", script, "sh", folder, self.folder] + list(words), stdin=null, stdout=log, stderr=log, preexec_fn=os.setsid,
+                      env=environment, cwd="/")
         log.close()
         null.close()
         write_atomic(self.path("running"), "%d %s\n" % (child.pid, _started(child.pid)))
@@ -274,7 +274,11 @@ class RpmBuild(Build):
 
     def compare(self):
         base, old = os.path.split(self.original())
-        rc, out, err = run(["sh", "-c", 'cd "$1" && diff -uNr "$2" "$3" >"$4"', "sh", base, old, old + "_new", self.path("SOURCES", PATCH)], timeout=3600)
+        # A link that leads nowhere, as trees have them that were cut down, is an error to diff if it follows it; that of Enterprise Linux 6 always does.
+        _rc, known, _err = run(["diff", "--help"])
+        follow = "--no-dereference" if "--no-dereference" in known else ""
+        script = 'cd "$1" && diff -uNr $5 "$2" "$3" >"$4"'
+        rc, out, err = run(["sh", "-c", script, "sh", base, old, old + "_new", self.path("SOURCES", PATCH), follow], timeout=3600)
         if rc not in (0, 1):
             raise TargetError("build_failed", "diff: %s" % (err or out).strip()[-400:], "see the folder %s" % base)
         if rc == 0 and self.args.get("patches"):

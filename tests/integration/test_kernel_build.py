@@ -25,6 +25,9 @@ from ansible_collections.realip.toa.plugins.module_utils import kernel_build
 from ansible_collections.realip.toa.plugins.module_utils.fetch import digest_of
 from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
 
+from tests import awx_jobs
+from tests.newcomer import galaxy
+
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "tests" / "unit" / "samples" / "kernel-el.spec"
 RELEASE = "2.6.32-220.23.1.el6.toa.x86_64"
@@ -86,6 +89,8 @@ def toy(folder: Path, code: str = "one\ntwo\nthree\n") -> Path:
     (folder / "net/ipv4/tcp.c").write_text(code)
     (folder / "Makefile").write_text(MAKEFILE)
     (folder / "Kconfig").write_text("")
+    # Real ones lead to architectures that a distribution leaves out.
+    (folder / "net/include").symlink_to("nowhere")
     return folder
 
 
@@ -216,11 +221,13 @@ def test_room_is_looked_for_first(host: BuildHost, source_rpm: Path) -> None:
 
 
 def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_path: Path) -> None:
-    """realip.toa.build_kernel on this machine: mirror, lock file and catalog are written, and toa_plan goes by them."""
+    """realip.toa.build_kernel on this machine, as a job of AWX: mirror, lock file and catalog are written, and toa_plan goes by them."""
     (tmp_path / "toa.patch").write_text(PATCH)
-    settings = {"toa_kernel_source": str(source_rpm), "toa_kernel_patches": ["toa.patch"], "toa_kernel_work": str(tmp_path / "work"),
-                "toa_kernel_match": {"id": "centos", "major": 6, "arch": "x86_64"}, "ansible_python_interpreter": sys.executable}
-    words = [Path(sys.executable).with_name("ansible-playbook"), "-i", "builder,", "-c", "local", "-e", json.dumps({**settings, "toa_build_host": "builder"})]
+    settings = {"toa_kernel_source": str(source_rpm), "toa_kernel_patches": [str(tmp_path / "toa.patch")], "toa_kernel_work": str(tmp_path / "work"),
+                "toa_kernel_match": {"id": "centos", "major": 6, "arch": "x86_64"}, "ansible_python_interpreter": sys.executable,
+                "toa_mirror_dir": str(tmp_path / "mirror"), "toa_lockfile": str(tmp_path / "toa.lock.yml"),
+                "toa_catalog_file": str(tmp_path / "toa.catalog.yml"), "toa_build_host": "builder"}
+    words = [Path(sys.executable).with_name("ansible-playbook"), "-i", "builder,", "-c", "local", "-e", json.dumps(settings)]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "PWD": str(tmp_path), "ANSIBLE_NOCOLOR": "1"}
 
     def play(name: str) -> str:
@@ -228,8 +235,12 @@ def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    output = play("realip.toa.build_kernel")
-    assert re.search(r"builder: step \d of 9: \d ", output), output
+    project = galaxy.exported(tmp_path / "project", without=("tests/", "lab/"))
+    answers = awx_jobs.answers(awx_jobs.TEMPLATES["TOA build_kernel"], **settings)
+    job = awx_jobs.launch(tmp_path / "jobs", project, "TOA build_kernel", {"all": {"hosts": {"builder": {"ansible_connection": "local"}}}}, **answers)
+    job.check()
+    assert job.status == "successful"
+    assert re.search(r"builder: step \d of 9: \d ", job.log), job.log
     assert (tmp_path / f"mirror/kernel-{RELEASE}.rpm").exists()
     assert yaml.safe_load((tmp_path / "toa.lock.yml").read_text())["packages"][0]["sha256"] == digest_of(str(tmp_path / f"mirror/kernel-{RELEASE}.rpm"))[0]
     assert yaml.safe_load((tmp_path / "toa.catalog.yml").read_text())[0]["release"] == RELEASE

@@ -19,6 +19,8 @@ HEADERS = KERNEL.replace("image", "headers")
 
 def offer(lab: Lab, host: str, *tools: str, update: bool = False, headers: bool = True) -> None:
     """Have apt on a stock host find `tools`, the headers of its kernel, and with `update` the newest kernel with its headers as well."""
+    # Of the same source package as the headers, it would have to be updated with them, to a version that Debian 11's archive names and has not.
+    lab.ssh(host, "dpkg --purge bpftool >/dev/null 2>&1 || true")
     release = lab.one_line(host, "uname -r")
     installed = lab.one_line(host, f"dpkg-query -W -f '${{Version}}' {KERNEL}")
     wishes = [tools] if tools else []
