@@ -32,6 +32,7 @@ _SYSCALLS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, 
 _MOST_PROGRAMS = 64  # BPF_CGROUP_MAX_PROGS
 _INFO_SIZE = 80  # struct bpf_prog_info up to and with `name`
 _ID_AT, _NAME_AT = 4, 64
+_LIBRARY = []  # the C library, once it was asked for: ctypes makes a class for each that it opens, and a look asks a dozen times
 
 
 class BpfError(Exception):
@@ -53,7 +54,9 @@ def bpf(command, attributes):
     if number is None:
         raise BpfError("the number of bpf(2) on %s is not known" % os.uname()[4])
     buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    library = ctypes.CDLL(None, use_errno=True)
+    if not _LIBRARY:
+        _LIBRARY.append(ctypes.CDLL(None, use_errno=True))
+    library = _LIBRARY[0]
     result = library.syscall(ctypes.c_long(number), ctypes.c_long(command), buffer, ctypes.c_ulong(len(attributes)))
     if result < 0:
         problem = ctypes.get_errno()

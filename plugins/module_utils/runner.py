@@ -11,6 +11,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import gc
 import json
 import os
 import signal
@@ -104,8 +105,12 @@ def run(sources, args):
     """main(args) of the last of these modules; whatever it raises goes through. A program that stays on a host (bundle.alone) begins here."""
     _register_packages()
     module = None
-    for name, source in sources:
-        module = _load(name, source)
+    gc.disable()  # compiling makes many objects and no garbage
+    try:
+        for name, source in sources:
+            module = _load(name, source)
+    finally:
+        gc.enable()
     answer = module.main(args)
     if not isinstance(answer, dict):
         raise TypeError("main() of %s returned %s, not a dict" % (module.__name__, type(answer).__name__))

@@ -27,7 +27,7 @@ OURS = "ansible_collections.realip.toa.plugins.module_utils."
 # Modules of the standard library that 2.6 and 3.14 both have. Others belong inside try/except ImportError.
 MODULES = frozenset("""
     __future__ array ast atexit base64 binascii bisect bz2 calendar codecs collections contextlib copy ctypes datetime difflib errno
-    fcntl fnmatch functools getpass glob grp gzip hashlib heapq hmac inspect io itertools json linecache locale logging math mmap
+    fcntl fnmatch functools gc getpass glob grp gzip hashlib heapq hmac inspect io itertools json linecache locale logging math mmap
     operator os platform posixpath pprint pty pwd random re resource select shlex shutil signal site socket ssl stat string struct
     subprocess sys syslog tarfile tempfile termios textwrap threading time tokenize traceback tty types unicodedata uuid warnings weakref
     zipfile zlib xml

@@ -5,6 +5,8 @@
 
 from __future__ import absolute_import, division, print_function
 
+import calendar
+
 import pytest
 
 from ansible_collections.realip.toa.plugins.module_utils import drift, metrics
@@ -83,7 +85,13 @@ def test_rubbish_in_the_record():
 
 
 def test_times():
-    assert drift.seconds_of(drift.utc(1700000000)) == 1700000000
+    for year in range(1970, 2038):  # every month of what a Python of 32 bits can say, leap years and their ends included
+        for month in range(1, 13):
+            moment = calendar.timegm((year, month, 1, 23, 59, 58))
+            assert [drift.seconds_of(drift.utc(moment + day * 86400)) for day in (-1, 0, 27)] == [moment - 86400, moment, moment + 27 * 86400]
+    for text in ("2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-01T24:00:00Z",
+                 "2026-01-01T00:00:00Z\n", "2026-01-01T00:00:00"):
+        assert drift.seconds_of(text) is None
     assert [drift.utc(value) for value in (None, "x", 1e300, float("nan"))] == ["", "", "", ""]
     assert [drift.seconds_of(value) for value in (None, "", "2026", "9" * 99)] == [None] * 4
 
