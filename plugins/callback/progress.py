@@ -89,9 +89,10 @@ class CallbackModule(CallbackBase):
         batch = [str(host) for host in variables.get("ansible_play_batch") or []]
         self._hosts = len(variables.get("ansible_play_hosts_all") or batch)
         hostvars = variables.get("hostvars")
-        if "toa_pending" not in play.hosts or not batch or hostvars is None:
+        everyone = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
+        # Only the waves have sizes. The batch of a play that matches no host is the whole inventory.
+        if "toa_pending" not in play.hosts or not play.serial or not everyone or not batch or hostvars is None:
             return
-        everyone = [str(host) for host in variables.get("ansible_play_hosts_all") or batch]
         # A turn does not change, and to ask for all of them costs a second or two in a large fleet.
         for host in everyone:
             if host not in self._turns:

@@ -36,6 +36,9 @@ PLAYBOOK = [
         ],
     },
 ]  # fmt: skip
+# A fleet in which nobody has anything to do; then packages of those that have, which is no wave.
+CONVERGED = [PLAYBOOK[0], {**PLAYBOOK[1], "hosts": "toa_pending:&nobody"}]
+STAGED = [{"name": "Stage", "hosts": "toa_pending", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}]}]
 OTHER = [{"name": "Something else", "hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}]}]
 
 
@@ -51,6 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / 'collections'}\ncallbacks_enabled = realip.toa.progress\n")
     (made / "waves.yml").write_text(json.dumps(PLAYBOOK))
     (made / "other.yml").write_text(json.dumps(OTHER))
+    (made / "converged.yml").write_text(json.dumps(CONVERGED))
+    (made / "staged.yml").write_text(json.dumps(STAGED))
     return made
 
 
@@ -94,6 +99,12 @@ def test_every_event_is_a_line_without_an_interval(folder: Path) -> None:
 def test_quiet_and_about_something_else(folder: Path) -> None:
     assert told(NEWEST, folder, TOA_PROGRESS_QUIET="1") == []
     assert told(NEWEST, folder, "other.yml") == []
+    assert told(NEWEST, folder, "staged.yml") == []
+
+
+def test_a_converged_fleet_has_no_waves(core: str, folder: Path) -> None:
+    lines = told(core, folder, "converged.yml")
+    assert len(lines) == 2 and lines[0] == "TOA: 5 of 5 hosts looked at: 5 pending" and lines[1].startswith("TOA: 5 hosts looked at: 5 pending in ")
 
 
 def test_nothing_is_printed_where_ansible_is_silent(folder: Path, tmp_path: Path) -> None:
