@@ -11,13 +11,15 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.realip.toa.plugins.plugin_utils import patience
+from ansible_collections.realip.toa.plugins.plugin_utils import door, patience
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
 """Seconds between two looks at a host that is not back yet."""
 FIRST_CONNECT, LONGEST_CONNECT = 4, 10
 """Seconds that one connection may take. It grows, because a slow machine answers slowly and a dead one not at all."""
+LONGEST_KNOCK = 120
+"""Seconds that a port is knocked at without a look in between, in case that only ssh finds the way by now."""
 LOOK_TIMEOUT = 30
 """Seconds that one look may take on the host."""
 
@@ -46,12 +48,13 @@ class ActionModule(ToaAction):
             return _result(before, before, 0.0, changed=False)
         if args["check"]:
             return _result(before, {"boot_id": "", "kernel": args["kernel"] or before["kernel"]}, 0.0)
+        address = self._door()
         began, started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
         triggered = self._ask({"op": "trigger", "check": False, "message": args["message"]}, task_vars, LOOK_TIMEOUT)
         # A connection that died or hangs here may do so because of the reboot: only looking again can tell.
         if triggered.get("failed") and triggered.get("toa_state") != "lost":
             return triggered
-        after = self._wait(before, args, task_vars, started)
+        after = self._wait(before, args, task_vars, started, address)
         return _judged({**_result(before, after, time.monotonic() - started), "began": began}, args["kernel"])
 
     def _check(self, args: Result) -> None:
@@ -64,16 +67,30 @@ class ActionModule(ToaAction):
                 "reboot_of_controller", "this would reboot the machine that runs Ansible", "reach it over SSH from another machine, or leave it out"
             )
 
-    def _wait(self, before: Result, args: Result, task_vars: Variables, started: float) -> Result:
+    def _door(self) -> tuple[str, int] | None:
+        """Where the host's SSH is knocked at, if it opens now: behind a jump host, or a name that only ssh knows, it does not."""
+        connection = self._connection
+        if connection.transport != "ssh":
+            return None
+        address = (str(connection.get_option("host") or self._play_context.remote_addr), int(connection.get_option("port") or 22))
+        return address if door.opens(address, door.PATIENCE) else None
+
+    def _wait(self, before: Result, args: Result, task_vars: Variables, started: float, address: tuple[str, int] | None) -> Result:
         """The host's identity after the reboot; ToaError where it does not come back within the time."""
         deadline = started + args["timeout"]
         pause, looks = FIRST_PAUSE, 0
         last: Result = {"failed": True, "msg": "it was not asked"}
+        knock = False
         self._drop_connection()
         while time.monotonic() < deadline:
+            if knock and address:
+                # Every look that succeeds costs the host little; one that fails may cost us its whole timeout, in which the host comes up.
+                door.opens(address, min(LONGEST_KNOCK, deadline - time.monotonic()))
+                address = None
             last = self._look(task_vars, min(FIRST_CONNECT + looks // 2, LONGEST_CONNECT), deadline)
             looks += 1
             display.vv(f"{time.monotonic() - started:.1f} s after the reboot was asked for: {_told(last)}", host=self._play_context.remote_addr)
+            knock = bool(last.get("failed"))
             if not last.get("failed"):
                 if last["boot_id"] != before["boot_id"] and (last["up"] or not args["wait_for_boot"]):
                     return last
