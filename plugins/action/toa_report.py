@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import tempfile
@@ -32,6 +33,7 @@ class ActionModule(ToaAction):
         "formats": {"type": "list", "elements": "str", "choices": list(report_files.FORMATS), "default": ["html", "json"]},
         "only": {"type": "str", "default": ""},
         "reread": {"type": "bool", "default": False},
+        "parts": {"type": "list", "elements": "path", "default": []},
     }
     _requires_connection = False
 
@@ -39,14 +41,19 @@ class ActionModule(ToaAction):
         folder = Path(args["dir"])
         stored = folder / f"{args['kind']}.json"
         before = _read(stored)
-        if args["reread"] and before is None:
+        parts = _parts(args["parts"], args["kind"])
+        if not parts and args["reread"] and before is None:
             return {"files": [], "lines": [f"no report of a {args['kind']} in {folder}"], "summary": {}, "attention": False, "verdict": ""}
         try:
-            data = _again(before or {}, args["only"]) if args["reread"] else self._made(args, before, task_vars)
+            if parts:
+                data = _merged(parts, before, args["only"])
+            else:
+                data = _again(before or {}, args["only"]) if args["reread"] else self._made(args, before, task_vars)
         except SelectionError as problem:
             raise ToaError("bad_selection", f"toa_only: {problem}", "correct the expression; see docs/guides/selections.md") from problem
         # A report that was narrowed must not become what the next run is compared with.
-        formats = [name for name in args["formats"] if not (args["reread"] and name == "json")]
+        narrowed = args["only"] if parts else args["reread"]
+        formats = [name for name in args["formats"] if not (narrowed and name == "json")]
         files = _write(folder, args["kind"], {name: report_files.FORMATS[name] for name in formats}, data)
         return {
             "changed": False,
@@ -79,6 +86,27 @@ def _hosts(hostvars: t.Any) -> dict[str, dict[str, t.Any]]:
 
 def _again(before: Result, only: str) -> Result:
     return report.narrowed(before, only) if only else before
+
+
+def _parts(patterns: list[str], kind: str) -> list[Result]:
+    """The reports of this kind in some folders, which may be given as `jobs/*`; all of them have one, or none: half a fleet must not pass for the whole."""
+    folders = [Path(name) for pattern in patterns for name in sorted(glob.glob(pattern))]
+    if patterns and not folders:
+        raise ToaError("part_missing", f"there is no folder {', '.join(patterns)}", "correct toa_report_parts")
+    found = [_read(folder / f"{kind}.json") for folder in folders]
+    missing = [str(folder) for folder, part in zip(folders, found, strict=True) if part is None]
+    if missing and len(missing) < len(found):
+        words = f"there is no report of a {kind} in {', '.join(missing[:5])}, and there is one in the other parts"
+        raise ToaError("part_missing", words, "run that part again, or name the kinds of report that all parts have in toa_report_kinds")
+    return [part for part in found if part is not None]
+
+
+def _merged(parts: list[Result], before: Result | None, only: str) -> Result:
+    try:
+        whole = report.merged(parts, before)
+    except ValueError as problem:
+        raise ToaError("bad_parts", str(problem), "name the reports of the slices of one run, and no others") from problem
+    return _again(whole, only)
 
 
 def _read(path: Path) -> Result | None:

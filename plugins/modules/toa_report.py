@@ -45,6 +45,13 @@ options:
     description: Make the other files anew out of the JSON that is there, without looking at what this run has done. Where there is none, nothing is written.
     type: bool
     default: false
+  parts:
+    description:
+      - Folders with the reports of the slices of one run, or patterns such as C(jobs/*). They become one report in O(dir), whatever this run has done.
+      - All of them have a report of this O(kind) (or none has, and O(parts) counts for nothing), and no host is in two of them.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     description: The files are written in check mode too; they are what a dry run is for.
@@ -70,6 +77,14 @@ EXAMPLES = r"""
     dir: reports
     reread: true
     only: state == 'failed'
+  run_once: true
+  delegate_to: localhost
+
+- name: One report of a verify that AWX has run in slices
+  realip.toa.toa_report:
+    kind: verify
+    dir: reports
+    parts: [/srv/reports/jobs/*]
   run_once: true
   delegate_to: localhost
 """
@@ -104,7 +119,7 @@ msg:
   returned: failure
   type: str
 code:
-  description: Stable code of the failure, such as V(report_not_written) or V(bad_selection).
+  description: Stable code of the failure, such as V(report_not_written), V(bad_selection), V(part_missing) or V(bad_parts).
   returned: failure
   type: str
 remedy:

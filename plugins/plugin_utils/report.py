@@ -142,6 +142,23 @@ def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
     return {**narrow, **_verdict(report["kind"], hosts)}
 
 
+def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One report of a run that was sliced: the reports of its slices, which are of one kind and share no host.
+
+    `before` is the last report of the whole. Raises ValueError where they are no slices of one run.
+    """
+    reports = sorted(parts, key=lambda part: str(part["at"]))
+    for name in ("kind", "check", "only"):
+        if len({repr(part[name]) for part in reports}) != 1:
+            raise ValueError(f"the reports differ in `{name}`, so they are no slices of one run: {', '.join(str(part[name]) for part in reports)}")
+    hosts = sorted((entry for part in reports for entry in part["hosts"]), key=lambda entry: _natural(entry["host"]))
+    twice = [host for host, count in Counter(entry["host"] for entry in hosts).items() if count > 1]
+    if twice:
+        raise ValueError(f"{len(twice)} hosts are in several of the reports, so they are no slices of one run: {', '.join(twice[:5])}")
+    whole = {**reports[-1], "hosts": hosts, "summary": _counts(hosts), "waves": _waves(hosts), "changes": changes(before, hosts) if before else None}
+    return {**whole, **_verdict(whole["kind"], hosts)}
+
+
 # ---- the fleet
 
 

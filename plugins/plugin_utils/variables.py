@@ -16,8 +16,8 @@ OPERATION = frozenset((
     "toa_kernel_jobs", "toa_kernel_match", "toa_kernel_option_kinds", "toa_kernel_patches", "toa_kernel_room", "toa_kernel_sha256",
     "toa_kernel_source", "toa_kernel_work", "toa_lock_cache", "toa_lock_mirror", "toa_lock_update", "toa_lockfile", "toa_max_failures", "toa_max_rebooting",
     "toa_mirror_dir", "toa_monitor_interval", "toa_monitor_textfile_dir", "toa_on_failure", "toa_only", "toa_pause_after_canary",
-    "toa_persistence_method", "toa_reboot_timeout", "toa_report_dir", "toa_report_formats", "toa_report_kinds", "toa_signing_certificate",
-    "toa_source_method", "toa_takeover", "toa_undrain_tasks", "toa_waves", "toa_window",
+    "toa_persistence_method", "toa_reboot_timeout", "toa_report_dir", "toa_report_formats", "toa_report_kinds", "toa_report_parts", "toa_signing_certificate",
+    "toa_source_method", "toa_stage_all", "toa_takeover", "toa_undrain_tasks", "toa_waves", "toa_window",
 ))
 
 # What our own plays register; never an operator's.

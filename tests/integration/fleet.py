@@ -59,20 +59,23 @@ class Fleet:
         """What the operator's tasks were run for, in order."""
         return (self.folder / f"{name}.hooks").read_text().split()
 
+    def steps(self, name: str) -> list[str]:
+        """What has been done to the host, in order; looks and dry runs are nothing."""
+        return [step for step in self.host(name).get("journal", []) if step != "survey" and not step.endswith("(check)")]
+
     def touched(self, name: str) -> bool:
-        """Has anything but a look been done to the host?"""
-        return [step for step in self.host(name).get("journal", []) if step != "survey" and not step.endswith("(check)")] != []
+        return self.steps(name) != []
 
     # ---- runs
 
     def inventory(self, names: t.Sequence[str], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         common = {
             "toa_package_mirror": "http://127.0.0.1:1", "toa_accept_unverified_packages": True, "toa_backends": ["kernel_package"],
-            "toa_reboot_timeout": 15, **variables,
+            "toa_reboot_timeout": 15, "toa_report_dir": str(self.reports), **variables,
         }
         hosts: dict[str, t.Any] = {}
         for name in names:
-            hosts |= self.sshd.host(name, self.addresses[name], ansible_python_interpreter=f"{PRETENDER} {self.path(name)}", toa_report_dir=str(self.reports))
+            hosts |= self.sshd.host(name, self.addresses[name], ansible_python_interpreter=f"{PRETENDER} {self.path(name)}")
         return {"all": {"hosts": hosts, "vars": common}}
 
     @property
@@ -108,12 +111,12 @@ class Fleet:
         told = json.loads(report.read_text()) if report.exists() else {"hosts": []}
         return run, {entry["host"]: entry for entry in told["hosts"]}
 
-    def start(self, core: str, name: str, playbook: str = "rollout", **variables: t.Any) -> subprocess.Popen[str]:
-        """Start a playbook for one host, which may end its controller (`faults: {kill_at: STEP}`)."""
+    def start(self, core: str, name: str, playbook: str = "rollout", names: t.Sequence[str] = (), **variables: t.Any) -> subprocess.Popen[str]:
+        """Start a playbook for one host, or several; the host `name` may end its controller (`faults: {kill_at: STEP}`)."""
         controller = self.controller(core)
         controller.folder = self.folder / f"run-{name}"
         controller.folder.mkdir(parents=True, exist_ok=True)
-        words = self.words(playbook, [name], variables, [])
+        words = self.words(playbook, names or [name], variables, [])
         child = subprocess.Popen(
             [VENVS / core / "bin" / words[0], *words[1:]], env=controller.environment(), cwd=controller.folder, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,

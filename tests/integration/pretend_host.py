@@ -38,7 +38,8 @@ def main(path):
         if host["away"]:
             sys.exit(255)
         step = " ".join(word for word in (entry, args.get("op") or args.get("state") or "", "drained" if args.get("drained") else "") if word)
-        answer = HANDLERS[entry](host, args, modules)
+        refusal = host["faults"].get("once", {}).pop(step, "")
+        answer = {"failed": True, "code": "scripted", "msg": refusal, "remedy": ""} if refusal else HANDLERS[entry](host, args, modules)
         host["journal"].append(step + (" (check)" if args.get("check") else ""))
         with open(path + ".part", "w") as file:
             json.dump({key: value for key, value in host.items() if key != "path"}, file, indent=1)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import os
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +79,7 @@ def test_three_of_twenty_hosts_die_in_wave_2(waves: dict[str, tuple[Fleet, Run, 
         assert report[name]["code"] == "lost_after_reboot" and report[name]["remedy"], report[name]
         assert name in run.output.partition("PLAY RECAP")[0]
     for name in fleet.names[21:]:
-        assert not fleet.touched(name)
+        assert fleet.steps(name) == ["packages staged"], "before the first wave, and nothing since"
         assert "wave 2" in report[name]["message"] and "web05" in report[name]["message"]
     assert "UNREACHABLE" not in run.output
 
@@ -191,6 +192,23 @@ def test_after_the_canary_somebody_is_asked(fleet: Fleet) -> None:
     assert run.rc == 0 and states(report) == {"web01": "converged", "web02": "proved", "web03": "proved"}, run.output
 
 
+def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path) -> None:
+    """The canary's first task of its operator finds all hosts with their packages; a host that cannot be staged then is tried again in its turn."""
+    names = fleet.names[:3]
+    fleet.be("web03", faults={"once": {"packages staged": "the mirror is down"}})
+    seen = tmp_path / "seen"
+    (tmp_path / "drain.yml").write_text(f'[{{"name": "Operator | look", "ansible.builtin.raw": "grep -c staged {fleet.folder}/web0[123].json >>{seen}"}}]')
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[1], toa_drain_tasks=str(tmp_path / "drain.yml"))
+    assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
+    first = [line.rpartition(":")[2] for line in seen.read_text().split()[:3]]
+    # The canary has been through its own turn's staging too.
+    assert first == ["2", "1", "1"], seen.read_text()
+    assert [fleet.steps(name).count("packages staged") for name in names] == [2, 2, 2]
+    fleet.be("web01")
+    run, report = fleet.play(NEWEST, names=["web01"], toa_stage_all=False)
+    assert run.rc == 0 and fleet.steps("web01").count("packages staged") == 1, run.output
+
+
 def test_limit_selection_and_dry_runs(fleet: Fleet) -> None:
     names = fleet.names[:3]
     run, report = fleet.play(NEWEST, names=names, options=("--check", "--diff"), **fleet.hooked())
@@ -249,6 +267,39 @@ def test_two_controllers_at_once(fleet: Fleet, tmp_path: Path) -> None:
     finally:
         end(first)
     assert_proved(fleet, "web01")
+
+
+def test_slices_of_a_verify_add_up(fleet: Fleet, tmp_path: Path) -> None:
+    """As AWX slices a job: each runner has every third host, all run at once, and none knows of the others. The report of all is that of the whole."""
+    for name in fleet.names[:5]:
+        fleet.be(name, kernel=TOA, default=TOA, boot=2, installed=True, held=True, loaded=True, persistent=True)
+    fleet.be("web02", kernel=TOA, default=TOA, boot=2, installed=True, held=True, loaded=True, persistent=True, faults={"verdict": "inert"})
+    runners = {
+        number: fleet.start(NEWEST, f"runner{number}", "verify", names=fleet.names[number::3], toa_report_dir=str(tmp_path / "jobs" / str(number)))
+        for number in range(3)
+    }
+    codes = []
+    for child in runners.values():
+        try:
+            output, _none = child.communicate(timeout=120)
+            codes.append(child.returncode)
+            assert "verify" in output
+        finally:
+            end(child)
+    assert all(code == 2 for code in codes), "each has a host that is stock or inert"
+    run, whole = fleet.play(NEWEST, "verify")
+    assert run.rc == 2
+    run, _report = fleet.play(
+        NEWEST, "report", toa_report_kinds=["verify"], toa_report_parts=[str(tmp_path / "jobs" / "*")], toa_report_dir=str(tmp_path / "all")
+    )
+    assert run.rc == 0, run.output
+    merged = json.loads((tmp_path / "all" / "verify.json").read_text())
+    assert {entry["host"]: entry["state"] for entry in merged["hosts"]} == states(whole)
+    assert set(states(whole).values()) > {"converged"} and merged["verdict"].startswith("verify: ")
+    # A slice that has left nothing behind is missed.
+    (tmp_path / "jobs" / "1" / "verify.json").unlink()
+    run, _report = fleet.play(NEWEST, "report", toa_report_kinds=["verify"], toa_report_parts=[str(tmp_path / "jobs" / "*")])
+    assert run.rc == 2 and f"{tmp_path}/jobs/1" in run.output, run.output
 
 
 # Where the controller is killed: the host has done the step, and the controller has not heard of it.

@@ -241,3 +241,19 @@ def test_a_thousand_hosts_are_written_in_a_moment() -> None:
     # Measured: 0.9 s and 1.8 MB; ten times that would be a rewrite gone wrong.
     assert time.process_time() - began < 10
     assert len(text) < 4_000_000
+
+
+def test_slices_add_up_to_the_whole() -> None:
+    hostvars = report_samples.rollout(60, failed=[1], lost=[2], begun_waves=2)
+    before = report.build(report_samples.rollout(58), "rollout", at="2026-11-21T01:40:00Z")
+    whole = report.build(hostvars, "rollout", at=AT, before=before)
+    slices = [report.build({host: hostvars[host] for host in list(hostvars)[number::3]}, "rollout", at=AT) for number in range(3)]
+    assert report.merged(reversed(slices), before) == whole
+    assert whole["changes"]["hosts"] and whole["failed"]
+
+
+@pytest.mark.parametrize("second, words", [({"b": LOST, "a": LOST}, "several of the reports"), ({"c": LOST}, "differ in `kind`")])
+def test_what_is_no_slices_of_one_run(second: dict, words: str) -> None:
+    first = report.build({"a": LOST, "b": LOST}, "verify", at=AT)
+    with pytest.raises(ValueError, match=words):
+        report.merged([first, report.build(second, "plan" if "c" in second else "verify", at=AT)])
