@@ -59,7 +59,7 @@ molecule-%: setup-lab
 faults: setup-lab ## break machines in every way of docs/faults.md, and see that none is lost
 	$(NOX) faults
 
-bench: setup-lab ## ratios, printed
+bench: setup-lab ## what the collection costs: measures, and makes docs/benchmarks.md anew
 	$(NOX) bench
 
 quick-start: setup-lab ## the quick start, literally: a Debian with nothing on it, two lab machines, the report in a browser

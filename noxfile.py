@@ -110,8 +110,11 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """ratios, printed"""
-    run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", "tests/bench", *session.posargs)
+    """what the collection costs: measures, and makes docs/benchmarks.md anew"""
+    try:
+        on_machines(session, "-s", "tests/bench")
+    finally:
+        run(session, "python", "tests/bench/page.py")
 
 
 @nox.session

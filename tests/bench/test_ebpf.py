@@ -13,16 +13,14 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
+import ledger
 import pytest
+from ebpf_stage import EbpfStage
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "integration"))
-
-from ebpf_stage import EbpfStage  # noqa: E402
 
 PAIRS = 60
 SLICE = 100  # milliseconds
@@ -108,6 +106,7 @@ def measure(stage: EbpfStage, folder: Path, sends: bool, nginx: bool) -> float:
     ratio, rate = statistics.median(ratios), statistics.median(rates)
     server = "nginx" if nginx else "accept() and close() alone"
     what = "an option on every connection" if sends else "no option on any connection"
+    ledger.put("ebpf", f"{server}, {what}", ratios=[round(one, 4) for one in ratios], rates=[round(one) for one in rates], slice=SLICE)
     print(f"\nebpf: {server}, {what}: {ratio:.3f} of {rate:,.0f} accepted connections/s; {1e6 / rate * (1 / ratio - 1):+.2f} us each", end="")
     return ratio
 
@@ -132,6 +131,7 @@ def test_verification(stage: EbpfStage) -> None:
     found = re.findall(r"verification time (\d+) usec\n(?:.*\n)*?processed (\d+) insns .* peak_states (\d+)", log)
     shown = stage.sh("bpftool prog show | grep -A3 realip_")
     assert len(found) == 4, log[-2000:]
+    ledger.put("ebpf verification", "all programs", programs=[[int(part) for part in program] for program in found])
     for time, instructions, states in found:
         print(f"\nebpf: verified {int(instructions):,} instructions, {states} states at most, in {int(time) / 1000:,.0f} ms", end="")
         assert int(instructions) < 100_000

@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import ledger
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils import source
 from ansible_collections.realip.toa.plugins.plugin_utils import source_archive
@@ -56,6 +57,7 @@ def test_a_build_takes_as_long_as_make(root, tmp_path):
     make(), ours()
     pairs = [(make(), ours()) for _round in range(ROUNDS)]
     ratio = statistics.median(mine / bare for bare, mine in pairs)
+    ledger.put("module build", "toa", make=[round(bare, 2) for bare, _mine in pairs], ours=[round(mine, 2) for _bare, mine in pairs])
     print(f"\nmodule build: {statistics.median(mine for _bare, mine in pairs):.2f} s, make alone {statistics.median(bare for bare, _mine in pairs):.2f} s, "
           f"ratio {ratio:.3f} (goal {LIMIT})")
     begin = time.monotonic()
