@@ -61,13 +61,16 @@ class Sshd:
     addresses: list[str] = field(default_factory=lambda: ["127.0.0.1"])
     port: int = 0
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
+    """Further names by which root may log in; nobody else on this machine knows of them."""
 
     def __enter__(self) -> Sshd:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
         for name in ("host_key", "user_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self.folder / name], check=True)
-        self.authorise(getpass.getuser())
+        for user in (getpass.getuser(), *self.accounts):
+            self.authorise(user)
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         addresses = [*self.addresses, *self.characters]
@@ -93,9 +96,17 @@ class Sshd:
         config = self.folder / f"sshd_config.{addresses[0]}"
         config.write_text("\n".join(self._config(addresses)) + "\n")
         with open(self.folder / f"sshd.log.{addresses[0]}", "wb") as log:
-            process = subprocess.Popen([sshd, "-D", "-e", "-f", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen([*self._known(), sshd, "-D", "-e", "-f", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.processes.append(process)
         self._wait_until_it_listens(process, addresses[0])
+
+    def _known(self) -> list[str | Path]:
+        """Words before a command for which the accounts are in /etc/passwd: a file of its own lies over it there."""
+        if not self.accounts:
+            return []
+        passwd = self.folder / "passwd"
+        passwd.write_text(Path("/etc/passwd").read_text() + "".join(f"{name}:x:0:0::/root:/bin/sh\n" for name in self.accounts))
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', passwd]
 
     def authorise(self, user: str) -> None:
         keys = self.folder / f"authorized_keys.{user}"
