@@ -19,7 +19,7 @@ import subprocess
 import tarfile
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text, run, to_text
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text, run, start, to_text
 
 QUERY = "${Package}\t${Status}\t${Version}\t${Architecture}\n"
 # A maintainer script must neither ask nor draw; needrestart must not restart services because of a kernel.
@@ -139,7 +139,7 @@ class Dpkg:
         """dpkg has no test that finds more than describe() does."""
 
     def _contents(self, path):
-        child = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
+        child = start(["dpkg-deb", "--fsys-tarfile", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         files = []
         problem = ""
         try:
