@@ -150,41 +150,48 @@ def test_settings_are_ansible_s(text: str, tmp_path: Path) -> None:
     assert {name.lower() for name in taken} == {name for section in settings.sections() for name in settings[section]}
 
 
-@pytest.mark.parametrize("text", every("yaml"))
-def test_yaml_means_something(text: str, tmp_path: Path) -> None:
-    content = yaml.safe_load(text)
-    file = tmp_path / "written.yml"
-    file.write_text(text)
-    if isinstance(content, dict) and "all" in content:
-        hosts = json.loads(ansible("ansible-inventory", "-i", file, "--list", cwd=tmp_path))["_meta"]["hostvars"]
+WRITTEN = [(f"{page.stem}-{number}", yaml.safe_load(text)) for page in PAGES for number, text in enumerate(blocks(page, "yaml"), 1)]
+VARIABLES = {name: content for name, content in WRITTEN if isinstance(content, dict) and not {"all", "groups"} & set(content)}
+LISTS = {name: content for name, content in WRITTEN if isinstance(content, list)}
+
+
+def test_inventories_are_read(tmp_path: Path) -> None:
+    inventories = [content for _name, content in WRITTEN if isinstance(content, dict) and "all" in content]
+    assert inventories
+    for content in inventories:
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump(content))
+        hosts = json.loads(ansible("ansible-inventory", "-i", "inventory.yml", "--list", cwd=tmp_path))["_meta"]["hostvars"]
         assert hosts and {name for variables in hosts.values() for name in variables if name.startswith("toa_")} <= KNOWN
-    elif isinstance(content, dict) and "groups" in content:
-        alerts(content)
-    elif isinstance(content, dict):
-        settings(content, tmp_path)
-    elif "hosts" in content[0]:
-        inventory = tmp_path / "inventory.yml"
-        inventory.write_text("web: {hosts: {web1: {}}}")
-        local = [play["hosts"] for play in content] == ["localhost"]
-        answer = ansible("ansible-playbook", *([] if local else ["--syntax-check"]), "-i", inventory, file, cwd=tmp_path)
-        assert not local or "failed=0" in answer
-    else:
-        play = [{"hosts": "all", "gather_facts": False, "tasks": content}]
-        file.write_text(json.dumps(play))
-        ansible("ansible-playbook", "--syntax-check", "-i", "web1,", file, cwd=tmp_path)
 
 
-def settings(content: dict[str, t.Any], folder: Path) -> None:
-    """Variables of an inventory: the planner takes them, and knows all their names."""
-    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [
+def test_variables_are_taken(tmp_path: Path) -> None:
+    """The planner takes what the pages would have in an inventory, and knows all the names: a play for each block."""
+    plays = [{"name": name, "hosts": "localhost", "gather_facts": False, "vars": content, "tasks": [
         {"realip.toa.toa_plan": {"assume": CENTOS}, "register": "made"},
-        {"ansible.builtin.debug": {"msg": "state {{ made.plan.state }}"}},
-    ]}]  # fmt: skip
-    (folder / "settings.yml").write_text(json.dumps(play))
-    (folder / "variables.json").write_text(json.dumps(content))
-    answer = ansible("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@variables.json", "settings.yml", cwd=folder)
-    assert re.search(r"state (pending|blocked|unsupported)", answer)
-    assert selection.problem(content.get("toa_only")) == ""
+        {"ansible.builtin.debug": {"msg": f"{name} is {{{{ made.plan.state }}}}"}},
+    ]} for name, content in VARIABLES.items()]  # fmt: skip
+    (tmp_path / "variables.yml").write_text(json.dumps(plays))
+    answer = ansible("ansible-playbook", "-i", "localhost,", "-c", "local", "variables.yml", cwd=tmp_path)
+    assert re.findall(r'"msg": "(\S+) is (?:pending|blocked|unsupported)"', answer) == list(VARIABLES)
+    assert [selection.problem(content.get("toa_only")) for content in VARIABLES.values()] == [""] * len(VARIABLES)
+
+
+def test_playbooks_and_tasks_are_some(tmp_path: Path) -> None:
+    """Those of the controller itself are played."""
+    (tmp_path / "inventory.yml").write_text("web: {hosts: {web1: {}}}")
+    for name, content in LISTS.items():
+        plays = content if "hosts" in content[0] else [{"hosts": "web", "gather_facts": False, "tasks": content}]
+        (tmp_path / f"{name}.yml").write_text(json.dumps(plays))
+    ansible("ansible-playbook", "--syntax-check", "-i", "inventory.yml", *(f"{name}.yml" for name in LISTS), cwd=tmp_path)
+    local = [f"{name}.yml" for name, content in LISTS.items() if [play.get("hosts") for play in content] == ["localhost"]]
+    assert local and "failed=0" in ansible("ansible-playbook", "-i", "inventory.yml", *local, cwd=tmp_path)
+
+
+def test_alerts_ask_for_what_there_is() -> None:
+    rules = [content for _name, content in WRITTEN if isinstance(content, dict) and "groups" in content]
+    assert rules
+    for content in rules:
+        alerts(content)
 
 
 def alerts(content: dict[str, t.Any]) -> None:
