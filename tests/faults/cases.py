@@ -62,6 +62,7 @@ class Case:
     """Commands of the operator's tasks, by kind (drain, undrain, health)."""
     at: Deed | None = None
     state: str = "failed"
+    """What the report has to call the host; `lost or proved` where chance has a say."""
     codes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     """Have to be in what the report says about the host."""
@@ -94,8 +95,9 @@ def _at_boot(what: str) -> dict[str, str]:
 def _confirmed(on: str) -> Case:
     """GRUB reads the disk without replaying a journal: what confirms a kernel has to be in its place by then."""
     return Case(
-        f"reset button pressed at once after the confirm ({on})", "TOA kernel: what was confirmed is on the disk", "connection_lost", on=on,
-        at=Deed("Confirm | Hold", "reset"), state="lost", codes=("connection_lost",), kernel="toa", proved_as_it_stands=True,
+        f"reset button pressed at once after the confirm ({on})", "TOA kernel: what was confirmed is on the disk",
+        "connection_lost, or proved where the next task finds the host up again", on=on, at=Deed("Confirm | Hold", "reset"), state="lost or proved",
+        codes=("connection_lost", ""), kernel="toa", alone=True, proved_as_it_stands=True,
     )  # fmt: skip
 
 

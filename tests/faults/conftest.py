@@ -42,6 +42,7 @@ class Machines(_module.Lab):
     victim: str = ""
     other_as_it_was: str = ""
     prepared: set[str] = field(default_factory=set)
+    reset_at: float = 0.0
 
     @property
     def lockfile(self) -> Path:

@@ -115,6 +115,7 @@ def _power(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> None:
 
 
 def _reset(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> None:
+    lab.reset_at = time.monotonic()
     machines.reboot(lab.victim)
 
 
