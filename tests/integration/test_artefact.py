@@ -13,7 +13,7 @@ from fleet import STOCK, TOA, Fleet
 from sshd import ROOT, Controller, Run, cores
 
 TOP = {
-    "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md", "awx", "changelogs", "docs", "extensions", "meta", "playbooks",
+    "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md", "changelogs", "docs", "extensions", "meta", "playbooks",
     "plugins", "roles",
 }  # fmt: skip
 

@@ -82,6 +82,8 @@ def test_role_defaults_equal_argument_specs(role):
     assert defaults == {name: option["default"] for name, option in options.items() if "default" in option}
     assert all(option.get("required") for option in options.values() if "default" not in option)
     assert (folder / "README.md").read_text().strip()
+    described = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["short_description"]
+    assert yaml.safe_load((folder / "meta" / "main.yml").read_text())["galaxy_info"]["description"] == described
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
