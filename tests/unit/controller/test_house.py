@@ -117,3 +117,12 @@ def test_galaxy_yml_and_runtime_agree_with_the_promise():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     assert runtime["requires_ansible"] == ">=2.16.19,!=2.17.*"
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == {}
+
+
+def test_everything_that_is_checked_is_a_session():
+    """make and the forge call sessions of noxfile.py, and nothing beside them."""
+    functions = [node for node in ast.parse((ROOT / "noxfile.py").read_text()).body if isinstance(node, ast.FunctionDef)]
+    sessions = {node.name for node in functions if any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)}
+    made = set(re.findall(r"\$\(NOX\) \"?(\w+)", (ROOT / "Makefile").read_text()))
+    (listed,) = re.findall(r"nox --list --json -s ([\w ]+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert made == sessions and set(listed.split()) == sessions - {"faults", "bench", "lab_source", "quick_start"}
