@@ -113,6 +113,16 @@ def test_every_public_variable_is_known():
     assert read - plugins - filters - groups <= KNOWN
 
 
+def test_the_page_of_variables_is_what_the_specs_say():
+    """Written by `python tests/variables_page.py`; every variable that the collection knows is on it."""
+    from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN, RESULTS
+
+    from tests import variables_page
+
+    assert set(variables_page.rows()) == KNOWN - RESULTS
+    assert variables_page.PAGE.read_text(encoding="utf-8") == variables_page.page()
+
+
 def test_galaxy_yml_and_runtime_agree_with_the_promise():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     assert runtime["requires_ansible"] == ">=2.16.19,!=2.17.*"

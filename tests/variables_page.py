@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/variables.md: every public variable, out of the argument specs of the roles and the documentation of toa_plan. A test holds the page equal.
+
+`python tests/variables_page.py` writes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "variables.md"
+HEAD = """# Variables
+
+Every variable that an inventory may set, made by `tests/variables_page.py` from what roles and modules say of themselves. Those that begin
+with the name of a role are not here: a role takes them from another role. A variable that begins with `toa_` and is not in this table is taken
+for a misspelling, and the run says so.
+
+| variable | type | default | meaning | read by |
+|---|---|---|---|---|
+"""
+
+# What playbooks and actions read without a role: the option of a module that documents it, or the words themselves.
+ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
+    "toa_build_host": ("playbook build_kernel", {"type": "str", "default": "build", "description": "Host, or pattern of hosts, that builds."}),
+    "toa_catalog": ("toa_plan", "toa_plan"),
+    "toa_confirm_timeout": ("toa_boot", "toa_boot"),
+    "toa_hosts": ("every playbook", {"type": "str", "default": "all", "description": "Pattern of hosts that a playbook is about."}),
+    "toa_report_kinds": ("playbook report", {"type": "list", "elements": "str", "description": "Reports whose files are made anew; all that are there."}),
+}
+
+
+def rows() -> dict[str, dict[str, t.Any]]:
+    """Each variable as {type, default, description, readers}; a choice or a default is as the specs have it."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"].get("options") or {}
+        for name, option in options.items():
+            if name.startswith("toa_"):
+                found.setdefault(name, {**option, "readers": []})["readers"].append(path.parts[-3])
+    for name, default in planner().POLICY.items():
+        readers = found.get(f"toa_{name}", {"readers": []})["readers"]
+        found[f"toa_{name}"] = {**documented("toa_plan")[name], "default": default, "readers": ["toa_plan", *readers]}
+    for name, (reader, option) in ELSEWHERE.items():
+        found[name] = {**(option if isinstance(option, dict) else documented(option)[name.removeprefix("toa_")]), "readers": [reader]}
+    return dict(sorted(found.items()))
+
+
+def planner() -> t.Any:
+    return importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.planner")
+
+
+@functools.lru_cache
+def documented(name: str) -> dict[str, dict[str, t.Any]]:
+    """Documented options of a module, those of its fragments included."""
+    page = yaml.safe_load(importlib.import_module(f"ansible_collections.realip.toa.plugins.modules.{name}").DOCUMENTATION)
+    options: dict[str, dict[str, t.Any]] = {}
+    for fragment in page["extends_documentation_fragment"]:
+        file, _dot, section = fragment.removeprefix("realip.toa.").partition(".")
+        shared = importlib.import_module(f"ansible_collections.realip.toa.plugins.doc_fragments.{file}").ModuleDocFragment
+        options |= yaml.safe_load(getattr(shared, section.upper() or "DOCUMENTATION")).get("options") or {}
+    return options | page["options"]
+
+
+def page() -> str:
+    return HEAD + "".join(f"| {' | '.join(cells(name, row))} |\n" for name, row in rows().items())
+
+
+def cells(name: str, row: dict[str, t.Any]) -> tuple[str, ...]:
+    kind = f"list of {row['elements']}" if row.get("elements") else row.get("type", "str")
+    default = "required" if row.get("required") else "" if row.get("default") in (None, "") else f"`{plain(row['default'])}`"
+    words = row["description"] if isinstance(row["description"], str) else " ".join(row["description"])
+    choices = [str(choice) for choice in row.get("choices") or [] if choice != ""]
+    told = words + (f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else "")
+    return f"`{name}`", kind, default, without_markup(told), ", ".join(f"`{reader}`" for reader in row["readers"])
+
+
+def plain(value: object) -> str:
+    """A default as it is written in YAML, in one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n...\n").strip()
+
+
+def without_markup(text: str) -> str:
+    """Ansible's semantic markup as Markdown, safe in a cell of a table."""
+    text = re.sub(r"\bO\((\w+)\)", lambda match: f"`toa_{match[1]}`" if match[1] in planner().POLICY else f"`{match[1]}`", text)
+    text = re.sub(r"\b[CVOPE]\(([^()]*(?:\([^()]*\)[^()]*)*)\)", r"`\1`", text)
+    text = re.sub(r"\bM\(([^)]*)\)", r"`\1`", text)
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "collections"))
+    PAGE.write_text(page(), encoding="utf-8")
