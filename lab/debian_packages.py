@@ -41,19 +41,20 @@ def offer(name: str, *wishes: Sequence[str]) -> list[str]:
     suite = IMAGES[HOSTS[name].image].suite
     status = machines.run(name, "cat /var/lib/dpkg/status")
     with locked(cache_dir() / "locks" / f"apt-{suite}"):
-        files = _all_fetched(suite, status, wishes)
+        wanted = dict(item for packages in wishes for item in _wanted(suite, status, packages))
+        files = [_fetched(suite, url, file) for url, file in wanted.items()]
         folder = _published(suite, files)
     source = f"deb [trusted=yes] http://{qemu.MIRROR_ADDRESS}/{folder} ./"
     machines.run(name, f"rm -rf /etc/apt/sources.list.d/*; echo '{source}' >/etc/apt/sources.list; apt-get -qq update")
     return [file.name for file in files]
 
 
-def fetch(name: str, *wishes: Sequence[str]) -> list[Path]:
-    """Those packages as files on this machine; the other one knows nothing of them. Raises LabError for a package that Debian does not have."""
+def fetch(name: str, package: str, only: tuple[str, ...]) -> list[Path]:
+    """A package and what it needs, as files on this machine: those whose names begin with one of `only`. Raises LabError where Debian has it not."""
     suite = IMAGES[HOSTS[name].image].suite
     status = machines.run(name, "cat /var/lib/dpkg/status")
     with locked(cache_dir() / "locks" / f"apt-{suite}"):
-        return _all_fetched(suite, status, wishes)
+        return [_fetched(suite, url, file) for url, file in _wanted(suite, status, [package]) if file.startswith(only)]
 
 
 def newest(name: str, package: str) -> str:
@@ -65,11 +66,6 @@ def newest(name: str, package: str) -> str:
     if not found or found[1] == "(none)":
         raise LabError(f"Debian has no {package} in {suite}")
     return found[1]
-
-
-def _all_fetched(suite: str, status: str, wishes: Sequence[Sequence[str]]) -> list[Path]:
-    wanted = dict(item for packages in wishes for item in _wanted(suite, status, packages))
-    return [_fetched(suite, url, file) for url, file in wanted.items()]
 
 
 def _wanted(suite: str, status: str, packages: Sequence[str]) -> list[tuple[str, str]]:

@@ -38,9 +38,8 @@ def offer(lab: Lab, host: str, *tools: str, update: bool = False, headers: bool 
 def headers_of(lab: Lab, host: str, root: Path) -> str:
     """Put the headers of a host's kernel below `root`, as a builder would have them; returns its `uname -r`."""
     release = lab.one_line(host, "uname -r")
-    for file in debian_packages.fetch(host, (f"linux-headers-{release}",)):
-        if file.name.startswith(("linux-headers-", "linux-kbuild-")):
-            subprocess.run(["dpkg-deb", "-x", file, root], check=True)
+    for file in debian_packages.fetch(host, f"linux-headers-{release}", ("linux-headers-", "linux-kbuild-")):
+        subprocess.run(["dpkg-deb", "-x", file, root], check=True)
     folder = root / "usr/src" / f"linux-headers-{release}"
     makefile = folder / "Makefile"
     makefile.write_text(makefile.read_text().replace("/usr/src/", f"{root}/usr/src/"))
