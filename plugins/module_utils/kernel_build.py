@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 
+from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
 from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, matches
 from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     LOCK_FILE,
@@ -391,6 +392,9 @@ class TreeBuild(SourceTree):
             Build.take_result(self, title)
             if title[0] == "7" and not os.path.exists(self.files()[0]):
                 raise TargetError("build_failed", "make install did not install %s" % self.files()[0], "see what /sbin/installkernel does on this host")
+            if title[0] == "7":
+                # The boot loader sees it, even if the power goes now.
+                Machine(self.root.rstrip("/")).settle([])
         except TargetError:
             if title[0] in "67":
                 take_away(self.release(), self.root)
