@@ -74,7 +74,7 @@ def test_every_playbook_is_found_by_its_name(fleet: Installed) -> None:
 @pytest.mark.parametrize("version", sorted({cores()[0], cores()[-1]}))
 def test_a_host_goes_all_the_way_and_back(fleet: Installed, version: str) -> None:
     fleet.be("web01")
-    assert str(fleet.collections) in fleet.controller(version).command(["ansible-doc", "-F", "realip.toa.toa_plan"]).output
+    assert str(fleet.collections) in fleet.controller(version).command(["ansible-doc", "-F", "realip.toa"]).output
     steps = (
         ("plan", "pending", STOCK), ("rollout", "proved", TOA), ("verify", "converged", TOA), ("rollback", "rolled_back", STOCK), ("remove", "removed", STOCK),
     )  # fmt: skip
