@@ -12,7 +12,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-lab demo test lint unit integration sanity importer lab lab-source molecule faults bench quick-start ebpf docs clean
+.PHONY: help setup setup-lab demo test lint unit integration sanity importer lab lab-source molecule faults bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -61,6 +61,9 @@ faults: setup-lab ## break machines in every way of docs/faults.md, and see that
 
 bench: setup-lab ## what the collection costs: measures, and makes docs/benchmarks.md anew
 	$(NOX) bench
+
+jobs: setup-lab ## the jobs and the workflow of AWX, under ansible-runner, on lab machines
+	$(NOX) jobs
 
 quick-start: setup-lab ## the quick start, literally: a Debian with nothing on it, two lab machines, the report in a browser
 	$(NOX) quick_start

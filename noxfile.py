@@ -119,6 +119,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def jobs(session: nox.Session) -> None:
+    """the jobs and the workflow of AWX, under ansible-runner, on lab machines"""
+    on_machines(session, "-s", "--durations=5", "tests/jobs")
+
+
+@nox.session
 def quick_start(session: nox.Session) -> None:
     """the quick start, literally: a Debian with nothing on it, two lab machines, the report in a browser"""
     run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", "tests/newcomer", *session.posargs)
