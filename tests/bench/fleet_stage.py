@@ -117,7 +117,7 @@ class FleetStage(EbpfStage):
         words = [*before, VENVS / core / "bin/ansible-playbook", "-i", self.inventory(size), "-f", str(forks), playbook]
         # The stage's own file systems and network, and the cgroup of the controllers.
         join = f'echo $$ >"{self.controllers}/cgroup.procs" && exec nsenter -t {self.holder.pid} {" ".join(self.NAMESPACES)} --wd="{ROOT}" "$@"'
-        hosts, controllers, machine, begin = _used(self.cgroup), _used(self.controllers), busy(), time.monotonic()
+        hosts, controllers, machine, begin = used(self.cgroup), used(self.controllers), busy(), time.monotonic()
         with open(self.folder / "output", "w+b") as output:
             child = subprocess.Popen(
                 ["sh", "-c", join, "sh", *map(str, words)],
@@ -133,12 +133,12 @@ class FleetStage(EbpfStage):
             child.returncode = os.waitstatus_to_exitcode(status)
             output.seek(0)
             assert child.returncode == 0, output.read().decode(errors="replace")[-4000:]
-        hosts, controllers = _used(self.cgroup) - hosts, _used(self.controllers) - controllers
+        hosts, controllers = used(self.cgroup) - hosts, used(self.controllers) - controllers
         others = max(0.0, busy() - machine - hosts - controllers) / (wall * CPUS)
         return Figures(wall, controllers, main, hosts, usage.ru_maxrss / 1024, others)
 
 
-def _used(cgroup: Path) -> float:
+def used(cgroup: Path) -> float:
     """Seconds of CPU that a cgroup has used so far."""
     return next(int(line.split()[1]) for line in (cgroup / "cpu.stat").read_text().splitlines() if line.startswith("usage_usec")) / 1e6
 

@@ -50,12 +50,13 @@ def schedule(size: int) -> t.Iterator[str]:
 def test_converged_fleet(stage: FleetStage, core: str, size: int) -> None:
     """Prints and keeps the figures; the goals stand in docs/benchmarks.md beside them."""
     runs: dict[str, list[Figures]] = {}
-    for name in [name for name in schedule(size) if name in ("rollout", *WANTED)]:
-        runs.setdefault(name, []).append(stage.ansible(core, PLAYBOOKS[name], size))
     version = ledger.first_line(VENVS / core / "bin/ansible-playbook", "--version")
     python = ledger.first_line(VENVS / core / "bin/python", "-V")
-    kept = {name: [figures.rounded() for figures in taken] for name, taken in runs.items()}
-    ledger.put("fleet", f"{core} {size}", core=core, version=version, python=python, hosts=size, forks=FORKS, runs=kept)
+    for name in [name for name in schedule(size) if name in ("rollout", *WANTED)]:
+        runs.setdefault(name, []).append(stage.ansible(core, PLAYBOOKS[name], size))
+        # Kept as they come: a run of the largest fleets takes its time, and may be ended.
+        kept = {name: [figures.rounded() for figures in taken] for name, taken in runs.items()}
+        ledger.put("fleet", f"{core} {size}", core=core, version=version, python=python, hosts=size, forks=FORKS, runs=kept)
     print(f"\n{core}, {size} hosts, {FORKS} forks")
     ours = runs["rollout"]
     for name, taken in runs.items():
