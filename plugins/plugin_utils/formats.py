@@ -126,11 +126,6 @@ def unknown(option_kinds: Iterable[str]) -> list[str]:
     return [text for text in option_kinds if not parse(text).layout]
 
 
-def has_ipv6(option_kinds: Iterable[str]) -> bool:
-    """True where a format among these carries an IPv6 address."""
-    return any("IPv6" in parse(text).layout for text in option_kinds)
-
-
 def stripped_kinds(option_kinds: Iterable[str]) -> list[int]:
     """The kinds that a guard takes from strangers: those of these formats, and every other that some receiver is known to read.
 

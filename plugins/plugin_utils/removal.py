@@ -41,17 +41,24 @@ def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[En
 def _plan(case: Case, goal: str) -> Plan:
     packages = _packages(case)
     releases = {package["release"] for package in packages if package["release"]}
-    service = VTOA if case.facts["service"] else ""
+    loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
+    plan = planner.empty_plan(case, CONVERGED, [])
+    plan.update(packages=packages, reboot=case.running in releases, module=_module(case, loaded), service=VTOA if case.facts["service"] else "")
+    plan["steps"] = [*_left_at_boot(case, plan), *_running_now(case, plan, loaded, releases), *_on_the_disk(case, plan, goal)]
+    plan["state"] = BLOCKED if plan["reasons"] else PENDING if plan["steps"] else CONVERGED
+    plan["remedy"] = plan["reasons"][0]["remedy"] if plan["reasons"] else ""
+    return plan
+
+
+def _left_at_boot(case: Case, plan: Plan) -> list[str]:
+    """Steps that take away what would come back with the next boot, and what stays on the host beside a kernel."""
+    steps = []
+    service = plan["service"]
     # What others wrote stays: taking ours away puts it back as it was found.
     places = [
         place["path"] for place in case.facts["persistence"]
         if place["ours"] and place["module"] not in (EBPF, GUARD) and not (service and place["kind"] == "systemd")
     ]
-    loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
-    reboot = case.running in releases
-    plan = planner.empty_plan(case, CONVERGED, [])
-    plan.update(packages=packages, reboot=reboot, module=_module(case, loaded), service=service)
-    steps = []
     if places:
         steps.append(f"take TOA out of {planner.listed(places)}")
     if service:
@@ -66,29 +73,35 @@ def _plan(case: Case, goal: str) -> Plan:
     if kept:
         plan["monitor"] = True
         steps.append(f"take away {planner.listed({'monitor': 'the monitor', 'proof': 'the record of what was proved'}[key] for key in kept)}")
-    if reboot:
-        plan["kernel_target"] = _stock_kernel(case, releases)
-        if not plan["kernel_target"]:
-            plan["reasons"].append(reason("no_stock_kernel", running=case.running))
-        steps.append(f"drain and reboot into {plan['kernel_target'] or 'a stock kernel'}")
-    elif loaded:
-        steps.append(f"unload {planner.listed(loaded)}")
+    return steps
+
+
+def _running_now(case: Case, plan: Plan, loaded: list[str], releases: set[str]) -> list[str]:
+    """Steps that end what translates: the kernel of a package needs a reboot into another."""
+    if not plan["reboot"]:
+        return [f"unload {planner.listed(loaded)}"] if loaded else []
+    plan["kernel_target"] = _stock_kernel(case, releases)
+    if not plan["kernel_target"]:
+        plan["reasons"].append(reason("no_stock_kernel", running=case.running))
+    return [f"drain and reboot into {plan['kernel_target'] or 'a stock kernel'}"]
+
+
+def _on_the_disk(case: Case, plan: Plan, goal: str) -> list[str]:
+    """Steps that remove what was installed or built; a rollback leaves kernels where they are."""
+    steps = []
     if case.facts["state"].get(SOURCE):
         steps.append(f"remove {planner.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it")
     if goal == "rollback":
-        packages = plan["packages"] = [package for package in packages if package["repository"]]
-        if not reboot and planner.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
+        plan["packages"] = [package for package in plan["packages"] if package["repository"]]
+        if not plan["reboot"] and planner.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
             steps.append("take the trial boot back")
-    if packages:
-        steps.append(f"remove {planner.listed(package['name'] for package in packages)}")
+    if plan["packages"]:
+        steps.append(f"remove {planner.listed(package['name'] for package in plan['packages'])}")
     if goal == "remove" and any(key not in OF_OTHERS for key in case.facts["state"]):
         steps.append("put the boot loader's settings back and drop the record")
     if planner.is_drained(case):
         steps.append("put the host back into service")
-    plan["steps"] = steps
-    plan["state"] = BLOCKED if plan["reasons"] else PENDING if steps else CONVERGED
-    plan["remedy"] = plan["reasons"][0]["remedy"] if plan["reasons"] else ""
-    return plan
+    return steps
 
 
 def _packages(case: Case) -> list[dict[str, Any]]:

@@ -207,4 +207,3 @@ def test_profiles():
 def test_layouts():
     assert formats.unknown(["200/8", "254/20", "28/7", "28/19"]) == []
     assert formats.unknown(["200/9", "252/20", "250/8"]) == ["200/9", "252/20", "250/8"]
-    assert formats.has_ipv6(["200/8", "253/20"]) and not formats.has_ipv6(["200/8", "252/20"])
