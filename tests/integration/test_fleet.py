@@ -259,6 +259,7 @@ def test_two_controllers_at_once(fleet: Fleet, tmp_path: Path) -> None:
         run, report = fleet.play(NEWEST, names=["web01"], **fleet.hooked())
         assert run.rc != 0 and report["web01"]["code"] == "host_claimed" and f"pid {first.pid}" in report["web01"]["message"], run.output
         after = fleet.host("web01")
+        assert "packages staged" not in after["journal"][len(before["journal"]):]
         assert {key: after[key] for key in after if key != "journal"} == {key: before[key] for key in before if key != "journal"}
         assert fleet.hooks("web01") == []
         fifo.write_text("\n")
