@@ -52,12 +52,16 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for patch in example.patches:
             done = subprocess.run(["patch", "-p1", "--no-backup-if-mismatch"], cwd=folder, input=patch, capture_output=True, text=True, check=False)
             assert done.returncode == 0, (example.title, done.stdout, done.stderr)
+    (script,) = re.findall(r"`python (tests/\w+\.py)`", (ROOT / PAGE).read_text(encoding="utf-8"))
+    run(folder, folder / script)
     return folder
 
 
-def run(copy: Path, *words: str) -> str:
+def run(copy: Path, *words: str | Path) -> str:
+    """What a module of Python, or a script, prints in the copy."""
     environment = {**os.environ, "ANSIBLE_CONFIG": str(copy / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(copy / "collections"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run([sys.executable, "-m", *words], cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    module = [] if isinstance(words[0], Path) else ["-m"]
+    done = subprocess.run([sys.executable, *module, *map(str, words)], cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
