@@ -156,9 +156,9 @@ CASES = (
          codes=("connection_lost",), back="plug"),
     _confirmed(QUICK), _confirmed(SYSTEMD), _confirmed("centos7"),
     # -- hosts that are left untouched; one machine for all, never reset, that converges when all the faults have come and gone
-    Case("the mirror is gone", "untouched", "package_unavailable", on=SYSTEMD, start=STOCK, untouched=True, at=Deed("Begin | A host", "mirror"),
+    Case("the mirror is gone", "untouched", "package_unavailable", on=SYSTEMD, start=STOCK, untouched=True, at=Deed("Waves | Every host", "mirror"),
          codes=("package_unavailable",)),
-    Case("the disk runs full", "untouched", "disk_full", on=SYSTEMD, start=STOCK, untouched=True, at=Deed("Begin | A host", "fault"),
+    Case("the disk runs full", "untouched", "disk_full", on=SYSTEMD, start=STOCK, untouched=True, at=Deed("Waves | Every host", "fault"),
          fault="fallocate -l $(($(df --output=avail -B1 / | tail -1) - 1048576)) /fault.full", cure="rm -f /fault.full", codes=("disk_full", "boot_full")),
     Case("/boot is full", "untouched", "boot_full", on=SYSTEMD, start=STOCK, untouched=True, alone=True, state="blocked",
          fault="fallocate -l $(($(df --output=avail -B1 /boot | tail -1) - 8388608)) /boot/fault.full", cure="rm -f /boot/fault.full", codes=("boot_full",)),
