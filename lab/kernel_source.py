@@ -26,7 +26,7 @@ from lab.paths import cache_dir, locked
 from lab.progress import LabError
 
 # Of net/toa, what a vendor's kernel carries; the lab's other modules are for its own tests.
-MODULE = ("Kconfig", "counters.h", "hooks.h", "option.h", "toa.c")
+MODULE = ("Kconfig", "counters.h", "hookers.h", "hooks.h", "option.h", "toa.c")
 # REUSE-IgnoreStart
 MAKEFILE = "# SPDX-License-Identifier: GPL-2.0-or-later\nobj-$(CONFIG_TOA) += toa.o\n"
 # REUSE-IgnoreEnd

@@ -205,6 +205,7 @@ def assumed(os_release: str, kernel: str, arch: str = "") -> dict[str, Any]:
     facts["os"] = record_of_os(entry, osrelease.package_family(entry, facts["kernel"]["tag"]))
     facts["init"] = _usual_init(entry)
     facts["boot"].update(loader=_usual_loader(entry), env_writable=True, one_shot=True)
+    facts["firewall"]["backend"] = "iptables"
     facts["ebpf"]["cgroup2"] = _usual_cgroup2(entry)
     facts["ebpf"]["possible"] = facts["ebpf"]["cgroup2"] is not None
     if entry["id"] == "tencentos":

@@ -799,6 +799,9 @@ def _settle_guard(case: Case, offer: Offer) -> None:
     same = guard and {**wanted, **{key: guard[key] for key in ("active", "ports")}, "trusted_sources": sorted(guard["trusted_sources"])} == wanted
     if same and guard["at_boot"] and set(kinds) <= set(guard["kinds"]):
         return
+    if case.facts["firewall"]["backend"] == "none":
+        # Known now, before a reboot that would end in going back.
+        offer.block("guard_unusable")
     networks = policy["trusted_sources"]
     step = f"strip the option from packets of everybody but {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'}"
     if _proof_step(offer) not in offer.steps:

@@ -157,6 +157,10 @@ REASONS = {
         "no address is known for {files}",
         "put the file on a mirror and set toa_package_mirror, or name its url in toa_catalog",
     ),
+    "guard_unusable": Reason(
+        BLOCK, "toa_trusted_sources needs rules that strip the option of strangers, and the host has neither nft nor iptables",
+        "install nftables (with Linux 5.18 or newer) or iptables on the host, filter at the network's edge, or set toa_guard: false",
+    ),
     "boot_full": Reason(
         BLOCK, "/boot has {free} MiB free; a kernel and its initramfs need about {needed}", "remove old kernels from the host"
     ),

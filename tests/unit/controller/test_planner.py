@@ -826,6 +826,13 @@ def test_a_module_is_guarded_where_somebody_is_trusted():
     assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
 
 
+def test_a_guard_that_no_tool_could_load_is_told_before_anything_is_done():
+    bare = {"backend": "none", "guard": None}
+    plan = decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], accept_unverified_packages=True)
+    assert plan["state"] == "blocked" and "guard_unusable" in named(plan) and "toa_guard" in plan["remedy"]
+    assert "guard_unusable" not in named(decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], guard=False))
+
+
 @pytest.mark.parametrize(
     "change, state",
     [({}, "converged"), ({"active": False}, "pending"), ({"at_boot": ""}, "pending"), ({"trusted_sources": []}, "pending"), ({"ports": [80]}, "pending"),
