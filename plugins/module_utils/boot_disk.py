@@ -21,6 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.hostio import run
 FIFREEZE = 0xC0045877
 FITHAW = 0xC0045878
 
+NOT_OURS = b"n"
 _FREEZE = ("xfs",)
 
 
@@ -64,23 +65,27 @@ def _freeze_and_thaw(handle):
     if child == 0:
         _thaw_when_told(handle, ends)
     os.close(ends[0])
+    frozen = False
     try:
-        _ioctl(handle, FIFREEZE)
+        frozen = _ioctl(handle, FIFREEZE)
+        if not frozen:
+            os.write(ends[1], NOT_OURS)
     finally:
         os.close(ends[1])
         os.waitpid(child, 0)
-        _ioctl(handle, FITHAW)
+        if frozen:  # in case that it was the second process that was killed
+            _ioctl(handle, FITHAW)
 
 
 def _thaw_when_told(handle, ends):
-    """The second process: what ends it is the other's word, or the other's end."""
+    """The second process: thaws at the other's end, unless it was told that somebody else (a backup, say) holds the filesystem frozen."""
     try:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGALRM):
             signal.signal(number, signal.SIG_IGN)
         os.setsid()
         os.close(ends[1])
-        os.read(ends[0], 1)
-        _ioctl(handle, FITHAW)
+        if os.read(ends[0], 1) != NOT_OURS:
+            _ioctl(handle, FITHAW)
     finally:
         os._exit(0)
 

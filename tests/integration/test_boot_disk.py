@@ -27,7 +27,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import conftest
 from ansible_collections.realip.toa.plugins.module_utils import boot_disk, hostio
-hostio.write_atomic(sys.argv[2] + "/grub/grub.cfg", sys.argv[3])
+if sys.argv[3]:
+    hostio.write_atomic(sys.argv[2] + "/grub/grub.cfg", sys.argv[3])
 if sys.argv[4] == "settled":
     boot_disk.settle([(sys.argv[2] + "/grub/none", sys.argv[5]), (sys.argv[2] + "/grub", sys.argv[5])])
 if sys.argv[4] == "killed":
@@ -84,3 +85,12 @@ def test_a_call_that_is_killed_leaves_nothing_frozen(disk: Disk) -> None:
     # A frozen filesystem holds whoever writes, for ever.
     assert disk.write("one more", "settled") == 0
     assert disk.as_grub_sees_it() == "one more"
+
+
+def test_a_freeze_of_somebody_else_stays(disk: Disk) -> None:
+    subprocess.run(["fsfreeze", "--freeze", str(disk.mounted)], check=True)
+    try:
+        assert disk.write("", "settled") == 0
+    finally:
+        thawed = subprocess.run(["fsfreeze", "--unfreeze", str(disk.mounted)])
+    assert thawed.returncode == 0, "it was thawed by us"
