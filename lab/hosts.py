@@ -94,23 +94,25 @@ _MASKED = (
 )
 
 _GRUB2_SYSTEMD = (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv")
+# Distributions from before nftables have it in every installation.
+_FIREWALL = "iptables"
 # Debian's kernel for virtual machines: the drivers that QEMU has, and a tenth of the rest.
 _KERNEL = "linux-image-cloud-amd64"
 
 # Enterprise Linux 6 has no systemd, no udev that names anything, and the boot loader before GRUB 2.
-_SYSVINIT = (*(name for name in _DEBIAN if name not in ("dbus", "ifupdown")), "grub-legacy", "rpm", "sysvinit-core")
+_SYSVINIT = (*(name for name in _DEBIAN if name not in ("dbus", "ifupdown")), "grub-legacy", _FIREWALL, "rpm", "sysvinit-core")
 
 # Vendor kernels older than the running one: what the documents ask for, and what nobody should get unasked.
 _DOWNGRADE = {"toa_accept_kernel_downgrade": True}
 
 IMAGES = {
-    "bookworm": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED),
+    "bookworm": Image("bookworm", (*_GRUB2_SYSTEMD, _FIREWALL), _LEFT_OUT, _MASKED),
     "debian11": Image("bullseye", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
     "debian12": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED, kernel=_KERNEL, offered=("bpftool",)),
     "debian13": Image("trixie", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
     "centos6": Image("bookworm", _SYSVINIT, _LEFT_OUT),
-    "centos7": Image("bookworm", (*_GRUB2_SYSTEMD, "rpm"), _LEFT_OUT, _MASKED),
-    "alinux3": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", "rpm"), _LEFT_OUT, _MASKED),
+    "centos7": Image("bookworm", (*_GRUB2_SYSTEMD, _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
+    "alinux3": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
 }
 
 HOSTS = {

@@ -5,18 +5,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import fcntl
-import hashlib
-import json
-import os
-import tempfile
 import time
 import typing as t
-from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_trees
+from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_store, source_trees
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
 
 # A private key or certificate is a few kilobytes; what has more is something else, in bytes.
@@ -105,7 +98,7 @@ class ActionModule(ToaAction):
                 raise ToaError("no_digest", f"no SHA-256 of {url} is known, so what the server sends could be anything",
                                "name it in toa_source_sha256, or set toa_accept_unverified_packages: true")
             return {"url": url, "sha256": sha256, "commit": "", "archive": ""}
-        archive = _taken(url, commit, sha256, bases(task_vars), Path(args["store"]).expanduser())
+        archive = source_store.archive(url, commit, sha256, bases(task_vars), Path(args["store"]).expanduser())
         return {"url": url, "sha256": archive.sha256, "commit": commit, "archive": base64.b64encode(archive.data).decode("ascii")}
 
     # ---- kernels
@@ -148,15 +141,15 @@ class ActionModule(ToaAction):
         now = self.call({"state": "status", "check": False}, task_vars)
         if now.get("failed"):
             return now
-        place = store / f"{_key(wanted, now.get('key'))}.ko"
-        with _locked(place):
+        place = store / f"{source_store.key(wanted, now.get('key'))}.ko"
+        with source_store.locked(place):
             if place.exists():
                 built = place.read_bytes()
                 answer = self.call({**wanted, "source": {**wanted["source"], "archive": ""}, "built": base64.b64encode(built).decode("ascii")}, task_vars)
                 return _plain(answer, taken=answer.get("changed") is True)
             answer = self.call({**wanted, "method": "plain", "return_module": True}, task_vars)
             if not answer.get("failed"):
-                _keep(place, answer, str(task_vars.get("inventory_hostname") or ""))
+                source_store.keep(place, answer, str(task_vars.get("inventory_hostname") or ""))
         return _plain(answer)
 
 
@@ -186,54 +179,3 @@ def _packed(path: str, where: list[Path]) -> str:
         raise ToaError("bad_option", f"there is no patch {path} on the controller" if found is None else f"{path} has more than {PATCH_LIMIT} bytes",
                        "name a file, relative to the playbook or the inventory")
     return base64.b64encode(found.read_bytes()).decode("ascii")
-
-
-def _taken(url: str, commit: str, sha256: str, where: list[Path], store: Path) -> source_archive.Archive:
-    """The archive of a source. A commit is asked for once, not for each host: it never changes."""
-    if not commit:
-        return source_archive.take(url, "", sha256, where)
-    place = store / f"source-{hashlib.sha256(f'{url} {commit}'.encode()).hexdigest()[:16]}.json"
-    with _locked(place):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            kept = json.loads(place.read_text())
-            if not sha256 or kept["sha256"] == sha256:
-                return source_archive.Archive(base64.b64decode(kept["data"]), kept["sha256"])
-        archive = source_archive.take(url, commit, sha256, where)
-        _write(place, json.dumps({"sha256": archive.sha256, "data": base64.b64encode(archive.data).decode("ascii")}).encode())
-        return archive
-
-
-def _key(wanted: Result, host: t.Any) -> str:
-    """Names a module by its source, how it is built, who signs it, and the kernel it is for to the last word of `uname -v`."""
-    parts = host if isinstance(host, dict) else {}
-    kernel = [str(parts.get(name) or "") for name in ("release", "arch", "version")]
-    built = [wanted[name] for name in ("module", "subdirectory", "variables", "signing_certificate")]
-    source = wanted["source"]["sha256"] or wanted["source"]["url"]
-    digest = hashlib.sha256(json.dumps([kernel, source, built], sort_keys=True).encode()).hexdigest()[:24]
-    return f"{wanted['module']}-{digest}"
-
-
-def _keep(place: Path, answer: Result, host: str) -> None:
-    """Store a module that a host has built, with a word on where it comes from."""
-    with contextlib.suppress(ValueError, TypeError):
-        data = base64.b64decode(answer.get("built") or "", validate=True)
-        if data and hashlib.sha256(data).hexdigest() == answer.get("built_sha256"):
-            origin = {"host": host, "kernel": answer.get("key"), "source": (answer.get("after") or {}).get("source")}
-            _write(place.with_suffix(".json"), json.dumps(origin).encode())
-            _write(place, data)
-
-
-def _write(place: Path, data: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=place.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    os.replace(draft, place)
-
-
-@contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    """Hold the lock beside a file of the store; waits for whoever has it. The kernel frees it where a worker dies."""
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(place.with_suffix(".lock"), "a", encoding="ascii") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

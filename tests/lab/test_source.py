@@ -12,9 +12,8 @@ import base64
 import os
 
 import pytest
-from ansible_collections.realip.toa.plugins.action import toa_source
 from ansible_collections.realip.toa.plugins.module_utils import source
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_trees
+from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_store, source_trees
 from from_source import SOURCE, headers_of, only
 
 HOST = "debian12"
@@ -32,7 +31,7 @@ def twin(debians, tmp_path_factory):
               "source": {"url": "toa", "sha256": archive.sha256, "archive": base64.b64encode(archive.data).decode()}}
     answer = source.main({**wanted, "root": str(root), "running": release, "state": "present", "method": "plain", "return_module": True, "check": False})
     key = {"release": release, "arch": os.uname().machine, "version": debians.one_line(HOST, "uname -v")}
-    toa_source._keep(store / f"{toa_source._key(wanted, key)}.ko", answer, "builder")
+    source_store.keep(store / f"{source_store.key(wanted, key)}.ko", answer, "builder")
     return {**SOURCE, "toa_build_once": True, "toa_build_store": str(store)}
 
 

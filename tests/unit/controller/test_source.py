@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_source
 from ansible_collections.realip.toa.plugins.module_utils.toa_modules import TOA_MODULES
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_trees
+from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_store, source_trees
 from ansible_collections.realip.toa.plugins.plugin_utils.source_archive import SourceError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -124,9 +124,9 @@ def test_a_commit(repository):
 
 def test_a_commit_is_asked_for_once(repository, tmp_path, monkeypatch):
     folder, first = repository
-    taken = toa_source._taken(str(folder), first, "", [], tmp_path / "store")
+    taken = source_store.archive(str(folder), first, "", [], tmp_path / "store")
     monkeypatch.setattr(source_archive, "take", lambda *words: pytest.fail("it is in the store"))
-    assert toa_source._taken(str(folder), first, taken.sha256, [], tmp_path / "store") == taken
+    assert source_store.archive(str(folder), first, taken.sha256, [], tmp_path / "store") == taken
 
 
 # ---- built once
@@ -191,8 +191,8 @@ def test_when_the_first_one_fails_the_next_one_builds(fleet):
 
 def test_a_module_that_does_not_have_its_digest_is_not_kept(fleet, tmp_path):
     place = tmp_path / "toa-x.ko"
-    toa_source._keep(place, {"built": base64.b64encode(b"x").decode(), "built_sha256": "0" * 64}, "a")
-    toa_source._keep(place, {"built": "no base64!", "built_sha256": ""}, "a")
+    source_store.keep(place, {"built": base64.b64encode(b"x").decode(), "built_sha256": "0" * 64}, "a")
+    source_store.keep(place, {"built": "no base64!", "built_sha256": ""}, "a")
     assert not place.exists()
 
 
