@@ -21,22 +21,24 @@ DEV = VENVS / "dev" / "bin"
 CORES = ("2.16", "2.19", "2.21")
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
 
+# For nox as well as for what it runs: it looks a command up in its own PATH.
+os.environ.update(
+    PATH=f"{DEV}{os.pathsep}{os.environ['PATH']}",
+    REALIP_VENVS=str(VENVS),
+    ANSIBLE_COLLECTIONS_PATH=str(ROOT / "collections"),
+    ANSIBLE_HOME=str(CACHE / "ansible"),
+)
+
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "unit", "docs"]
 
 
 def run(session: nox.Session, *words: str) -> None:
     """Run a command of the checkout in the environment of development, which is made first unless make has done so."""
-    environment = {
-        "PATH": f"{DEV}{os.pathsep}{os.environ['PATH']}",
-        "REALIP_VENVS": str(VENVS),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-        "ANSIBLE_HOME": str(CACHE / "ansible"),
-    }
     if not os.environ.get("REALIP_READY"):
         session.run("tests/setup.sh", "lab", external=True)
         os.environ["REALIP_READY"] = "1"
-    session.run(*words, env=environment, external=True)
+    session.run(*words, external=True)
 
 
 def on_machines(session: nox.Session, *words: str) -> None:
