@@ -1,14 +1,16 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/variables.md: every public variable, out of the argument specs of the roles and the documentation of toa_plan. A test holds the page equal.
+"""What files repeat of the code: `python tests/derived.py` writes it, and a test holds it equal.
 
-`python tests/variables_page.py` writes it.
+docs/variables.md has every public variable, out of the argument specs of the roles and the documentation of toa_plan; the surveys in awx/ and in
+the pattern have the vendors that there are to choose from.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import json
 import re
 import sys
 import typing as t
@@ -18,9 +20,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "variables.md"
+CONTROLLER = ROOT / "awx" / "controller.yml"
+PATTERN = ROOT / "extensions" / "patterns" / "toa_rollout" / "meta" / "pattern.json"
 HEAD = """# Variables
 
-Every variable that an inventory may set, made by `tests/variables_page.py` from what roles and modules say of themselves. Those that begin
+Every variable that an inventory may set, made by `tests/derived.py` from what roles and modules say of themselves. Those that begin
 with the name of a role are not here: a role takes them from another role. A variable that begins with `toa_` and is not in this table is taken
 for a misspelling, and the run says so.
 
@@ -96,6 +100,30 @@ def without_markup(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def vendors() -> tuple[str, ...]:
+    choices: tuple[str, ...] = importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.formats").VENDOR_CHOICES
+    return choices
+
+
+def controller() -> str:
+    """awx/controller.yml, in which people write: only the line with the choices is anew."""
+    question = re.compile(r"^(question_vendor:.*?\n  choices: )\[[^]]*\]", re.MULTILINE | re.DOTALL)
+    return question.sub(lambda found: f"{found[1]}[{', '.join(vendors())}]", CONTROLLER.read_text(encoding="utf-8"), count=1)
+
+
+def pattern() -> str:
+    """The pattern, with the choices in its surveys."""
+    made = json.loads(PATTERN.read_text(encoding="utf-8"))
+    for template in made["aap_resources"]["controller_job_templates"]:
+        for question in template.get("survey", {}).get("spec", []):
+            if question["variable"] == "toa_vendor":
+                question["choices"] = list(vendors())
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+DERIVED = {PAGE: page, CONTROLLER: controller, PATTERN: pattern}
+
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "collections"))
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in DERIVED.items():
+        file.write_text(text(), encoding="utf-8")
