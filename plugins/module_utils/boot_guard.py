@@ -25,10 +25,10 @@ SETTINGS = STATE_DIR + "/guard.conf"
 CONFIRMED = STATE_DIR + "/confirmed"
 SEEN = STATE_DIR + "/trial"
 LOG = STATE_DIR + "/guard.log"
-UNIT = "/etc/systemd/system/realip-toa-guard.service"
+UNIT = "/etc/systemd/system/realip-toa-boot-guard.service"
 # Emergency and rescue too: a trial kernel that mounts too little to boot normally must not get stuck there.
-UNIT_LINKS = tuple("/etc/systemd/system/%s.target.wants/realip-toa-guard.service" % target for target in ("sysinit", "emergency", "rescue"))
-SYSV = "/etc/init.d/realip-toa-guard"
+UNIT_LINKS = tuple("/etc/systemd/system/%s.target.wants/realip-toa-boot-guard.service" % target for target in ("sysinit", "emergency", "rescue"))
+SYSV = "/etc/init.d/realip-toa-boot-guard"
 SYSV_RUNLEVELS = ("2", "3", "4", "5")
 
 # Said on the kernel command line of a trial boot.
@@ -80,9 +80,9 @@ tick() { # now: seconds since this kernel started
 say() { # TEXT
     tick
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) uptime=$now boot=$boot $1" 2>/dev/null >>"$dir/guard.log"
-    [ -w "$kmsg" ] && echo "<4>realip-toa-guard: $1" >>"$kmsg"
+    [ -w "$kmsg" ] && echo "<4>realip-toa-boot-guard: $1" >>"$kmsg"
     # In the background: a serial console without a listener may block.
-    [ -w "$console" ] && (echo "realip-toa-guard: $1" >"$console") &
+    [ -w "$console" ] && (echo "realip-toa-boot-guard: $1" >"$console") &
     # A panic must not take the last lines with it; in the background, since a broken disk may block.
     sync &
 }
@@ -112,7 +112,7 @@ rewind() { # bytes in their place, where nobody has put others there meanwhile
 
 go_back() {
     # A shell of its own, so that an orderly reboot may end this one and unmount what it reads from.
-    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-guard: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
+    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-boot-guard: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
     editenv=$1
     grubenv=$2
     # Spent already, where the boot loader can write; where it cannot, this is what ends the trial.
@@ -189,7 +189,7 @@ WantedBy=sysinit.target emergency.target rescue.target
 
 SYSV_TEXT = """#!/bin/sh
 ### BEGIN INIT INFO
-# Provides:          realip-toa-guard
+# Provides:          realip-toa-boot-guard
 # Required-Start:    $local_fs
 # Required-Stop:
 # Default-Start:     2 3 4 5
@@ -266,7 +266,7 @@ class Guard:
         for name in (SETTINGS, SEEN):
             machine.remove(name)
         if machine.live and self.systemd and machine.exists(UNIT):
-            machine.run(["systemctl", "stop", "realip-toa-guard.service"], timeout=30)
+            machine.run(["systemctl", "stop", "realip-toa-boot-guard.service"], timeout=30)
         for link in UNIT_LINKS:
             machine.remove(link)
             remove_empty(os.path.dirname(machine.path(link)))
@@ -302,23 +302,23 @@ class Guard:
         machine = self.machine
         update, check = machine.command("update-rc.d"), machine.command("chkconfig")
         if machine.live and update:
-            machine.must_run([update, "realip-toa-guard", "defaults"], "no_guard", "enabling the boot guard")
+            machine.must_run([update, "realip-toa-boot-guard", "defaults"], "no_guard", "enabling the boot guard")
         elif machine.live and check:
-            machine.must_run([check, "--add", "realip-toa-guard"], "no_guard", "enabling the boot guard")
+            machine.must_run([check, "--add", "realip-toa-boot-guard"], "no_guard", "enabling the boot guard")
         if self._sysv_links():
             return
         for level in SYSV_RUNLEVELS:
             folder = "/etc/rc.d/rc%s.d" % level if machine.is_dir("/etc/rc.d/rc%s.d" % level) else "/etc/rc%s.d" % level
-            _symlink("../init.d/realip-toa-guard", machine.path(folder + "/S01realip-toa-guard"))
+            _symlink("../init.d/realip-toa-boot-guard", machine.path(folder + "/S01realip-toa-boot-guard"))
 
     def _disable_sysv(self):
         machine = self.machine
         update, check = machine.command("update-rc.d"), machine.command("chkconfig")
         if machine.live and check and not update:
-            machine.run([check, "--del", "realip-toa-guard"], timeout=60)
+            machine.run([check, "--del", "realip-toa-boot-guard"], timeout=60)
         machine.remove(SYSV)
         if machine.live and update:
-            machine.run([update, "realip-toa-guard", "remove"], timeout=60)
+            machine.run([update, "realip-toa-boot-guard", "remove"], timeout=60)
         for link in self._sysv_links("SK"):
             remove_file(link)
 
@@ -327,7 +327,7 @@ class Guard:
         for level in "0123456S":
             for folder in ("/etc/rc%s.d" % level, "/etc/rc.d/rc%s.d" % level):
                 for name in list_dir(self.machine.path(folder)):
-                    if name[:1] in kinds and name[3:] == "realip-toa-guard":
+                    if name[:1] in kinds and name[3:] == "realip-toa-boot-guard":
                         found.append(self.machine.path(folder + "/" + name))
         return found
 

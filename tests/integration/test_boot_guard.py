@@ -154,7 +154,7 @@ def test_unconfirmed_trial_goes_back_once(host: Host, release: str, cmdline: str
     assert host.rebooted.exists()
     assert host.record()["state"] == "reverted_by_guard"
     assert host.record()["reason"] == f"kernel {release} was not confirmed within 600s; rebooting into the old kernel"
-    assert "not confirmed within 600s" in host.log() and "<4>realip-toa-guard: kernel" in host.kmsg.read_text()
+    assert "not confirmed within 600s" in host.log() and "<4>realip-toa-boot-guard: kernel" in host.kmsg.read_text()
     assert parse_grubenv(host.grubenv.read_text()) == {"saved_entry": "old"}
     # Should the trial kernel come up again, for whatever reason, nothing reboots it for ever.
     host.rebooted.unlink()

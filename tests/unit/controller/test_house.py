@@ -124,6 +124,18 @@ def test_what_repeats_the_code_is_as_the_code_has_it():
         assert file.read_text(encoding="utf-8") == text(), file
 
 
+def test_a_file_of_ours_on_a_host_has_one_owner():
+    """Two components that call a unit alike remove each other's."""
+    owners: dict[str, set[str]] = {}
+    for path in (ROOT / "plugins" / "module_utils").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for name in re.findall(r"^(?:/etc/[\w/.-]*/)?(realip-toa-[\w.-]+)$", node.value):
+                    owners.setdefault(name.removesuffix(".service"), set()).add(path.name)
+    assert {"realip-toa-guard", "realip-toa-boot-guard", "realip-toa-monitor"} <= set(owners)
+    assert {name: sorted(files) for name, files in owners.items() if len(files) > 1} == {}
+
+
 def test_galaxy_yml_and_runtime_agree_with_the_promise():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     assert runtime["requires_ansible"] == ">=2.16.19,!=2.17.*"

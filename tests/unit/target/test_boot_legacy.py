@@ -361,11 +361,11 @@ def test_the_guard_is_enabled_with_chkconfig(tmp_path, works):
     host.install(NEW6)
     host.boot(STOCK6)
     host.do("armed", NEW6, machine=machine)
-    assert chkconfig.ran == [["--add", "realip-toa-guard"]]
-    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-guard" % level for level in (2, 3, 4, 5)]
+    assert chkconfig.ran == [["--add", "realip-toa-boot-guard"]]
+    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-boot-guard" % level for level in (2, 3, 4, 5)]
     assert not host.do("armed", NEW6, machine=machine)["changed"]
     host.do("reverted", machine=machine)
-    assert chkconfig.ran[1:] == [["--del", "realip-toa-guard"]]
+    assert chkconfig.ran[1:] == [["--del", "realip-toa-boot-guard"]]
     assert [name for name in host.files() if "guard" in name] == []
 
 
@@ -374,7 +374,7 @@ def test_the_guard_is_enabled_by_hand_without_chkconfig(tmp_path):
     host.install(NEW6)
     host.boot(STOCK6)
     assert host.do("armed", NEW6)["after"]["guard"]
-    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-guard" % level for level in (2, 3, 4, 5)]
+    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-boot-guard" % level for level in (2, 3, 4, 5)]
     assert all(os.path.isfile(host.path(link)) and os.access(host.path(link), os.X_OK) for link in guard_links(host))
     host.do("reverted")
     assert guard_links(host) == []

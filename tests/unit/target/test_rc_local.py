@@ -378,7 +378,7 @@ def test_an_operators_unit(tmpdir, line, effective):
 
 def test_a_unit_that_does_not_load_is_none_of_our_business(tmpdir):
     assert places(tmpdir, UBUNTU1604, files={"/etc/systemd/system/x.service": "[Service]\nExecStart=/bin/rmmod toa\n",
-                                             "/etc/systemd/system/realip-toa-guard.service": "[Service]\nExecStart=/bin/sh /var/lib/x\n"}) == []
+                                             "/etc/systemd/system/realip-toa-boot-guard.service": "[Service]\nExecStart=/bin/sh /var/lib/x\n"}) == []
 
 
 def test_the_vtoa_unit(tmpdir):
