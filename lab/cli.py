@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import inventory, machines, mirror
+from lab import disks, inventory, machines, mirror
 from lab.hosts import HOSTS
 from lab.progress import LabError, interrupted, say
 
@@ -60,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "reset":
             command.add_argument("--to", metavar="MOMENT", default="", help="a moment that `keep` has kept, in place of stock")
     for name, run, text in (
+        ("record", _record, "keep what is on the disks of machines (files, packages), and the kernel they run, for `compare`"),
+        ("compare", _compare, "show what is not as `record` found it; exit code 1 where something is not"),
+    ):
+        add(name, run, text).add_argument("names", nargs="+", metavar="NAME")
+    for name, run, text in (
         ("reboot", _reboot, "press the reset button, and wait for SSH"),
         ("power-off", _power_off, "pull the plug; `up` boots the machine from its disk again"),
         ("wait", _wait, "wait until the machine answers on SSH"),
@@ -105,6 +110,14 @@ def _reset(options: argparse.Namespace) -> None:
 
 def _keep(options: argparse.Namespace) -> None:
     machines.keep(options.name, options.moment)
+
+
+def _record(options: argparse.Namespace) -> None:
+    disks.record(options.names)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    disks.compare(options.names)
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -4,13 +4,46 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab.hosts import HOSTS
 
 
 @pytest.fixture
 def name(host):
     """Name of the host in the inventory."""
     return host.backend.get_pytest_id().rpartition("/")[2]
+
+
+@pytest.fixture
+def machine(name):
+    """What the lab says of the host: lab.hosts.Host, with the names of its kernels."""
+    return HOSTS[name]
+
+
+@pytest.fixture
+def modules(host):
+    """Names of the modules that the kernel has loaded."""
+    return {line.split()[0] for line in host.file("/proc/modules").content_string.splitlines()}
+
+
+@pytest.fixture
+def default_kernel(host, machine):
+    """Title of the entry that the boot loader takes by itself; there is no one-shot entry beside it."""
+    if machine.loader == "grub_legacy":
+        menu = host.file("/boot/grub/grub.conf").content_string.splitlines()
+        (number,) = [int(line.removeprefix("default=")) for line in menu if line.startswith("default=")]
+        return [line for line in menu if line.startswith("title ")][number]
+    tool = "grub2-editenv list" if machine.loader == "grub2_el" else "grub-editenv /boot/grub/grubenv list"
+    settings = dict(line.split("=", 1) for line in host.check_output(tool).splitlines())
+    # GRUB leaves a spent one-shot entry behind as an empty one.
+    assert not settings.get("next_entry")
+    return settings["saved_entry"]
 
 
 @pytest.fixture

@@ -23,13 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "lab" / "lab"
 TARGET = ROOT / "tests" / "integration" / "target"
 
-# What a package manager, a boot or a clock changes by itself: bookkeeping and logs, not leftovers of ours.
-NOISE = (
-    "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/rpm/*", "/var/lib/dnf/*",
-    "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
-    "/tmp/systemd-private-*", "/etc/ld.so.cache", "/etc/.updated", "/var/.updated", "/var/lib/initramfs-tools/*", "/boot/initrd.img-*", "/lost+found",
-)
-
 
 @dataclass
 class Lab:
@@ -72,37 +65,8 @@ class Lab:
         files = sorted(report.glob("*.json"), key=lambda path: path.stat().st_mtime)
         return done.returncode, json.loads(files[-1].read_text()) if files else {}, done.stdout
 
-    def files(self, host: str) -> dict[str, str]:
-        """Everything on the disk of a host that is not noise: {path: type, mode, owner, digest or target}.
-
-        What lies below /usr, kernel modules excepted, is a distribution's, and has its time of change in place of a digest: an emulated
-        machine is slow to read all of it.
-        """
-        noise = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)
-        system = "\\( -path '/usr/*' -a -not -path '/usr/lib/modules/*' \\)"
-        listing = self.ssh(host, (
-            f"find / -xdev \\( {noise} \\) -prune -o -type f {system} -printf '%p\\tf %m %u %s %C@\\n' -o -type f -printf '%p\\tf %m %u\\n'"
-            " -o -type l -printf '%p\\tl %l\\n' -o -type d -printf '%p\\td %m %u\\n';"
-            f" find / -xdev \\( {noise} \\) -prune -o -type f -not {system} -print0 | xargs -0 md5sum | sed 's/^\\([0-9a-f]*\\)  \\(.*\\)$/\\2\\ts \\1/'"
-        ))
-        found: dict[str, str] = {}
-        for line in listing.splitlines():
-            path, _tab, what = line.partition("\t")
-            found[path] = f"{found.get(path, '')} {what}".strip()
-        return found
-
     def one_line(self, host: str, command: str) -> str:
         return self.ssh(host, command).strip()
-
-    def written_since(self, host: str, mark: str) -> list[str]:
-        """Files on the disk, noise left out, that were written or made after the file `mark`."""
-        noise = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)
-        return self.ssh(host, f"find / -xdev \\( {noise} \\) -prune -o \\( -type f -o -type l \\) -cnewer {mark} -print").splitlines()
-
-    def files_of_all(self) -> dict[str, dict[str, str]]:
-        """files() of every host, side by side."""
-        with ThreadPoolExecutor() as pool:
-            return dict(zip(self.hosts, pool.map(self.files, self.hosts), strict=True))
 
     def at_once(self, command: str, hosts: tuple[str, ...] = ()) -> None:
         """A command of the lab for several hosts side by side, where it takes only one."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from lab import disks
+
 HOST = "debian8"
 
 
@@ -14,7 +16,7 @@ HOST = "debian8"
 def stock(lab):
     """What the host looks like before anything was tried."""
     lab.reset(HOST)
-    return lab.files(HOST)
+    return disks.look(HOST)
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def refused(lab, stock, code, *words, **variables):
     assert code in {entry["code"], *(reason["code"] for reason in entry["reasons"])}, entry
     for word in words:
         assert word in told, told
-    assert lab.files(HOST) == stock
+    assert disks.look(HOST) == stock
     assert lab.one_line(HOST, "uname -r") == "3.16.0-11-amd64"
     return entry
 
@@ -67,7 +69,7 @@ def test_no_space_in_boot(lab, stock, host):
     entry = report["hosts"][0]
     assert "boot_full" in {entry["code"], *(reason["code"] for reason in entry["reasons"])}, entry
     assert lab.one_line(host, "umount /boot; rm -rf /run/boot; uname -r") == "3.16.0-11-amd64"
-    assert lab.files(HOST) == stock
+    assert disks.look(HOST) == stock
 
 
 def test_no_python(lab, stock, host):
@@ -79,7 +81,7 @@ def test_no_python(lab, stock, host):
     assert exit_code != 0, output
     assert report["hosts"][0]["code"] == "no_python"
     assert "apt-get install python3" in report["hosts"][0]["remedy"]
-    after = lab.files(HOST)
+    after = disks.look(HOST)
     assert set(after) == set(stock) and {name for name in stock if after[name] != stock[name]} <= moved
 
 
@@ -92,7 +94,7 @@ def test_unknown_distribution(lab, stock, host):
     assert entry["state"] == "unsupported"
     assert "no_module_package" in {reason["code"] for reason in entry["reasons"]}, entry
     assert "Plan 9" in output
-    assert lab.files(HOST) == stock
+    assert disks.look(HOST) == stock
 
 
 def test_misspelt_variable(lab, stock, host):

@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils import bundle
 from conftest import TARGET
 
+from lab import disks
+
 KERNELS = {"debian11": "5.10.", "debian12": "6.1.", "debian13": "6.12."}
 ONE_WAVE = {"toa_waves": ["100%"]}
 NETWORKS = ["10.0.0.0/8", "2001:db8:0:1::/64"]
@@ -44,7 +46,7 @@ def before(debians):
     for host in debians.hosts:
         debians.ssh(host, f"cat >/etc/systemd/system/first.service <<'END'\n{FIRST_SERVICE}END\ncat >/srv/first.py <<'END'\n{program}\nEND\n"
                           "systemctl -q enable first.service && systemctl daemon-reload")
-    return debians.files_of_all()
+    return disks.look_at_all(debians.hosts)
 
 
 def by_host(report):
@@ -57,10 +59,6 @@ def boot_id(debians, host):
 
 def assert_unchanged(output):
     assert "changed=0" in output and not re.search(r"changed=[1-9]", output), output
-
-
-def assert_same(before, after):
-    assert {path: (before.get(path), after.get(path)) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {}
 
 
 def test_plan(debians, before):
@@ -83,7 +81,7 @@ def test_without_bpftool_the_host_stays_as_it_was(debians, before, words):
     (entry,) = report["hosts"]
     assert "bpftool_missing" in {entry["code"], *(reason["code"] for reason in entry["reasons"])}, entry
     assert "install" in entry["remedy"]
-    assert_same(before["debian12"], debians.files("debian12"))
+    assert disks.differences(before["debian12"], disks.look("debian12")) == {}
 
 
 def test_rollout_needs_no_reboot(debians, before):
@@ -105,7 +103,7 @@ def test_a_second_run_changes_nothing(debians, before):
     assert code == 0, output
     assert {entry["state"] for entry in report["hosts"]} == {"converged"}
     assert_unchanged(output)
-    assert {host: debians.written_since(host, "/run/second") for host in debians.hosts} == {host: [] for host in debians.hosts}
+    assert {host: disks.written_since(host, "/run/second") for host in debians.hosts} == {host: [] for host in debians.hosts}
 
 
 def test_after_a_reboot_the_very_first_connection_shows_its_client(debians, before):
@@ -142,9 +140,9 @@ def test_remove_leaves_nothing(debians, before):
     code, report, output = debians.playbook("realip.toa.remove", **ONE_WAVE)
     assert code == 0, output
     assert {entry["state"] for entry in report["hosts"]} == {"removed"}
-    after = debians.files_of_all()
+    after = disks.look_at_all(debians.hosts)
     for host in debians.hosts:
-        assert_same(before[host], after[host])
+        assert disks.differences(before[host], after[host]) == {}
         assert debians.one_line(host, "find /sys/fs/bpf -name '*realip*'; systemctl list-units --all --no-legend 'realip*'") == ""
         assert (debians.ssh(host, "command -v bpftool", check=False) == "") == (host == "debian12")
     code, report, output = debians.playbook("realip.toa.remove")

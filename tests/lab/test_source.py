@@ -16,6 +16,8 @@ from ansible_collections.realip.toa.plugins.module_utils import source
 from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_store, source_trees
 from from_source import SOURCE, headers_of, only
 
+from lab import disks
+
 HOST = "debian12"
 TOOLS = "command -v gcc make cc; ls -d /lib/modules/*/build"
 
@@ -47,4 +49,4 @@ def test_a_twin_takes_the_module_and_needs_no_compiler(debians, twin):
     debians.ssh(HOST, "touch /run/second")
     code, report, output = debians.playbook("rollout.yml", HOST, **twin)
     assert (code, only(report)["state"]) == (0, "converged"), output
-    assert debians.written_since(HOST, "/run/second") == []
+    assert disks.written_since(HOST, "/run/second") == []

@@ -17,7 +17,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils import bundle, catalog,
 from conftest import LAB, ROOT, TARGET
 from other_kernels import OtherKernels
 
-from lab import kernels
+from lab import disks, kernels
 
 HOST = "alinux3"
 # A kernel for each rule of the document, booted on copies of the host.
@@ -50,7 +50,7 @@ def gate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def before(gate):
-    return gate.files(HOST)
+    return disks.look(HOST)
 
 
 def by_host(report):
@@ -163,7 +163,7 @@ def test_a_second_run_finds_nothing_to_do(gate, before):
     code, report, output = gate.playbook("rollout.yml", HOST)
     assert code == 0, output
     assert report["hosts"][0]["state"] == "converged" and "changed=0" in output
-    assert gate.written_since(HOST, "/run/second") == []
+    assert disks.written_since(HOST, "/run/second") == []
 
 
 def test_remove_leaves_nothing(gate, before):
@@ -171,5 +171,5 @@ def test_remove_leaves_nothing(gate, before):
     assert code == 0, output
     assert report["hosts"][0]["state"] == "removed"
     assert "vtoa" not in gate.ssh(HOST, "rpm -qa; lsmod; ls /proc/net")
-    after = gate.files(HOST)
-    assert {path: (before.get(path), after.get(path)) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {}
+    after = disks.look(HOST)
+    assert disks.differences(before, after) == {}

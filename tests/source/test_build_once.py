@@ -10,6 +10,8 @@ from __future__ import annotations
 import pytest
 from from_source import SOURCE, offer, only, update_kernel
 
+from lab import disks
+
 HOST = "debian11"
 TOOLS = "gcc make cc"
 
@@ -45,7 +47,7 @@ def test_its_twin_takes_the_module_and_needs_no_compiler(lab, once):
     lab.ssh(HOST, "touch /run/second")
     code, report, output = lab.playbook("rollout.yml", HOST, **once)
     assert (code, only(report)["state"]) == (0, "converged"), output
-    assert lab.written_since(HOST, "/run/second") == []
+    assert disks.written_since(HOST, "/run/second") == []
 
 
 def test_after_a_kernel_update_without_dkms_verify_says_what_is_missing(lab, once):

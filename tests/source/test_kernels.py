@@ -10,7 +10,7 @@ import re
 import yaml
 from from_source import only
 
-from lab import debian_packages, kernel_source
+from lab import debian_packages, disks, kernel_source
 
 HOST = "debian12"
 # What the kernel's own build asks for, beside what a Debian has.
@@ -74,7 +74,7 @@ def test_compiled_on_the_host_itself(lab, builder):
         stock = lab.one_line(HOST, "uname -r")
         debian_packages.offer(HOST, TOOLS)
         lab.command("ssh", HOST, f"DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install {' '.join(TOOLS)} >&2")
-        before = lab.files(HOST)
+        before = disks.look(HOST)
         code, report, output = lab.playbook("rollout.yml", HOST, **variables)
         assert code == 0, output
         host = only(report)
@@ -84,8 +84,8 @@ def test_compiled_on_the_host_itself(lab, builder):
         code, report, output = lab.playbook("realip.toa.remove", HOST, **variables)
         assert (code, only(report)["state"]) == (0, "removed"), output
         assert lab.one_line(HOST, "uname -r") == stock
-        after = lab.files(HOST)
-        assert {path: (before.get(path), after.get(path)) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {}
+        after = disks.look(HOST)
+        assert disks.differences(before, after) == {}
     finally:
         lab.command("down", HOST)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import pytest
 from from_source import SOURCE, offer, only, update_kernel
 
+from lab import disks
+
 
 @pytest.fixture(scope="module", params=["debian12", "debian11", "debian13"])
 def host(lab, request):
@@ -33,7 +35,7 @@ def test_rollout(lab, host):
     lab.ssh(host, "touch /run/second")
     code, report, output = lab.playbook("rollout.yml", host, **SOURCE)
     assert (code, only(report)["state"]) == (0, "converged"), output
-    assert lab.written_since(host, "/run/second") == []
+    assert disks.written_since(host, "/run/second") == []
 
 
 def test_after_a_kernel_update_it_still_translates(lab, host):

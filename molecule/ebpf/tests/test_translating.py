@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 
-KERNELS = {"debian11": "5.10.", "debian12": "6.1.", "debian13": "6.12."}
 HOOKS = {"realip_sockops", "realip_peer4", "realip_peer6", "realip_getopt"}
 
 
-def test_runs_the_distributions_own_kernel_untainted(host, name):
+def test_runs_the_distributions_own_kernel_untainted(host, machine):
     release = host.check_output("uname -r")
-    assert release.startswith(KERNELS[name])
+    assert fnmatch(release, machine.kernel)
     assert host.package("linux-image-" + release).is_installed
     assert host.file("/proc/sys/kernel/tainted").content_string.strip() == "0"
 

@@ -4,15 +4,6 @@
 
 from __future__ import annotations
 
-TOA = {"ubuntu1604": "4.4.87.toa", "debian8": "3.16.43.toa"}
-
-
-def test_toa_kernel_is_the_default(host, name):
-    settings = dict(line.split("=", 1) for line in host.check_output("grub-editenv /boot/grub/grubenv list").splitlines())
-    assert TOA[name] in settings["saved_entry"]
-    # GRUB leaves a spent one-shot entry behind as an empty one.
-    assert not settings.get("next_entry")
-
 
 def test_menu_has_no_trial(host):
     assert "realip_toa.trial" not in host.file("/boot/grub/grub.cfg").content_string

@@ -6,22 +6,6 @@ from __future__ import annotations
 
 import re
 
-TOA = {"centos6": "2.6.32-220.23.1.el6.toa.x86_64", "centos7": "3.10.0-693.el7.centos.toa.x86_64"}
-
-
-def grub_legacy_default(text: str) -> str:
-    """The title that GRUB legacy boots by itself."""
-    number = int(re.search(r"(?m)^default=(\d+)$", text).group(1))
-    return re.findall(r"(?m)^title (.*)$", text)[number]
-
-
-def test_toa_kernel_is_the_default(host, name):
-    if name == "centos6":
-        assert f"({TOA[name]})" in grub_legacy_default(host.file("/boot/grub/grub.conf").content_string)
-    else:
-        settings = dict(line.split("=", 1) for line in host.check_output("grub2-editenv list").splitlines())
-        assert TOA[name] in settings["saved_entry"] and not settings.get("next_entry")
-
 
 def test_menu_has_one_entry_for_each_kernel(host, name):
     menu = host.check_output("cat /etc/grub.conf" if name == "centos6" else "cat /etc/grub2.cfg")

@@ -6,34 +6,23 @@ from __future__ import annotations
 
 import pytest
 
-STOCK, TOA = 0, 1
-KERNELS = {
-    "centos6": ("2.6.32-754.35.1.el6.x86_64", "2.6.32-220.23.1.el6.toa.x86_64"),
-    "centos7": ("3.10.0-1160.119.1.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64"),
-    "debian8": ("3.16.0-11-amd64", "3.16.43.toa"),
-    "ubuntu1604": ("4.4.0-210-generic", "4.4.87.toa"),
-}
-ASK = {
-    "centos6": "rpm -q --qf installed kernel-{}",
-    "centos7": "rpm -q --qf installed kernel-{}",
-    "debian8": "dpkg-query -W -f '${{db:Status-Status}}' linux-image-{}",
-    "ubuntu1604": "dpkg-query -W -f '${{db:Status-Status}}' linux-image-{}",
-}
+ASK = {"rpm": "rpm -q --qf installed kernel-{}", "dpkg": "dpkg-query -W -f '${{db:Status-Status}}' linux-image-{}"}
 
 
-def test_runs_the_toa_kernel(host, name):
-    assert host.check_output("uname -r") == KERNELS[name][TOA]
+def test_runs_the_toa_kernel_by_default(host, machine, default_kernel):
+    assert host.check_output("uname -r") == machine.toa_kernel
+    assert machine.toa_kernel in default_kernel
 
 
-def test_module_is_loaded_and_counts(host):
-    assert "toa" in {line.split()[0] for line in host.file("/proc/modules").content_string.splitlines()}
+def test_module_is_loaded_and_counts(host, modules):
+    assert "toa" in modules
     assert "syn_recv_sock_toa" in host.file("/proc/net/toa_stats").content_string
 
 
-@pytest.mark.parametrize("which", [STOCK, TOA], ids=["stock", "toa"])
-def test_both_kernels_are_installed(host, name, which):
-    assert host.file("/boot/vmlinuz-" + KERNELS[name][which]).exists
-    assert host.check_output(ASK[name].format(KERNELS[name][which])) == "installed"
+def test_both_kernels_are_installed(host, machine):
+    for kernel in (machine.kernel, machine.toa_kernel):
+        assert host.file("/boot/vmlinuz-" + kernel).exists
+        assert host.check_output(ASK[machine.packages].format(kernel)) == "installed"
 
 
 def test_no_trial_is_left(host):

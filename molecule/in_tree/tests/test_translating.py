@@ -1,0 +1,24 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator would look at by hand, through plain shell."""
+
+from __future__ import annotations
+
+
+def test_the_kernel_is_the_distributions_own(host, machine):
+    assert host.check_output("uname -r") == machine.kernel
+    assert host.check_output("rpm -q kernel") == f"kernel-{machine.kernel}"
+
+
+def test_its_module_is_loaded_and_counts(host, modules):
+    assert "toa" in modules
+    assert host.check_output("modinfo -F filename toa").startswith(f"/lib/modules/{host.check_output('uname -r')}/")
+    assert "syn_recv_sock_toa" in host.file("/proc/net/toa_stats").content_string
+
+
+def test_it_is_loaded_at_boot_by_something_that_runs(host):
+    assert "toa" in host.file("/etc/modules-load.d/realip-toa.conf").content_string
+
+
+def test_proof(proof):
+    assert proof["verdict"] == "translating", proof
