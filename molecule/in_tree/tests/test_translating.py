@@ -7,7 +7,7 @@ from __future__ import annotations
 
 def test_the_kernel_is_the_distributions_own(host, machine):
     assert host.check_output("uname -r") == machine.kernel
-    assert host.check_output("rpm -q kernel") == f"kernel-{machine.kernel}"
+    assert host.check_output("rpm -q kernel") == f"kernel-{machine.kernel}.x86_64"
 
 
 def test_its_module_is_loaded_and_counts(host, modules):
