@@ -41,10 +41,10 @@ def run(session: nox.Session, *words: str) -> None:
     session.run(*words, external=True)
 
 
-def on_machines(session: nox.Session, *words: str) -> None:
-    """Run tests that use lab machines, which end with them."""
+def on_machines(session: nox.Session, tests: str, *words: str) -> None:
+    """Run tests that use lab machines, which end with them: those of a folder, or what was named behind `--`."""
     try:
-        run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *session.posargs)
+        run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *(session.posargs or [tests]))
     finally:
         run(session, "lab/lab", "down")
 
@@ -89,7 +89,7 @@ def importer(session: nox.Session) -> None:
 @nox.session(tags=["machines"])
 def lab(session: nox.Session) -> None:
     """real machines: rollout, second run, reboot, removal, bad input"""
-    on_machines(session, "--durations=20", "tests/lab")
+    on_machines(session, "tests/lab", "--durations=20")
 
 
 @nox.session(tags=["machines"])
@@ -102,7 +102,7 @@ def molecule(session: nox.Session, scenario: str) -> None:
 @nox.session
 def lab_source(session: nox.Session) -> None:
     """from source at full length: DKMS through kernel updates, a real Linux as rpm, as deb and compiled on a machine"""
-    on_machines(session, "-s", "--durations=20", "tests/source")
+    on_machines(session, "tests/source", "-s", "--durations=20")
 
 
 @nox.session
@@ -115,7 +115,7 @@ def faults(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """what the collection costs: measures, and makes docs/benchmarks.md anew"""
     try:
-        on_machines(session, "-s", "tests/bench")
+        on_machines(session, "tests/bench", "-s")
     finally:
         run(session, "python", "tests/bench/page.py")
 
@@ -123,7 +123,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def jobs(session: nox.Session) -> None:
     """the jobs and the workflow of AWX, under ansible-runner, on lab machines"""
-    on_machines(session, "-s", "--durations=5", "tests/jobs")
+    on_machines(session, "tests/jobs", "-s", "--durations=5")
 
 
 @nox.session
