@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that is checked, once: `make`, `.ci/run` and the workflows in .github call these sessions. `nox --list` shows them.
 
-Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. Tags say where a
-session runs in `make test`: `here` computes on this machine, `machines` waits for emulated ones. Of sanity, that is the oldest ansible-core, whose
-targets go back the furthest; the forge runs all.
+Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. What has a tag
+runs in `make test`, which begins with the `long` ones. Of sanity, that is the oldest ansible-core, whose targets go back the furthest; the forge
+runs all.
 """
 
 from __future__ import annotations
@@ -49,50 +49,50 @@ def on_machines(session: nox.Session, tests: str, *words: str) -> None:
         run(session, "lab/lab", "down")
 
 
-@nox.session(tags=["here"])
+@nox.session(tags=["short"])
 def lint(session: nox.Session) -> None:
     """ruff, mypy, yamllint, shellcheck, ansible-lint, licences, changelog"""
     run(session, "tests/lint.sh")
 
 
-@nox.session(tags=["here"])
+@nox.session(tags=["short"])
 def unit(session: nox.Session) -> None:
     """pure logic, on every Python found"""
     run(session, "tests/unit.sh")
 
 
-@nox.session(tags=["here"])
+@nox.session(tags=["short"])
 def docs(session: nox.Session) -> None:
     """the documentation site, from modules, roles and guides"""
     run(session, "tests/docs.sh")
 
 
-@nox.session(tags=["here"])
+@nox.session(tags=["long"])
 def integration(session: nox.Session) -> None:
     """this machine: sshd on loopback, namespaces, real tools"""
     run(session, "tests/integration.sh", *session.posargs)
 
 
 @nox.session
-@nox.parametrize("core", [nox.param(core, id=core, tags=["here"] if core == CORES[0] else []) for core in CORES])
+@nox.parametrize("core", [nox.param(core, id=core, tags=["short"] if core == CORES[0] else []) for core in CORES])
 def sanity(session: nox.Session, core: str) -> None:
     """ansible-test sanity of the built collection"""
     run(session, "tests/sanity.sh", core)
 
 
-@nox.session(tags=["here"])
+@nox.session(tags=["short"])
 def importer(session: nox.Session) -> None:
     """galaxy-importer, as Galaxy and Automation Hub run it on an upload"""
     run(session, "tests/importer.sh")
 
 
-@nox.session(tags=["machines"])
+@nox.session(tags=["long"])
 def lab(session: nox.Session) -> None:
     """real machines: rollout, second run, reboot, removal, bad input"""
     on_machines(session, "tests/lab", "--durations=20")
 
 
-@nox.session(tags=["machines"])
+@nox.session(tags=["short"])
 @nox.parametrize("scenario", SCENARIOS, ids=SCENARIOS)
 def molecule(session: nox.Session, scenario: str) -> None:
     """a molecule scenario, with testinfra"""

@@ -1,9 +1,8 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every layer, in two lanes: what computes on this machine beside what waits for emulated ones, so that neither of two cores idles.
+"""Every layer, three at a time: much of each is waiting for somebody's answer, and neither of two cores shall idle.
 
-A lane takes its own layers in order; one that has nothing left takes from the end of the other's. A layer that fails does not keep the
-others from saying what they find. Each line of output begins with its layer.
+The longest begin first. A layer that fails does not keep the others from saying what they find. Each line of output begins with its layer.
 """
 
 from __future__ import annotations
@@ -28,7 +27,8 @@ def layers(tag: str) -> list[str]:
     return [entry["session"] for entry in json.loads(listed)]
 
 
-HERE, MACHINES = layers("here"), layers("machines")
+AT_ONCE = 3
+LAYERS = layers("long") + layers("short")
 
 
 class Run:
@@ -36,28 +36,26 @@ class Run:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lanes = (deque(HERE), deque(MACHINES))
+        self._left = deque(LAYERS)
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
 
-    def lane(self, number: int) -> None:
-        """Work until nothing is left to take."""
-        while layer := self._take(number):
+    def work(self) -> None:
+        """Until nothing is left to take."""
+        while layer := self._take():
             self._run(layer)
 
     def stop(self) -> None:
         """End what is under way, in good order."""
         with self._lock:
-            for lane in self._lanes:
-                lane.clear()
+            self._left.clear()
             for process in self._processes.values():
                 process.terminate()
 
-    def _take(self, number: int) -> str | None:
+    def _take(self) -> str | None:
         with self._lock:
-            own, other = self._lanes[number], self._lanes[1 - number]
-            return own.popleft() if own else other.pop() if other else None
+            return self._left.popleft() if self._left else None
 
     def _run(self, layer: str) -> None:
         begin = time.monotonic()
@@ -79,24 +77,33 @@ class Run:
         print(f"{layer}: {'passed' if code == 0 else f'FAILED ({code})'} after {self.seconds[layer]:.0f} s", flush=True)
 
 
+def processor() -> tuple[int, int]:
+    """(ticks in which something was computed, all ticks) of all cores since the machine came up, by proc(5)."""
+    user, nice, system, idle, waiting, *others = map(int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9])
+    busy = user + nice + system + sum(others)
+    return busy, busy + idle + waiting
+
+
 def main() -> int:
     """Exit code 0 when every layer passed."""
     run = Run()
-    begin = time.monotonic()
-    lanes = [threading.Thread(target=run.lane, args=(number,)) for number in (0, 1)]
-    for lane in lanes:
-        lane.start()
+    begin, ticks = time.monotonic(), processor()
+    workers = [threading.Thread(target=run.work) for _ in range(AT_ONCE)]
+    for worker in workers:
+        worker.start()
     try:
-        for lane in lanes:
-            lane.join()
+        for worker in workers:
+            worker.join()
     except KeyboardInterrupt:
         run.stop()
-        for lane in lanes:
-            lane.join()
+        for worker in workers:
+            worker.join()
+    busy, total = (now - then for now, then in zip(processor(), ticks, strict=True))
     print("\n".join(f"test: {layer:24} {seconds:5.0f} s" for layer, seconds in run.seconds.items()))
-    left = [layer for layer in (*HERE, *MACHINES) if layer not in run.seconds]
+    left = [layer for layer in LAYERS if layer not in run.seconds]
     verdict = f"FAILED: {', '.join(run.failed)}" if run.failed else "all passed"
-    print(f"test: {time.monotonic() - begin:.0f} s in all; {verdict}" + (f"; not run: {', '.join(left)}" if left else ""))
+    took = f"{time.monotonic() - begin:.0f} s in all, processors busy {100 * busy / max(total, 1):.0f}%"
+    print(f"test: {took}; {verdict}" + (f"; not run: {', '.join(left)}" if left else ""))
     return 1 if run.failed or left else 0
 
 
