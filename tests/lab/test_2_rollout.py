@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host of the documents from stock to translating and back, in the order in which an operator does it. Each test needs the one before.
+"""Debian 8 from stock to translating and back, in the order in which an operator does it. Each test needs the one before.
 
-The molecule scenarios roll all of these hosts out, reboot them once more, and remove everything; what they do not look at is here.
+The molecule scenarios have the other hosts of the documents.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from lab import disks
 
 HOST = "debian8"
 STOCK, TOA = "3.16.0-11-amd64", "3.16.43.toa"
+# The documents' own line as people have pasted it, quotation marks included, where nothing runs it.
+PASTED = "printf '#!/bin/sh -e\\nexit 0\\necho “modprobe toa”\\nmodprobe toa\\n' > /etc/rc.local; chmod 644 /etc/rc.local"
 
 
 @pytest.fixture(scope="module")
 def before(lab):
     lab.reset(HOST)
+    lab.ssh(HOST, PASTED)
     yield disks.look(HOST)
     # A machine that idles costs those that do not.
     lab.command("down", HOST)
@@ -49,12 +52,15 @@ def test_rollout(lab, before):
     assert int(lab.one_line(HOST, "awk '/syn_recv_sock_toa/ { for (i = 2; i <= NF; i++) n += $i } END { print n }' /proc/net/toa_stats")) > 0
 
 
-def test_a_second_run_changes_nothing(lab, before):
+def test_after_one_more_reboot_a_second_run_changes_nothing(lab, before):
+    lab.command("reboot", HOST)
+    lab.ssh(HOST, "systemctl is-system-running --wait", check=False)
     boot = boot_id(lab)
     lab.ssh(HOST, "touch /run/second")
     code, report, output = lab.playbook("rollout.yml", HOST)
     assert code == 0, output
-    assert report["hosts"][0]["state"] == "converged"
+    (entry,) = report["hosts"]
+    assert (entry["state"], entry["verdict"], entry["kernel"]) == ("converged", "translating", TOA), entry
     assert "changed=0" in output
     assert boot_id(lab) == boot
     assert disks.written_since(HOST, "/run/second") == []
