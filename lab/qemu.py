@@ -193,7 +193,7 @@ class Monitor:
         folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # The long way round to a socket whose path may be too long for an address.
-            self._socket.connect(f"/proc/self/fd/{folder}/qmp.sock")
+            wait_until(lambda: self._connect(directory, f"/proc/self/fd/{folder}/qmp.sock"), f"the monitor of {directory}", limit=60, every=0.05)
         except OSError as error:
             self._socket.close()
             raise LabError(f"the monitor of {directory} does not answer: {error}") from error
@@ -202,6 +202,16 @@ class Monitor:
         self._lines = self._socket.makefile("rb")
         self._answer("QMP")
         self.execute("qmp_capabilities")
+
+    def _connect(self, directory: Path, path: str) -> bool:
+        """A socket has its name a moment before QEMU listens on it."""
+        try:
+            self._socket.connect(path)
+        except ConnectionRefusedError:
+            if not alive(directory):
+                raise
+            return False
+        return True
 
     def __enter__(self) -> Monitor:
         return self

@@ -266,9 +266,9 @@ class FakeMonitor(threading.Thread):
             self.server.bind("qmp.sock")
         finally:
             os.chdir(here)
-        self.server.listen(1)
 
     def run(self) -> None:
+        self.server.listen(1)
         connection, _ = self.server.accept()
         connection.sendall(b'{"QMP": {}}\n')
         while True:
@@ -295,6 +295,26 @@ def test_monitor_talks_past_events_and_quotes_refusals(tmp_path: Path) -> None:
             monitor.execute("getfd", fd=handle.fileno(), fdname="x")
     fake.join(timeout=10)
     assert fake.heard == ["qmp_capabilities", "query-status", "cont", "getfd"] and fake.descriptors == 1
+
+
+def test_monitor_that_has_its_name_and_does_not_listen_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeMonitor(tmp_path, {})
+    asked = []
+
+    def alive(directory: Path) -> bool:
+        asked.append(directory)
+        if len(asked) == 2:
+            fake.start()
+        return True
+
+    monkeypatch.setattr(qemu, "alive", alive)
+    with qemu.Monitor(tmp_path) as monitor:
+        assert monitor.execute("cont") == {}
+    monkeypatch.setattr(qemu, "alive", lambda directory: False)
+    fake.join(timeout=10)
+    fake.server.close()
+    with pytest.raises(LabError, match="does not answer"):
+        qemu.Monitor(tmp_path)
 
 
 def test_monitor_of_a_dead_machine(tmp_path: Path) -> None:
