@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -109,9 +110,29 @@ def _fetched(suite: str, url: str, file: str) -> Path:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{os.getpid()}-{len(file)}")
-        _run("curl", "-fsSL", "--retry", "3", "-o", str(partial), url)
+        try:
+            _run("curl", "-fsSL", "--retry", "3", "-o", str(partial), url)
+        except LabError:
+            _make_empty(suite, file, partial)
         partial.replace(path)
     return path
+
+
+def _make_empty(suite: str, file: str, path: Path) -> None:
+    """A meta-package that the archive's index names and the archive has not (a suite at its end): all there is to it stands in the index.
+
+    LabError where the package is not such a one.
+    """
+    name, version = urllib.parse.unquote(file).split("_")[:2]
+    stanza = _apt(suite, "", "apt-cache", "show", f"{name}={version}").split("\n\n", 1)[0]
+    if not re.search(r"^Description(-en)?:.*\(meta-?package\)", stanza, re.M):
+        raise LabError(f"Debian's archive for {suite} names {file} and has it not")
+    kept = [line for line in stanza.splitlines() if line.startswith(("Package:", "Version:", "Architecture:", "Maintainer:", "Depends:", "Description:"))]
+    with tempfile.TemporaryDirectory() as folder:
+        control = Path(folder, "DEBIAN", "control")
+        control.parent.mkdir(mode=0o755)
+        control.write_text("\n".join(kept) + "\n", encoding="utf-8")
+        _run("dpkg-deb", "--root-owner-group", "--build", folder, str(path))
 
 
 def _published(suite: str, files: Sequence[Path]) -> str:
