@@ -31,8 +31,10 @@ MODULE = ("Kconfig", "counters.h", "hookers.h", "hooks.h", "option.h", "toa.c")
 MAKEFILE = "# SPDX-License-Identifier: GPL-2.0-or-later\nobj-$(CONFIG_TOA) += toa.o\n"
 # REUSE-IgnoreEnd
 # What a link makes anew, or what tells make that it was another kernel's.
-LINKED = ("vmlinux", "vmlinux.o", ".tmp_vmlinux*", "System.map", "arch/x86/boot/bzImage", "arch/x86/boot/compressed/vmlinux*", "*.ko")
-# Where folders without an object hold nothing that was compiled; their Makefiles and Kconfigs are read all the same.
+LINKED = ("vmlinux", "vmlinux.o", ".tmp_vmlinux*", "System.map", "arch/x86/boot/bzImage", "arch/x86/boot/compressed/vmlinux",
+          "arch/x86/boot/compressed/vmlinux.bin*", "*.ko")  # fmt: skip
+OBJTOOL = re.compile(r"(?m)^\S+: \$\(wildcard \./tools/objtool/objtool\)\n")
+# Where folders without an object in or below them hold nothing that was compiled; their Makefiles and Kconfigs are read all the same.
 UNUSED = ("drivers", "fs", "samples", "sound")
 
 
@@ -110,11 +112,15 @@ def compiled_tree(path: Path) -> Path:
         for file in copy.glob(pattern) if "/" in pattern or not pattern.startswith("*") else copy.rglob(pattern):
             file.unlink()
     (copy / "net/toa/Makefile").write_text(MAKEFILE, "utf-8")
-    for folder, _folders, names in (found for part in UNUSED for found in os.walk(copy / part)):
-        if not any(name.endswith(".o") for name in names):
-            for name in names:
-                if name.endswith((".c", ".h")):
-                    os.unlink(os.path.join(folder, name))
+    for file in copy.rglob(".*.cmd"):
+        # objtool is built anew wherever the tree comes to lie, and everything that it has checked would be compiled again because of that.
+        text = file.read_text("utf-8")
+        if OBJTOOL.search(text):
+            file.write_text(OBJTOOL.sub("", text), "utf-8")
+    compiled = {parent for part in UNUSED for made in (copy / part).rglob("*.o") for parent in made.parents}
+    for folder in (folder for part in UNUSED for folder, _folders, _names in os.walk(copy / part) if Path(folder) not in compiled):
+        for file in (*Path(folder).glob("*.c"), *Path(folder).glob("*.h")):
+            file.unlink()
     packed(copy, path)
     shutil.rmtree(copy)
     return path
