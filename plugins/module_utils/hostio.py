@@ -45,14 +45,23 @@ def to_text(data):
     return data
 
 
+_AT_ONCE = 1 << 20
+
+
 def read_bytes(path, limit=1 << 20):
     """The first `limit` bytes of a file, or None where it cannot be read."""
     try:
         handle = open(path, "rb")
     except (IOError, OSError, ValueError, TypeError):  # the last two: a NUL in the path, on Python 3 and 2
         return None
+    parts = []
     try:
-        return handle.read(limit)
+        # Python takes memory for all that it is asked for, before it knows how much there is.
+        while limit > 0:
+            asked = min(limit, _AT_ONCE)
+            parts.append(handle.read(asked))
+            limit = limit - asked if len(parts[-1]) == asked else 0
+        return b"".join(parts)
     except (IOError, OSError):
         return None
     finally:

@@ -20,7 +20,7 @@ import re
 import shutil
 
 from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
-from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, matches
+from ansible_collections.realip.toa.plugins.module_utils.fetch import adopt, digest_of, matches
 from ansible_collections.realip.toa.plugins.module_utils.hostio import (
     LOCK_FILE,
     HostLock,
@@ -471,8 +471,8 @@ def _require(*commands):
 
 
 def _result(path):
-    data = read_bytes(path, 1 << 30) or b""
-    return {"path": path, "file": os.path.basename(path), "size": len(data), "sha256": digest(data), "release": _release_in(path)}
+    sha256, size = digest_of(path)
+    return {"path": path, "file": os.path.basename(path), "size": size, "sha256": sha256, "release": _release_in(path)}
 
 
 def _release_in(path):

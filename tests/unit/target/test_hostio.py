@@ -57,6 +57,13 @@ def test_reading_stops_at_the_limit(tmpdir):
     assert hostio.read_text(str(path), 4) == u"0123"
 
 
+def test_a_high_limit_takes_no_memory(tmpdir):
+    path = tmpdir.join("file")
+    path.write_binary(b"x" * (3 << 20))
+    assert hostio.read_bytes(str(path), 1 << 45) == b"x" * (3 << 20)
+    assert hostio.read_bytes(str(path), (2 << 20) + 7) == b"x" * ((2 << 20) + 7)
+
+
 @pytest.mark.parametrize("name", ["missing", "folder"])
 def test_what_cannot_be_read_is_none(tmpdir, name):
     tmpdir.mkdir("folder")
