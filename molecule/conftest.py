@@ -33,6 +33,17 @@ def modules(host):
 
 
 @pytest.fixture
+def translated(host):
+    """How many connections a TOA module has translated since it was loaded, over all processors."""
+
+    def of(module):
+        lines = host.file(f"/proc/net/{module}_stats").content_string.splitlines()
+        return sum(int(count) for line in lines if line.startswith("syn_recv_sock_toa") for count in line.split()[1:] if count.isdigit())
+
+    return of
+
+
+@pytest.fixture
 def default_kernel(host, machine):
     """Title of the entry that the boot loader takes by itself; there is no one-shot entry beside it."""
     if machine.loader == "grub_legacy":
