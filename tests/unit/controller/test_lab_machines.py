@@ -256,7 +256,7 @@ def test_waiting_ends_with_the_condition_or_with_an_error() -> None:
 class FakeMonitor(threading.Thread):
     """Speaks QMP to one client in a directory with a name too long for a socket's address."""
 
-    def __init__(self, directory: Path, answers: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, answers: dict[str, Any], listening: bool = True) -> None:
         super().__init__(daemon=True)
         self.answers, self.heard, self.descriptors = answers, [], 0
         self.server = socket.socket(socket.AF_UNIX)
@@ -266,9 +266,10 @@ class FakeMonitor(threading.Thread):
             self.server.bind("qmp.sock")
         finally:
             os.chdir(here)
+        if listening:
+            self.server.listen(1)
 
     def run(self) -> None:
-        self.server.listen(1)
         connection, _ = self.server.accept()
         connection.sendall(b'{"QMP": {}}\n')
         while True:
@@ -298,12 +299,13 @@ def test_monitor_talks_past_events_and_quotes_refusals(tmp_path: Path) -> None:
 
 
 def test_monitor_that_has_its_name_and_does_not_listen_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeMonitor(tmp_path, {})
+    fake = FakeMonitor(tmp_path, {}, listening=False)
     asked = []
 
     def alive(directory: Path) -> bool:
         asked.append(directory)
         if len(asked) == 2:
+            fake.server.listen(1)
             fake.start()
         return True
 
