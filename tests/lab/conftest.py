@@ -40,7 +40,8 @@ class Lab:
         return self.work / "toa.lock.yml"
 
     def command(self, *words: str) -> str:
-        return subprocess.run([str(LAB), *words], check=True, text=True, stdout=subprocess.PIPE, timeout=1500).stdout
+        # The first `up` compiles a kernel, beside whatever else make test does.
+        return subprocess.run([str(LAB), *words], check=True, text=True, stdout=subprocess.PIPE, timeout=3600).stdout
 
     def reset(self, *names: str) -> None:
         self.command("reset", *(names or self.hosts))
