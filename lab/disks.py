@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import machines
@@ -43,7 +43,7 @@ def look(name: str) -> dict[str, str]:
     return found
 
 
-def look_at_all(names: list[str]) -> dict[str, dict[str, str]]:
+def look_at_all(names: Sequence[str]) -> dict[str, dict[str, str]]:
     """look() at several machines side by side."""
     with ThreadPoolExecutor() as pool:
         return dict(zip(names, pool.map(look, names), strict=True))

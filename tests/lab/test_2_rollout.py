@@ -49,6 +49,9 @@ def test_rollout(lab, before):
     }
     assert shown["inet"] == ("203.0.113.7:4242", "203.0.113.7:4242")
     assert shown["inet6"] == ("[::ffff:203.0.113.7]:4242", "[::ffff:203.0.113.7]:4242")
+    assert "toa" in {line.split()[0] for line in lab.ssh(HOST, "cat /proc/modules").splitlines()}
+    for kernel in (STOCK, TOA):
+        lab.ssh(HOST, f"test -e /boot/vmlinuz-{kernel} && dpkg-query -W -f '${{db:Status-Status}}' linux-image-{kernel} | grep -x installed")
     assert int(lab.one_line(HOST, "awk '/syn_recv_sock_toa/ { for (i = 2; i <= NF; i++) n += $i } END { print n }' /proc/net/toa_stats")) > 0
 
 
