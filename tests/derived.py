@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What files repeat of the code: `python tests/derived.py` writes it, and a test holds it equal.
 
-docs/variables.md has every public variable, out of the argument specs of the roles and the documentation of toa_plan; the surveys in awx/ and in
-the pattern have the vendors that there are to choose from.
+docs/variables.md has every public variable, out of the argument specs of the roles and the documentation of toa_plan, and the role toa has their
+defaults; the surveys in awx/ and in the pattern have the vendors that there are to choose from.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import importlib
 import json
 import re
 import sys
+import textwrap
 import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "variables.md"
+DEFAULTS = ROOT / "roles" / "toa" / "defaults" / "main.yml"
 CONTROLLER = ROOT / "awx" / "controller.yml"
 PATTERN = ROOT / "extensions" / "patterns" / "toa_rollout" / "meta" / "pattern.json"
 HEAD = """# Variables
@@ -32,6 +35,10 @@ for a misspelling, and the run says so.
 |---|---|---|---|---|
 """
 
+DEFAULTS_HEAD = """---
+# The defaults of the variables that roles read, made by `tests/derived.py` from the roles' argument specs. Every variable: docs/variables.md.
+"""
+
 # What playbooks and actions read without a role: the option of a module that documents it, or the words themselves.
 ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
     "toa_build_host": ("playbook build_kernel", {"type": "str", "default": "build", "description": "Host, or pattern of hosts, that builds."}),
@@ -42,14 +49,19 @@ ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
 }
 
 
+def specs() -> Iterator[tuple[str, str, dict[str, t.Any]]]:
+    """(role, variable, option) of every variable that the argument specs of a role have."""
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"].get("options") or {}
+        yield from ((path.parts[-3], name, option) for name, option in options.items())
+
+
 def rows() -> dict[str, dict[str, t.Any]]:
     """Each variable as {type, default, description, readers}; a choice or a default is as the specs have it."""
     found: dict[str, dict[str, t.Any]] = {}
-    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
-        options = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"].get("options") or {}
-        for name, option in options.items():
-            if name.startswith("toa_"):
-                found.setdefault(name, {**option, "readers": []})["readers"].append(path.parts[-3])
+    for role, name, option in specs():
+        if name.startswith("toa_"):
+            found.setdefault(name, {**option, "readers": []})["readers"].append(role)
     for name, default in planner().POLICY.items():
         readers = found.get(f"toa_{name}", {"readers": []})["readers"]
         found[f"toa_{name}"] = {**documented("toa_plan")[name], "default": default, "readers": ["toa_plan", *readers]}
@@ -76,6 +88,20 @@ def documented(name: str) -> dict[str, dict[str, t.Any]]:
 
 def page() -> str:
     return HEAD + "".join(f"| {' | '.join(cells(name, row))} |\n" for name, row in rows().items())
+
+
+def defaults() -> str:
+    """The role toa's: each variable that a role reads and that need not be given."""
+    given = {name: option["default"] for _role, name, option in specs() if name.startswith("toa_") and "default" in option}
+    return DEFAULTS_HEAD + "".join(
+        f"{textwrap.fill(first_sentence(row), 120, initial_indent='# ', subsequent_indent='# ')}\n{name}: {json.dumps(given[name])}\n"
+        for name, row in rows().items() if name in given
+    )
+
+
+def first_sentence(row: dict[str, t.Any]) -> str:
+    words = row["description"] if isinstance(row["description"], str) else row["description"][0]
+    return without_markup(words).replace("`", "").partition(". ")[0].removesuffix(".") + "."
 
 
 def cells(name: str, row: dict[str, t.Any]) -> tuple[str, ...]:
@@ -121,7 +147,7 @@ def pattern() -> str:
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-DERIVED = {PAGE: page, CONTROLLER: controller, PATTERN: pattern}
+DERIVED = {PAGE: page, DEFAULTS: defaults, CONTROLLER: controller, PATTERN: pattern}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "collections"))

@@ -18,7 +18,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, T
 from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError
 
 # What a report is made of; the other variables of a host are left where they are.
-READ = ("toa_looked", "toa_outcome", "toa_turn", "toa_timing", "ansible_facts")
+READ = ("__toa_looked", "__toa_outcome", "__toa_turn", "__toa_timing", "ansible_facts")
 
 # The report of before is read whole; what is larger is none of ours.
 LARGEST = 256 << 20

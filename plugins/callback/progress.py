@@ -96,7 +96,7 @@ class CallbackModule(CallbackBase):
         # A turn does not change, and to ask for all of them costs a second or two in a large fleet.
         for host in everyone:
             if host not in self._turns:
-                self._turns[host] = _mapping(hostvars.raw_get(host).get("toa_turn"))
+                self._turns[host] = _mapping(hostvars.raw_get(host).get("__toa_turn"))
         sizes = Counter(self._turns[host].get("part", 1) for host in everyone)
         self._in_wave = True
         self._progress.batch(batch, self._turns.get(batch[0], {}), [sizes[part] for part in sorted(sizes)], time.monotonic())
@@ -148,10 +148,10 @@ class CallbackModule(CallbackBase):
             self._outcome(host, _mapping(data.get("ansible_facts")))
 
     def _outcome(self, host: str, facts: Mapping[str, Any]) -> None:
-        state = _mapping(facts.get("toa_outcome")).get("state")
+        state = _mapping(facts.get("__toa_outcome")).get("state")
         if state:
             self._outcomes[host] = str(state)
-        if _mapping(facts.get("toa_timing")).get("ended"):
+        if _mapping(facts.get("__toa_timing")).get("ended"):
             end = self._outcomes.get(host, "lost")
             self._progress.ended(host, end)
             self._tell(at_once=end in BAD)

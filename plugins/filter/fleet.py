@@ -67,7 +67,7 @@ def _window_shut(variables: Mapping[str, Any], now: datetime.datetime) -> str:
 
 def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
     """`serial` for the hosts of a play that have turns."""
-    return fleet.batches(hostvars[host]["toa_turn"] for host in hosts)
+    return fleet.batches(hostvars[host]["__toa_turn"] for host in hosts)
 
 
 def toa_gate(hosts: Iterable[str], hostvars: Mapping[str, Any], turn: Mapping[str, Any], ask: bool = False) -> dict[str, Any]:

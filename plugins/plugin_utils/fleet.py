@@ -210,7 +210,7 @@ def still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = No
 
 
 def _outcome(variables: Variables) -> Mapping[str, Any]:
-    value = variables.get("toa_outcome")
+    value = variables.get("__toa_outcome")
     return value if isinstance(value, Mapping) else {}
 
 

@@ -51,7 +51,7 @@ COMPARED = ("state", "backend", "kernel", "verdict")
 
 def looked(variables: Variables) -> Mapping[str, Any] | None:
     """What play 1 registered for a host, or None for a host that the run was not about."""
-    value = variables.get("toa_looked")
+    value = variables.get("__toa_looked")
     return value if isinstance(value, Mapping) else None
 
 
@@ -214,7 +214,7 @@ def _facts(variables: Variables) -> Mapping[str, Any]:
 
 
 def _outcome(variables: Variables) -> Mapping[str, Any]:
-    return _mapping(variables.get("toa_outcome"))
+    return _mapping(variables.get("__toa_outcome"))
 
 
 def _entry(host: str, variables: Variables, kind: str) -> Entry:
@@ -222,7 +222,7 @@ def _entry(host: str, variables: Variables, kind: str) -> Entry:
     plan = _mapping(result.get("plan"))
     facts = _facts(variables)
     outcome = _outcome(variables)
-    turn, timing = _mapping(variables.get("toa_turn")), _mapping(variables.get("toa_timing"))
+    turn, timing = _mapping(variables.get("__toa_turn")), _mapping(variables.get("__toa_timing"))
     probe = outcome.get("probe") or result.get("probe") or {}
     boot = _mapping(outcome.get("boot"))
     os, kernel = _mapping(facts.get("os")), _mapping(facts.get("kernel"))

@@ -20,8 +20,8 @@ OPERATION = frozenset((
     "toa_source_method", "toa_stage_all", "toa_takeover", "toa_undrain_tasks", "toa_waves", "toa_window",
 ))
 
-# What our own plays register; never an operator's.
-RESULTS = frozenset(("toa_gate", "toa_looked", "toa_outcome", "toa_pending", "toa_report", "toa_timing", "toa_turn"))
+# What our own jobs hand on to the next job; never an operator's. What plays hand on to each other begins with __toa_.
+RESULTS = frozenset(("toa_report",))
 
 KNOWN = OPERATION | RESULTS | {f"toa_{key}" for key in POLICY}
 

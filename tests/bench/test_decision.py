@@ -47,7 +47,7 @@ def test_ten_thousand_hosts_on_one_core() -> None:
     built = clock()
     plans = [planner.decide(one, policy, entries, lock, None) for one in known]
     decided = clock()
-    looked = {f"web{number}": {"toa_looked": {"plan": plan}, "ansible_facts": {"toa": known[number]}} for number, plan in enumerate(plans)}
+    looked = {f"web{number}": {"__toa_looked": {"plan": plan}, "ansible_facts": {"toa": known[number]}} for number, plan in enumerate(plans)}
     told = report.build(looked, "plan")
     reported = clock()
     figures = {"facts": built - begin, "decide": decided - built, "report": reported - decided}

@@ -282,7 +282,7 @@ def wrong_types(host, nonce, answer):
 def steering(host, nonce, answer):
     """Keys with which a result steers Ansible."""
     mark = TEMPLATE % host["faults"]["mark"]
-    answer.update(unreachable=True, ansible_facts={"ansible_connection": "local", "toa_outcome": {"state": "proved"}}, add_host={"host_name": "x"},
+    answer.update(unreachable=True, ansible_facts={"ansible_connection": "local", "__toa_outcome": {"state": "proved"}}, add_host={"host_name": "x"},
                   warnings=[mark], exception=mark, _ansible_no_log=True, diff={"before": mark}, skipped=True)
     send(nonce, json.dumps(answer))
 

@@ -140,7 +140,7 @@ def test_a_stopped_and_disabled_service_is_brought_up_and_put_back(stage: Stage)
     assert asked(stage) == ["start vtoa.service", "enable vtoa.service"]
 
     stage.sh("systemctl stop vtoa; systemctl disable vtoa")
-    outcome = {"name": "outcome", "ansible.builtin.set_fact": {"toa_outcome": {"state": "failed"}}}
+    outcome = {"name": "outcome", "ansible.builtin.set_fact": {"__toa_outcome": {"state": "failed"}}}
     again = [{"name": f"toa_service {wanted}", "realip.toa.toa_service": {"state": wanted}} for wanted in ("started", "enabled")]
     back = {"name": "back", "ansible.builtin.include_role": {"name": "realip.toa.rollout", "tasks_from": "revert_service.yml", "rolespec_validate": False},
             "vars": {"rollout_plan": PLAN}}  # fmt: skip

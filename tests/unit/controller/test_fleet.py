@@ -52,12 +52,12 @@ def test_schedule_keeps_the_order_and_cuts_waves_into_parts():
 
 def variables(states, waves, **options):
     turns = fleet.schedule(list(states), waves, **options)
-    return {item["host"]: {"toa_turn": item["turn"], "toa_outcome": {"state": states[item["host"]]} if states[item["host"]] else {}} for item in turns}
+    return {item["host"]: {"__toa_turn": item["turn"], "__toa_outcome": {"state": states[item["host"]]} if states[item["host"]] else {}} for item in turns}
 
 
 def look(states, waves, host, ask=False, **options):
     known = variables(states, waves, **options)
-    return fleet.gate(list(states), known, known[host]["toa_turn"], ask)
+    return fleet.gate(list(states), known, known[host]["__toa_turn"], ask)
 
 
 def test_a_host_without_an_outcome_is_lost():

@@ -14,7 +14,8 @@ import yaml
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+# The role toa has no tasks, only what the others share.
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != "toa")
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 PROMISED = {"toa_facts", "toa_plan", "toa_probe", "toa_package", "toa_boot", "toa_reboot", "toa_module", "toa_persistence"}
 
@@ -74,16 +75,22 @@ def test_module_documentation_equals_the_spec(module):
     assert documented["RETURN"]
 
 
+def mapping(path: Path) -> dict:
+    return (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_role_defaults_equal_argument_specs(role):
+    """The role's own stand with it; those that begin with toa_ come with the role toa, which is derived of all specs."""
     folder = ROOT / "roles" / role
-    defaults = yaml.safe_load((folder / "defaults" / "main.yml").read_text()) or {}
-    options = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"].get("options") or {}
-    assert defaults == {name: option["default"] for name, option in options.items() if "default" in option}
+    spec, meta = mapping(folder / "meta" / "argument_specs.yml")["argument_specs"]["main"], mapping(folder / "meta" / "main.yml")
+    options = spec.get("options") or {}
+    given = {name: option["default"] for name, option in options.items() if "default" in option}
+    assert mapping(folder / "defaults" / "main.yml") == {name: default for name, default in given.items() if not name.startswith("toa_")}
+    assert meta["dependencies"] == ([{"role": "realip.toa.toa"}] if any(name.startswith("toa_") for name in given) else [])
     assert all(option.get("required") for option in options.values() if "default" not in option)
     assert (folder / "README.md").read_text().strip()
-    described = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["short_description"]
-    assert yaml.safe_load((folder / "meta" / "main.yml").read_text())["galaxy_info"]["description"] == described
+    assert meta["galaxy_info"]["description"] == spec["short_description"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -94,10 +101,11 @@ def test_every_backend_has_a_role_that_applies_a_plan(backend):
 
 def test_one_variable_has_one_default():
     """A variable that several roles read means the same in each."""
+    from tests import derived
+
     seen: dict[str, object] = {}
-    for role in ROLES:
-        for name, default in (yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text()) or {}).items():
-            assert seen.setdefault(name, default) == default, name
+    for _role, name, option in derived.specs():
+        assert seen.setdefault(name, option.get("default")) == option.get("default"), name
 
 
 def test_every_public_variable_is_known():

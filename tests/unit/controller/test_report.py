@@ -22,7 +22,7 @@ from tests import report_samples
 
 AT = "2026-11-22T01:40:00Z"
 SCHEMA = json.loads((report_files.PAGE / "report.schema.json").read_text())
-LOST = {"toa_looked": {"failed": True, "toa_state": "lost", "code": "connection_lost", "msg": "no route to host", "remedy": "see whether it is up"}}
+LOST = {"__toa_looked": {"failed": True, "toa_state": "lost", "code": "connection_lost", "msg": "no route to host", "remedy": "see whether it is up"}}
 
 
 def entry(variables: dict, kind: str = "rollout") -> dict:
@@ -31,7 +31,7 @@ def entry(variables: dict, kind: str = "rollout") -> dict:
 
 
 def looked(state: str, **plan: object) -> dict:
-    return {"toa_looked": {"plan": {"state": state, **plan}, "failed": False}}
+    return {"__toa_looked": {"plan": {"state": state, **plan}, "failed": False}}
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +64,15 @@ def test_schema_and_code_know_the_same_words() -> None:
         ("plan", looked("blocked"), "blocked", False),
         ("rollout", looked("pending"), "waiting", True),
         ("rollout", looked("converged"), "converged", False),
-        ("rollout", {**looked("pending"), "toa_outcome": {"state": "proved"}}, "proved", False),
-        ("rollout", {**looked("pending"), "toa_outcome": {"state": "pending", "code": "outside_window", "message": "shut"}}, "pending", False),
-        ("rollout", {**looked("pending"), "toa_outcome": {"state": "lost", "message": "gone"}}, "lost", True),
-        ("rollback", {**looked("pending"), "toa_outcome": {"state": "rolled_back"}}, "rolled_back", False),
-        ("remove", {**looked("pending"), "toa_outcome": {"state": "removed"}}, "removed", False),
+        ("rollout", {**looked("pending"), "__toa_outcome": {"state": "proved"}}, "proved", False),
+        ("rollout", {**looked("pending"), "__toa_outcome": {"state": "pending", "code": "outside_window", "message": "shut"}}, "pending", False),
+        ("rollout", {**looked("pending"), "__toa_outcome": {"state": "lost", "message": "gone"}}, "lost", True),
+        ("rollback", {**looked("pending"), "__toa_outcome": {"state": "rolled_back"}}, "rolled_back", False),
+        ("remove", {**looked("pending"), "__toa_outcome": {"state": "removed"}}, "removed", False),
         ("verify", looked("pending"), "pending", True),
         ("verify", LOST, "lost", True),
-        ("verify", {"toa_looked": {"failed": True, "msg": "no"}}, "failed", True),
-        ("verify", {"toa_looked": {}}, "failed", True),
+        ("verify", {"__toa_looked": {"failed": True, "msg": "no"}}, "failed", True),
+        ("verify", {"__toa_looked": {}}, "failed", True),
         ("verify", looked("of its own"), "failed", True),
     ],
 )
@@ -86,10 +86,10 @@ def test_states(kind: str, variables: dict, state: str, failed: bool) -> None:
     [
         (LOST, "no route to host", "see whether it is up"),
         (looked("pending"), report.WORDS["waiting"][0], report.WORDS["waiting"][1]),
-        ({**looked("pending"), "toa_outcome": {"state": "waiting", "message": "wave 1 of 2: a host", "remedy": "go"}}, "wave 1 of 2: a host", "go"),
+        ({**looked("pending"), "__toa_outcome": {"state": "waiting", "message": "wave 1 of 2: a host", "remedy": "go"}}, "wave 1 of 2: a host", "go"),
         (looked("blocked", remedy="allow it", reasons=[{"severity": "info", "message": "x"}, {"severity": "block", "message": "old"}]), "old", "allow it"),
         (looked("unsupported", reasons=[{"severity": "info", "message": "x"}, {"severity": "info", "message": "y"}]), "x; y", ""),
-        ({**looked("pending"), "toa_outcome": {"state": "failed", "message": ["two", "parts\x1b[31m"]}}, "two; parts\ufffd[31m", report.WORDS["failed"][1]),
+        ({**looked("pending"), "__toa_outcome": {"state": "failed", "message": ["two", "parts\x1b[31m"]}}, "two; parts\ufffd[31m", report.WORDS["failed"][1]),
         (looked("converged", reasons=[{"severity": "warning", "message": "spoofable"}]), "", ""),
     ],
 )
@@ -99,9 +99,9 @@ def test_why_and_the_one_remedy(variables: dict, why: str, remedy: str) -> None:
 
 
 def test_a_host_left_drained_or_stuck_needs_attention_whatever_its_state() -> None:
-    assert entry({**looked("pending"), "toa_outcome": {"state": "proved", "drained": True}})["attention"]
-    assert entry({**looked("pending"), "toa_outcome": {"state": "proved", "stuck": True}})["attention"]
-    assert not entry({**looked("pending"), "toa_outcome": {"state": "proved"}})["attention"]
+    assert entry({**looked("pending"), "__toa_outcome": {"state": "proved", "drained": True}})["attention"]
+    assert entry({**looked("pending"), "__toa_outcome": {"state": "proved", "stuck": True}})["attention"]
+    assert not entry({**looked("pending"), "__toa_outcome": {"state": "proved"}})["attention"]
 
 
 def test_waves_with_times_and_those_that_did_not_begin(fleet: dict) -> None:
