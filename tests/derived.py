@@ -152,4 +152,6 @@ DERIVED = {PAGE: page, DEFAULTS: defaults, CONTROLLER: controller, PATTERN: patt
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "collections"))
     for file, text in DERIVED.items():
-        file.write_text(text(), encoding="utf-8")
+        if file.read_text(encoding="utf-8") != text():
+            file.write_text(text(), encoding="utf-8")
+            print(f"written: {file.relative_to(ROOT)}")

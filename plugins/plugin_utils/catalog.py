@@ -174,7 +174,7 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
     packaging = _choice(item, "format", FORMATS, where)
     entry = Entry(
         key=_text(item, "key", where, _KEY),
-        vendor=_text(item, "vendor", where, default=formats.CUSTOM),
+        vendor=_choice(item, "vendor", formats.VENDOR_CHOICES, where, default=formats.CUSTOM),
         backend=_choice(item, "backend", BACKENDS, where, default=BACKENDS[0]),
         ids=tuple(name.lower() for name in _texts(match, "id", f"{where}, match")),
         major=_whole(match, "major", f"{where}, match"),

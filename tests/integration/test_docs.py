@@ -20,8 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.realip.toa.plugins.module_utils import metrics, tcp_packets
-from ansible_collections.realip.toa.plugins.plugin_utils import formats, report, report_files, selection
-from ansible_collections.realip.toa.plugins.plugin_utils.reasons import REASONS
+from ansible_collections.realip.toa.plugins.plugin_utils import report, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
 from ebpf_stage import EbpfStage
 from sshd import ROOT
@@ -221,17 +220,6 @@ def test_every_playbook_takes_a_selection_and_judges_it_first() -> None:
         first = yaml.safe_load(path.read_text())[0]["tasks"][0]
         # The playbook `report` asks no host; its module says what is wrong.
         assert path.stem == "report" or first["ansible.builtin.import_tasks"] == "tasks/selection.yml", path
-
-
-def test_tables_say_what_the_code_says() -> None:
-    vendors = (ROOT / "docs" / "guides" / "vendors.md").read_text()
-    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", vendors, re.MULTILINE))
-    sent = {name: list(profile.option_kinds) for name, profile in formats.VENDORS.items()}
-    assert {name: re.findall(r"\d+/\d+", kinds) for name, kinds in rows.items()} == sent
-    codes = re.findall(r"^\| `(\w+)` \| ", (ROOT / "docs" / "guides" / "troubleshooting.md").read_text().split("## The host is blocked")[1], re.MULTILINE)
-    assert codes and set(codes) <= set(REASONS)
-    kinds = re.findall(r"^\| `(\w+)` \| `rollout\.(\w+)`", (ROOT / "docs" / "guides" / "reports.md").read_text(), re.MULTILINE)
-    assert kinds == [(name, ending) for name, (ending, _writer) in report_files.FORMATS.items()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

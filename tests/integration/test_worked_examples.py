@@ -26,8 +26,10 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".lab", ".*_cache", ".hypothesis", "__
 class Example(t.NamedTuple):
     title: str
     patches: list[str]
+    asked: dict[str, t.Any]
+    """Options of toa_plan."""
     said: dict[str, t.Any]
-    """What the page says comes of it: options of toa_plan, and parts of its answer."""
+    """What the page says comes of it: parts of the answer."""
 
 
 def examples(text: str, folder: Path) -> list[Example]:
@@ -36,8 +38,8 @@ def examples(text: str, folder: Path) -> list[Example]:
     for part in section.split("\n### ")[1:]:
         title, _newline, body = part.partition("\n")
         (page := folder / "part.md").write_text(body)
-        (said,) = blocks(page, "yaml")
-        found.append(Example(title, blocks(page, "diff"), yaml.safe_load(said)))
+        asked, said = map(yaml.safe_load, blocks(page, "yaml"))
+        found.append(Example(title, blocks(page, "diff"), asked, said))
     return found
 
 
@@ -68,9 +70,9 @@ def run(copy: Path, *words: str | Path) -> str:
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=EXAMPLES)
 def test_the_plan_is_what_the_page_says(copy: Path, number: int) -> None:
-    said = examples((copy / PAGE).read_text(encoding="utf-8"), copy.parent)[number].said
-    options = {key: said[key] for key in ("assume", "vendor") if key in said}
-    output = run(copy, "ansible", "adhoc", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(options))
+    example = examples((copy / PAGE).read_text(encoding="utf-8"), copy.parent)[number]
+    said = example.said
+    output = run(copy, "ansible", "adhoc", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(example.asked))
     answer = json.loads(output[output.index("=> {") + 3 :])
     plan, system = answer["plan"], answer["ansible_facts"]["toa"]["os"]
     assert {key: plan[key] for key in said["plan"]} == said["plan"]
@@ -87,6 +89,5 @@ def test_the_units_pass(copy: Path) -> None:
 def test_documentation_knows_the_newcomers(copy: Path) -> None:
     shown = json.loads(run(copy, "ansible", "doc", "-j", "realip.toa.toa_plan"))["realip.toa.toa_plan"]["doc"]["options"]
     assert "acme" in shown["vendor"]["choices"] and "built_in" in shown["backends"]["choices"]
-    tests = ["tests/integration/test_docs.py::test_tables_say_what_the_code_says", "tests/integration/test_awx.py"]
-    told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", *tests, "-k", "tables or (question and vendor) or survey or pattern")
+    told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", "tests/integration/test_awx.py", "-k", "(question and vendor) or survey or pattern")
     assert re.search(r"^\d+ passed", told, re.MULTILINE), told

@@ -42,7 +42,7 @@ DIGEST = "ab" * 32
 
 def test_everything_documented_is_there():
     found = {package.file: (entry, package) for entry in catalog.load() for package in entry.packages}
-    assert set(found) == set(DOCUMENTED)
+    assert set(found) == set(DOCUMENTED), "catalog.yml and DOCUMENTED name the same files: {file: (release, first option kind, whether its URL is known)}"
     for file, (release, kind, published) in DOCUMENTED.items():
         entry, package = found[file]
         assert (entry.release, entry.option_kinds[0], entry.module) == (release, kind, "toa")
@@ -55,6 +55,12 @@ def test_releases_parse_and_are_unique():
     entries = catalog.load()
     assert len({entry.release for entry in entries}) == len({entry.key for entry in entries}) == len(entries)
     assert all(kernel.parse_strict(entry.release) for entry in entries)
+
+
+def test_a_vendors_kernel_reads_what_the_vendor_sends():
+    for entry in catalog.load():
+        sent = formats.VENDORS[entry.vendor].option_kinds
+        assert set(sent) & set(entry.option_kinds), f"{entry.key} reads {entry.option_kinds}; by its profile in formats.py, {entry.vendor} sends {sent}"
 
 
 def test_firmware_goes_before_the_image_and_headers_after_it():

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import formats, report_files
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parents[3]
 # The role toa has no tasks, only what the others share.
@@ -129,7 +131,18 @@ def test_what_repeats_the_code_is_as_the_code_has_it():
 
     assert set(derived.rows()) == KNOWN - RESULTS
     for file, text in derived.DERIVED.items():
-        assert file.read_text(encoding="utf-8") == text(), file
+        assert file.read_text(encoding="utf-8") == text(), f"{file} is not as the code has it: python tests/derived.py"
+
+
+def test_tables_of_the_guides_say_what_the_code_says():
+    guides = ROOT / "docs" / "guides"
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", (guides / "vendors.md").read_text(), re.MULTILINE))
+    sent = {name: list(profile.option_kinds) for name, profile in formats.VENDORS.items()}
+    assert {name: re.findall(r"\d+/\d+", kinds) for name, kinds in rows.items()} == sent, "docs/guides/vendors.md against formats.py"
+    codes = re.findall(r"^\| `(\w+)` \| ", (guides / "troubleshooting.md").read_text().split("## The host is blocked")[1], re.MULTILINE)
+    assert codes and set(codes) <= set(REASONS), "docs/guides/troubleshooting.md against reasons.py"
+    kinds = re.findall(r"^\| `(\w+)` \| `rollout\.(\w+)`", (guides / "reports.md").read_text(), re.MULTILINE)
+    assert kinds == [(name, ending) for name, (ending, _writer) in report_files.FORMATS.items()], "docs/guides/reports.md against report_files.py"
 
 
 def test_a_file_of_ours_on_a_host_has_one_owner():

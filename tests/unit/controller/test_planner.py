@@ -105,7 +105,7 @@ def test_every_row_of_the_vectors(row):
     name, release, arch, getpeername, getsockopt = row[:5]
     plan = decide(host(name, release, arch))
     state, backend, code = EXPECTED[release]
-    assert (plan["state"], plan["backend"]) == (state, backend)
+    assert (plan["state"], plan["backend"]) == (state, backend), f"EXPECTED[{release!r}]; a catalog entry that is new is offered to every host it matches"
     assert code is None or code in codes(plan)
     by_vtoa = decide(host(name, release, arch), backends=["vtoa"])
     assert (by_vtoa["state"] == "pending") is (getpeername == "yes")
