@@ -3,8 +3,8 @@
 """Everything that is checked, once: `make`, `.ci/run` and the workflows in .github call these sessions. `nox --list` shows them.
 
 Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. What has a tag
-runs in `make test`, which begins with the `long` ones. Of sanity, that is the oldest ansible-core, whose targets go back the furthest; the forge
-runs all.
+runs in `make test`, which begins with the `long` ones. Of sanity, that is the oldest ansible-core, whose targets go back the furthest; of integration,
+the channel on every ansible-core and all else on the oldest and the newest. The forge runs all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "real
 VENVS = Path(os.environ.get("REALIP_VENVS") or CACHE / "venvs")
 DEV = VENVS / "dev" / "bin"
 CORES = ("2.16", "2.19", "2.21")
-SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+
+
+def machines(scenario: str) -> int:
+    """How many machines a scenario has."""
+    return (ROOT / "molecule" / scenario / "molecule.yml").read_text(encoding="utf-8").count("  - name: ")
+
+
+# Those with the most machines take the longest, and begin first.
+SCENARIOS = sorted((path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=lambda name: (-machines(name), name))
 
 # For nox as well as for what it runs: it looks a command up in its own PATH.
 os.environ.update(

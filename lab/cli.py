@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import disks, inventory, machines, mirror
+from lab import debian_packages, disks, inventory, machines, mirror
 from lab.hosts import HOSTS
 from lab.progress import LabError, interrupted, say
 
@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("name", metavar="NAME")
     command.add_argument("moment", metavar="MOMENT")
 
+    command = add("offer", _offer, "have apt on a stock Debian find packages of Debian's archive, and all that they need, and nothing else")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("packages", nargs="+", metavar="PACKAGE", help="as apt-get install is given it: NAME or NAME=VERSION")
+
     command = add("ssh", _ssh, "log in, or run a command")
     command.add_argument("--user", default="root", help="root (default) or ops, who may sudo and whose password is ops")
     command.add_argument("name", metavar="NAME")
@@ -118,6 +122,10 @@ def _record(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     disks.compare(options.names)
+
+
+def _offer(options: argparse.Namespace) -> None:
+    debian_packages.offer(options.name, options.packages)
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -60,7 +60,7 @@ class Run:
     def _run(self, layer: str) -> None:
         begin = time.monotonic()
         process = subprocess.Popen(
-            [*NOX, "-s", layer], env={**os.environ, "REALIP_READY": "1"},
+            [*NOX, "-s", layer], env={**os.environ, "REALIP_READY": "1", "REALIP_CORES": "ends"},
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )
         with self._lock:

@@ -37,6 +37,12 @@ def cores() -> list[str]:
     return found
 
 
+def tried() -> list[str]:
+    """Those that a test of more than the channel is run with: with REALIP_CORES=ends, which `make test` says, the oldest and the newest."""
+    found = cores()
+    return sorted({found[0], found[-1]}) if os.environ.get("REALIP_CORES") == "ends" else found
+
+
 def pythons() -> dict[str, str]:
     """Every Python that target code may meet here: "2.7" -> the path of one, from PATH and from pyenv."""
     names = ["python2.6", "python2.7", *(f"python3.{minor}" for minor in range(4, 15))]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from fleet import STOCK, TOA, Fleet, end
-from sshd import Run, cores
+from sshd import Run, cores, tried
 
 NEWEST = cores()[-1]
 
@@ -58,7 +58,7 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[dict[str, tupl
     """A canary, a wave of 20 of which 3 die in their reboot, and 3 hosts that are to come after that; every core with a fleet of its own, side by
     side, since most of the time is spent on waiting for the dead."""
     with contextlib.ExitStack() as stack:
-        fleets = {core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 50 + number, 24)) for number, core in enumerate(cores())}
+        fleets = {core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 50 + number, 24)) for number, core in enumerate(tried())}
         for fleet in fleets.values():
             for name in DEAD:
                 fleet.be(name, faults={"boot": "dead"})

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fleet import TOA, Fleet
 from pretend_host import HOSTILE
-from sshd import ROOT, Run, cores, result_of
+from sshd import ROOT, Run, result_of, tried
 
 # The ones that answer what could be true, with poison in it.
 BELIEVABLE = ("steering", "template", "wrong_types", "not_numbers", "wide")
@@ -60,7 +60,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[dict[str, St
     """Every core with a fleet of its own, side by side."""
     size = 2 + len(AT_ONCE) + len(LATER)
     with contextlib.ExitStack() as stack:
-        fleets = {core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 60 + number, size)) for number, core in enumerate(cores())}
+        fleets = {core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 60 + number, size)) for number, core in enumerate(tried())}
         with ThreadPoolExecutor(len(fleets)) as pool:
             told = {core: pool.submit(live, fleet, core) for core, fleet in fleets.items()}
         yield {core: story.result() for core, story in told.items()}
