@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 
-def test_dkms_has_built_it_for_the_running_kernel(host):
+def test_it_was_built_for_the_running_kernel(host):
     release = host.check_output("uname -r")
-    assert f"{release}, x86_64: installed" in host.check_output("dkms status")
-    assert host.check_output("modinfo -F filename toa").startswith(f"/lib/modules/{release}/updates/dkms/toa.ko")
+    assert host.check_output("modinfo -F filename toa").startswith(f"/lib/modules/{release}/updates/")
+    assert host.check_output("modinfo -F vermagic toa").split()[0] == release
 
 
 def test_its_module_is_loaded_and_counts(modules, proof, translated):
