@@ -88,6 +88,12 @@ class Machines(_module.Lab):
         else:
             machines.reset([victim], start if start == cases.INSTALLED else "")
 
+    def forgive_the_other(self) -> None:
+        """After a row that went wrong: what it did to the rest of the fleet shall not be held against the next one."""
+        if self.one_line(OTHER, TOUCHED) != self.other_as_it_was:
+            machines.reset([OTHER])
+            self.other_as_it_was = self.one_line(OTHER, TOUCHED)
+
     def install(self) -> None:
         """Installed and never booted, as a drain task that fails leaves a host."""
         self.ssh(self.victim, cases.PLANTED)

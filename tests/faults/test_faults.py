@@ -56,6 +56,7 @@ def test_fault(lab: t.Any, case: Case, tmp_path: Path) -> None:
         converge(lab, case)
     except Exception as problem:
         judged(case.name, "FAIL", f"{ended}; {in_short(problem)}", started)
+        lab.forgive_the_other()
         raise
     judged(case.name, "ok", ended, started)
 
