@@ -9,9 +9,9 @@ if [ $# -eq 0 ]; then
 fi
 for scenario; do
 	echo "molecule: $scenario"
-	# Where the cleanup fails, molecule leaves without a word to the machines.
+	# Where the cleanup fails, molecule leaves without a word to the machines, and the next run would take them for its own.
 	molecule test -s "$scenario" || {
-		REALIP_LAB_RUN="$PWD/.lab/molecule-$scenario" lab/lab down
+		molecule destroy -s "$scenario"
 		exit 1
 	}
 done
