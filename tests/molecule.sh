@@ -9,9 +9,10 @@ if [ $# -eq 0 ]; then
 fi
 for scenario; do
 	echo "molecule: $scenario"
-	# Where the cleanup fails, molecule leaves without a word to the machines, and the next run would take them for its own.
+	# Where the cleanup fails, molecule leaves without a word to the machines, and remembers them as made and prepared.
 	molecule test -s "$scenario" || {
-		molecule destroy -s "$scenario"
+		REALIP_LAB_RUN="$PWD/.lab/molecule-$scenario" lab/lab down
+		molecule reset -s "$scenario"
 		exit 1
 	}
 done
