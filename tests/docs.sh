@@ -20,4 +20,9 @@ antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --des
 }
 rm -rf "$site"
 sphinx-build -q -W --keep-going -b html -d "$work/doctrees" "$work" "$site"
+for page in index guides/quick-start collection/toa_plan_module collection/rollout_role collection/progress_callback; do
+	test -f "$site/$page.html" || { echo "docs: there is no $page" >&2; exit 1; }
+done
+# Programs are taken in as files.
+grep -q toaClient "$site/guides/applications.html" || { echo "docs: guides/applications has no programs" >&2; exit 1; }
 echo "docs: $(find "$site" -name '*.html' | wc -l) pages in docs/_site/index.html"

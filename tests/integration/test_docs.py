@@ -305,16 +305,3 @@ def test_applications_see_the_client(programs: dict[str, list[t.Any]], tmp_path:
 def listening(pid: int) -> bool:
     """Whether somebody listens on 8080 in that network namespace."""
     return any(line.split()[1].endswith(":1F90") and line.split()[3] == "0A" for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
-
-
-# ---- the site
-
-
-def test_the_site_builds() -> None:
-    done = subprocess.run([str(ROOT / "tests" / "docs.sh")], env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}, capture_output=True, text=True,
-                          timeout=300, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    site = ROOT / "docs" / "_site"
-    for page in ("index", "guides/quick-start", "collection/toa_plan_module", "collection/rollout_role", "collection/progress_callback"):
-        assert (site / f"{page}.html").is_file(), page
-    assert "toaClient" in (site / "guides" / "applications.html").read_text()
