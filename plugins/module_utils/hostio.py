@@ -247,8 +247,11 @@ def remove_empty(folder):
 class HostLock:
     """Held around everything that changes the host, so that two controllers never do at once.
 
-    The lock belongs to the open file, so a run that dies lets go of it.
+    The lock belongs to the open file, so a run that dies lets go of it. What a controller that died has begun ends by itself, as a package manager
+    should: the next run waits for it, up to PATIENCE seconds.
     """
+
+    PATIENCE = 90
 
     def __init__(self, path=LOCK_FILE):
         self.path = path if os.path.isdir(os.path.dirname(path)) else "/var/run/realip-toa.lock"
@@ -256,21 +259,29 @@ class HostLock:
 
     def __enter__(self):
         self.handle = open(self.path, "a+")
-        try:
-            fcntl.flock(self.handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (IOError, OSError):
-            self.handle.seek(0)
-            holder = self.handle.read(200).strip() or "unknown"
-            self.handle.close()
-            raise TargetError(
-                "host_locked",
-                "another run of realip.toa is changing this host (%s)" % holder,
-                "wait until it has ended, then run again",
-            )
+        deadline = time.time() + self.PATIENCE
+        while not self._taken():
+            if time.time() >= deadline:
+                self.handle.seek(0)
+                holder = self.handle.read(200).strip() or "unknown"
+                self.handle.close()
+                raise TargetError(
+                    "host_locked",
+                    "another run of realip.toa is changing this host (%s), and still was after %d seconds" % (holder, self.PATIENCE),
+                    "wait until it has ended, then run again",
+                )
+            time.sleep(0.2)
         self.handle.truncate(0)
         self.handle.write("pid %d since %s UTC\n" % (os.getpid(), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())))
         self.handle.flush()
         return self
+
+    def _taken(self):
+        try:
+            fcntl.flock(self.handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (IOError, OSError):
+            return False
+        return True
 
     def __exit__(self, *unused):
         # Never unlinked: a run that has just opened it would then lock a file nobody else can see.

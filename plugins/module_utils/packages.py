@@ -44,6 +44,8 @@ SHA256 = re.compile(r"^[0-9a-f]{64}$")
 # What a host without any initramfs to measure by is expected to need for one, in bytes.
 INITRAMFS_GUESS = 48 << 20
 INITRAMFS_MAKERS = ("usr/sbin/update-initramfs", "usr/bin/dracut", "usr/sbin/dracut", "sbin/dracut", "sbin/mkinitrd")
+# In the record of a package from the moment its installation begins until its end was seen.
+UNFINISHED = "unfinished"
 # Kept free on every file system that is written to (grub.cfg, dpkg's own database), in bytes.
 SLACK = 1 << 20
 BLOCK = 4096
@@ -138,11 +140,18 @@ class Host:
         }
 
     def is_complete(self, item, inventory):
-        """Installed in the planned version, with the kernel and the modules it is for really there."""
+        """Installed to the end and in the planned version, with the kernel and the modules it is for really there."""
         version = self.manager.installed_version(inventory.get(item["name"]))
         if not version or not self.manager.same_version(version, item["version"]):
             return False
-        return not self.missing_files(item)
+        return not self.missing_files(item) and not self.is_unfinished(item)
+
+    def is_unfinished(self, item):
+        """Whether our installation began and nobody has seen its end: rpm has entered a package before its last script makes initramfs and boot entry.
+
+        A kernel that runs has been booted, so it had both.
+        """
+        return UNFINISHED in self.record().get(item["name"], {}) and item["release"] != self.running
 
     def missing_files(self, item):
         """Which of the two things a kernel image must bring are not on the host."""
@@ -516,11 +525,12 @@ def _install(host, items, inventory):
     """One run of the package manager; whatever it leaves half done is taken back before the error is told."""
     record = host.record()
     entries = dict((item["name"], _record_entry(item)) for item in items if item["name"] not in inventory or item["name"] in record)
-    host.save_record(dict(record, **entries))
+    host.save_record(dict(record, **dict((name, dict(entry, **{UNFINISHED: True})) for name, entry in entries.items())))
     rc, said = host.manager.install([host.source(item) for item in items])
     gaps = [] if rc != 0 else _gaps(host, items)
     if rc == 0 and not gaps:
         host.settle()
+        host.save_record(dict(record, **entries))
         return
     left = _take_back(host, items, inventory)
     host.save_record(dict((name, entry) for name, entry in host.record().items() if name in record or name in left))

@@ -484,8 +484,9 @@ def test_bad_options_name_the_option(host, args):
     assert any(name in error.message for name in ("state", "kernel", "panic", "confirm_timeout", "restore"))
 
 
-def test_two_controllers_at_once(host):
+def test_two_controllers_at_once(host, monkeypatch):
     from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock
+    monkeypatch.setattr(HostLock, "PATIENCE", 0)
     with HostLock(host.path("/run/realip-toa.lock")):
         refused(host, "host_locked", "default", STOCK)
         assert host.do("default", STOCK, check=True)["changed"]

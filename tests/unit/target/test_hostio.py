@@ -231,7 +231,8 @@ def test_making_folders_says_whether_one_was_made(tmpdir):
 # ---- the lock
 
 
-def test_second_run_is_refused_and_told_who_holds_the_lock(tmpdir):
+def test_second_run_is_refused_and_told_who_holds_the_lock(tmpdir, monkeypatch):
+    monkeypatch.setattr(HostLock, "PATIENCE", 0.3)
     path = str(tmpdir.join("lock"))
     with HostLock(path):
         with pytest.raises(TargetError) as problem:
@@ -244,7 +245,20 @@ def test_second_run_is_refused_and_told_who_holds_the_lock(tmpdir):
         pass
 
 
-def test_lock_of_a_run_that_died_is_free(tmpdir):
+def test_what_a_dead_controller_has_begun_is_waited_for(tmpdir):
+    path = str(tmpdir.join("lock"))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import fcntl, os, time; f = open(%r, 'a+'); fcntl.flock(f, fcntl.LOCK_EX); os.write(1, b'held'); time.sleep(0.5)" % path],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout.read(4) == b"held"
+    with HostLock(path):
+        assert holder.wait() == 0
+    holder.stdout.close()
+
+
+def test_lock_of_a_run_that_died_is_free(tmpdir, monkeypatch):
+    monkeypatch.setattr(HostLock, "PATIENCE", 0)
     path = str(tmpdir.join("lock"))
     holder = subprocess.Popen(
         [sys.executable, "-c", "import fcntl, os, time; f = open(%r, 'a+'); fcntl.flock(f, fcntl.LOCK_EX); os.write(1, b'held'); time.sleep(600)" % path],

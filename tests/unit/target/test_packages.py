@@ -26,7 +26,7 @@ except ImportError:
     from BaseHTTPServer import BaseHTTPRequestHandler, HTTPServer
 
 from ansible_collections.realip.toa.plugins.module_utils import packages
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError
 from ansible_collections.realip.toa.plugins.module_utils.state import load
 
 NAME = "realip-toa-test-image"
@@ -441,7 +441,8 @@ def test_locked_database_names_who_locks_it(root, mirror, tmpdir, lock):
     assert call(root, [item])["changed"]
 
 
-def test_another_run_of_ours(root, mirror, tmpdir):
+def test_another_run_of_ours(root, mirror, tmpdir, monkeypatch):
+    monkeypatch.setattr(HostLock, "PATIENCE", 0)
     item = mirror.serve(build_deb(tmpdir))
     handle = open(os.path.join(root, "run/realip-toa.lock"), "a+")
     fcntl.flock(handle.fileno(), fcntl.LOCK_EX)

@@ -5,6 +5,7 @@
 
 from __future__ import absolute_import, division, print_function
 
+import contextlib
 import os
 import re
 
@@ -186,6 +187,45 @@ def test_nothing_is_forced(host):
     call(host, [item], "absent")
     words = set(word for arguments in host.calls for word in arguments if word.startswith("-"))
     assert words == set(["-i", "--test", "--oldpackage", "--replacepkgs", "-e"])
+
+
+class PowerCut(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def cut_short(host):
+    """The power goes when rpm has entered a package, and before it runs the package's last script."""
+    whole = host.install
+
+    def install(arguments, given):
+        answer = whole(arguments, given)
+        if "--test" not in arguments:
+            raise PowerCut()
+        return answer
+
+    host.install = install
+    try:
+        yield
+    finally:
+        host.install = whole
+
+
+def test_a_power_cut_in_its_last_script_is_made_good(host):
+    """rpm has entered the package by then, and will not run the script that makes initramfs and boot entry again by itself."""
+    item = host.package(host.folder)
+    with cut_short(host), pytest.raises(PowerCut):
+        call(host, [item])
+    assert TOA in host.installed
+    assert call(host, [item])["changed"] and "--replacepkgs" in host.calls[-1]
+    assert not call(host, [item])["changed"]
+
+
+def test_a_kernel_that_runs_was_installed_to_its_end(host):
+    item = host.package(host.folder)
+    with cut_short(host), pytest.raises(PowerCut):
+        call(host, [item])
+    assert not call(host, [item], running=RELEASE)["changed"]
 
 
 def test_older_without_consent(host):
