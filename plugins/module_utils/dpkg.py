@@ -17,9 +17,8 @@ import os
 import re
 import subprocess
 import tarfile
-import time
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text, run, start, to_text
+from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_text, run, start, to_text, wait_for
 
 QUERY = "${Package}\t${Status}\t${Version}\t${Architecture}\n"
 # A maintainer script must neither ask nor draw; needrestart must not restart services because of a kernel.
@@ -214,20 +213,15 @@ class Locks:
         self.handles = []
 
     def __enter__(self):
-        deadline = time.time() + self.patience
-        pause = 0.05
-        while True:
-            holder = self._take()
-            if holder is None:
-                return self
-            if time.time() >= deadline:
-                raise TargetError(
-                    "package_lock_held",
-                    "the package database is locked by %s, and still was after %d seconds" % (holder, self.patience),
-                    "wait until that has ended (or end it), then run again",
-                )
-            time.sleep(pause)
-            pause = min(pause * 2, 1.0)
+        wait_for(self._take, self.patience, self._refusal)
+        return self
+
+    def _refusal(self, holder):
+        return TargetError(
+            "package_lock_held",
+            "the package database is locked by %s, and still was after %d seconds" % (holder, self.patience),
+            "wait until that has ended (or end it), then run again",
+        )
 
     def __exit__(self, *unused):
         self._let_go()

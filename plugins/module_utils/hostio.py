@@ -244,6 +244,20 @@ def remove_empty(folder):
         pass
 
 
+def wait_for(take, patience, refusal):
+    """Call `take` until it returns None, which says that what it wants is there; after `patience` seconds raises refusal(what it returned)."""
+    deadline = time.time() + patience
+    pause = 0.05
+    while True:
+        holder = take()
+        if holder is None:
+            return
+        if time.time() >= deadline:
+            raise refusal(holder)
+        time.sleep(pause)
+        pause = min(pause * 2, 1.0)
+
+
 class HostLock:
     """Held around everything that changes the host, so that two controllers never do at once.
 
@@ -259,29 +273,28 @@ class HostLock:
 
     def __enter__(self):
         self.handle = open(self.path, "a+")
-        deadline = time.time() + self.PATIENCE
-        while not self._taken():
-            if time.time() >= deadline:
-                self.handle.seek(0)
-                holder = self.handle.read(200).strip() or "unknown"
-                self.handle.close()
-                raise TargetError(
-                    "host_locked",
-                    "another run of realip.toa is changing this host (%s), and still was after %d seconds" % (holder, self.PATIENCE),
-                    "wait until it has ended, then run again",
-                )
-            time.sleep(0.2)
+        wait_for(self._take, self.PATIENCE, self._refusal)
         self.handle.truncate(0)
         self.handle.write("pid %d since %s UTC\n" % (os.getpid(), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())))
         self.handle.flush()
         return self
 
-    def _taken(self):
+    def _take(self):
+        """None when it is ours, else who has it."""
         try:
             fcntl.flock(self.handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (IOError, OSError):
-            return False
-        return True
+            self.handle.seek(0)
+            return self.handle.read(200).strip() or "unknown"
+        return None
+
+    def _refusal(self, holder):
+        self.handle.close()
+        return TargetError(
+            "host_locked",
+            "another run of realip.toa is changing this host (%s), and still was after %d seconds" % (holder, self.PATIENCE),
+            "wait until it has ended, then run again",
+        )
 
     def __exit__(self, *unused):
         # Never unlinked: a run that has just opened it would then lock a file nobody else can see.
