@@ -122,8 +122,8 @@ def root_image(name: str) -> Path:
             say(f"{name}: installing the root image with mmdebstrap")
             made = scratch / path.name
             made.mkdir()
-            for name, (mode, content) in _initramfs_files().items():
-                file = scratch / "initramfs-tools" / name
+            for inside, (mode, content) in _initramfs_files().items():
+                file = scratch / "initramfs-tools" / inside
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
                 file.chmod(mode)
