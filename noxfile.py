@@ -3,8 +3,8 @@
 """Everything that is checked, once: `make`, `.ci/run` and the workflows in .github call these sessions. `nox --list` shows them.
 
 Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. What has a tag
-runs in `make test`, which begins with the `long` ones. Of sanity, that is the oldest ansible-core, whose targets go back the furthest; of integration,
-the channel on every ansible-core and all else on the oldest and the newest. The forge runs all.
+runs in `make test`, which begins with the `long` ones. Of sanity, that is the oldest ansible-core, whose targets go back the furthest; of integration
+and unit, the channel on every ansible-core and all else on the oldest and the newest. The forge runs all.
 """
 
 from __future__ import annotations
