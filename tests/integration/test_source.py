@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """toa_source with the distribution's own headers, compiler and DKMS: the lab's module is built for Debian's kernel, into a file system of the test's own.
 
-The kernel that it is for is not the one that runs here, so nothing is loaded; tests/lab does that.
+The kernel that it is for is not the one that runs here, so nothing is loaded; the molecule scenario source_module does that.
 """
 
 from __future__ import annotations

@@ -22,8 +22,6 @@ _spec = importlib.util.spec_from_file_location("lab_machines_of_tests", HERE.par
 _module = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = _module
 _spec.loader.exec_module(_module)
-# What the helpers of tests/lab, which are used here too, ask for.
-sys.path.append(str(HERE.parent / "lab"))
 Lab, ROOT = _module.Lab, _module.ROOT
 
 from lab import kernel_source, kernels, qemu  # noqa: E402 found by tests/conftest.py

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """source_module with DKMS on Debian 11, 12 and 13 as they come, through a kernel update by apt. Each test needs the one before.
 
-tests/lab/test_source.py is the same without DKMS, and with a twin.
+The molecule scenario source_module is the same without DKMS; test_build_once.py has a twin.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 from conftest import ROOT, Lab
@@ -33,23 +31,6 @@ def offer(lab: Lab, host: str, *tools: str, update: bool = False, headers: bool 
         assert newest != installed, f"{host} has the newest kernel of its suite already, {installed}: there is nothing to update to"
         wishes += [(f"{KERNEL}={newest}",)] + ([(*tools, f"{KERNEL}={newest}", f"{HEADERS}={newest}")] if headers else [])
     debian_packages.offer(host, *wishes)
-
-
-def headers_of(lab: Lab, host: str, root: Path) -> str:
-    """Put the headers of a host's kernel below `root`, as a builder would have them; returns its `uname -r`."""
-    release = lab.one_line(host, "uname -r")
-    for file in debian_packages.fetch(host, f"linux-headers-{release}", ("linux-headers-", "linux-kbuild-")):
-        subprocess.run(["dpkg-deb", "-x", file, root], check=True)
-    folder = root / "usr/src" / f"linux-headers-{release}"
-    makefile = folder / "Makefile"
-    makefile.write_text(makefile.read_text().replace("/usr/src/", f"{root}/usr/src/"))
-    # The package's own link leads to this machine's /usr/src.
-    build = root / "lib/modules" / release / "build"
-    build.unlink()
-    build.symlink_to(folder)
-    for name in ("run", "proc/net"):
-        (root / name).mkdir(parents=True)
-    return release
 
 
 def update_kernel(lab: Lab, host: str) -> str:
