@@ -57,7 +57,7 @@ def default_kernel(host, machine):
     return settings["saved_entry"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def proof(host):
-    """The proof that an operator would run, for Tencent's format."""
+    """The proof that an operator would run, for Tencent's format; once, for all tests of a file that look at it."""
     return host.ansible("realip.toa.toa_probe", "option_kinds=200/8", check=False)["probe"]

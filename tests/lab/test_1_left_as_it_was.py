@@ -1,6 +1,9 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bad input: one clear message, and the host as it was. Each case on a machine from stock."""
+"""What does not touch a host: bad input, which is told in one clear message, a dry run, and a removal of nothing. Each on a machine from stock.
+
+The molecule scenarios have the way from stock to translating and back, on every host of the documents.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,22 @@ def stock(lab):
 def host(lab, stock):
     yield HOST
     lab.reset(HOST)
+
+
+def test_a_dry_run(lab, stock, host):
+    code, report, output = lab.playbook("rollout.yml", HOST, check=True)
+    assert code == 0, output
+    assert report["hosts"][0]["state"] == "planned"
+    assert disks.look(HOST) == stock
+
+
+def test_a_removal_where_nothing_is(lab, stock, host):
+    boot = lab.one_line(HOST, "cat /proc/sys/kernel/random/boot_id")
+    code, report, output = lab.playbook("realip.toa.remove", HOST)
+    assert code == 0, output
+    assert report["hosts"][0]["state"] == "converged" and "changed=0" in output
+    assert lab.one_line(HOST, "cat /proc/sys/kernel/random/boot_id") == boot
+    assert disks.look(HOST) == stock
 
 
 def changed_lock(lab, **change):
