@@ -84,8 +84,8 @@ def accelerator(kernel: Callable[[], Path]) -> str:
 
     `kernel` answers with a bzImage to try; it is asked only when there is something to try.
     """
-    # MiB of translated code. A reset keeps it, and what then is written where translated code was is written slowly until that is forgotten: with more
-    # of it a boot takes longer (17.6 s of processor with 256, 14.8 with 64), with 32 a machine translates the same again and again (20.2).
+    # MiB of translated code. A reset keeps it, and what then is written where translated code was is written slowly until that is forgotten: a boot of
+    # debian8 takes 17.6 s of processor with 256, 15.1 with 64; with 32 it is the same code that is translated again and again (20.2).
     emulation = "tcg,thread=multi,tb-size=64"
     wanted = os.environ.get("REALIP_LAB_ACCEL", "tcg")
     if wanted == "tcg":
