@@ -84,9 +84,7 @@ def accelerator(kernel: Callable[[], Path]) -> str:
 
     `kernel` answers with a bzImage to try; it is asked only when there is something to try.
     """
-    # MiB of translated code. A reset keeps it, and what then is written where translated code was is written slowly until that is forgotten: a boot of
-    # debian8 takes 17.6 s of processor with 256, 15.1 with 64; with 32 it is the same code that is translated again and again (20.2).
-    emulation = "tcg,thread=multi,tb-size=64"
+    emulation = "tcg,thread=multi,tb-size=256"
     wanted = os.environ.get("REALIP_LAB_ACCEL", "tcg")
     if wanted == "tcg":
         return emulation
