@@ -50,14 +50,6 @@ def offer(name: str, *wishes: Sequence[str]) -> list[str]:
     return [file.name for file in files]
 
 
-def fetch(name: str, package: str, only: tuple[str, ...]) -> list[Path]:
-    """A package and what it needs, as files on this machine: those whose names begin with one of `only`. Raises LabError where Debian has it not."""
-    suite = IMAGES[HOSTS[name].image].suite
-    status = machines.run(name, "cat /var/lib/dpkg/status")
-    with locked(cache_dir() / "locks" / f"apt-{suite}"):
-        return [_fetched(suite, url, file) for url, file in _wanted(suite, status, [package]) if file.startswith(only)]
-
-
 def newest(name: str, package: str) -> str:
     """The version that Debian has of a package today, for the machine's suite."""
     suite = IMAGES[HOSTS[name].image].suite
