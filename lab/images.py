@@ -274,11 +274,11 @@ def _install(host: Host, machine: Path, base: Path, kernel: StockKernel, payload
     archive = machine / "payload.tar"
     archive.write_bytes(tar_of(payload))
     extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
-    extra += ["-no-reboot", "-kernel", str(kernel.image)]
+    extra += ["-kernel", str(kernel.image)]
     if kernel.initrd:
         extra += ["-initrd", str(kernel.initrd)]
     extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet norandmaps init=/bin/sh -- -c "{_BOOTSTRAP}"']
-    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra, cpu=host.cpu))
+    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra, cpu=host.cpu), resets=False)
     try:
         wait_until(lambda: not qemu.alive(machine), f"{host.name} to install itself")
     finally:
@@ -297,7 +297,7 @@ def _first_start(host: Host, machine: Path, accelerator: str) -> None:
     known.write_text(ssh.known_hosts({host.name: port}), encoding="ascii")
     # Nobody asks the mirror for anything before the machine is in use.
     network = qemu.Network(port, 9)
-    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu))
+    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu), resets=False)
     try:
         wait_for_ssh(host.name, machine, port, hopeless=HOPELESS)
         release = ssh.run(port, known, f"{SETTLED[host.init]}; python3 -c 'import json, ctypes, zlib, base64'; sync; uname -r").split()[-1]

@@ -11,7 +11,6 @@ import http.client
 import http.server
 import json
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -58,7 +57,7 @@ def start(files: Path) -> int:
 
 def stop() -> None:
     """End the mirror; nothing where it is not running."""
-    qemu.kill(directory(), signal.SIGTERM)
+    qemu.kill(directory())
 
 
 def _state(name: str) -> str:

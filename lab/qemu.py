@@ -3,7 +3,7 @@
 """QEMU: the command line of a machine, its monitor, its snapshot, its process.
 
 A machine is a directory: disk.qcow2, console.log (what it wrote to its serial port), qemu.log (what QEMU had to say),
-qmp.sock (the monitor) and pid (its process).
+qmp.sock (the monitor) and pid (its process: lab/power.py, and QEMU below it).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from lab.paths import HERE
 from lab.progress import LabError, say, wait_until
 
 BINARY = "qemu-system-x86_64"
@@ -112,11 +114,19 @@ def _kvm_runs(kernel: Path) -> bool:
 # -- the process ------------------------------------------------------------------------------------------------------------
 
 
-def launch(directory: Path, words: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
-    """Start a machine; its monitor answers when this returns. LabError, with QEMU's words, when it does not start."""
+def launch(directory: Path, words: Sequence[str], snapshot: BinaryIO | None = None, resets: bool = True) -> None:
+    """Start a machine, from a snapshot's memory or from its disk; its monitor answers when this returns.
+
+    resets: whether a machine that resets itself starts again; where not, that is its end. LabError, with QEMU's words, when it does not start.
+    """
+    _need(words[0])
     (directory / "qmp.sock").unlink(missing_ok=True)
     log = directory / "qemu.log"
-    launch_process(directory, words, cwd=directory, log=log, pass_fds=pass_fds)
+    if resets:
+        words = [sys.executable, str(HERE / "power.py"), f"fd:{snapshot.fileno()}" if snapshot else "", *words]
+    else:
+        words = [*words, *(["-incoming", f"fd:{snapshot.fileno()}"] if snapshot else []), "-no-reboot"]
+    launch_process(directory, words, cwd=directory, log=log, pass_fds=[snapshot.fileno()] if snapshot else [])
     wait_until(lambda: not alive(directory) or (directory / "qmp.sock").exists(), f"QEMU in {directory}", every=0.05)
     if not alive(directory):
         raise LabError(f"QEMU did not start: {tail(log)}")
@@ -125,14 +135,17 @@ def launch(directory: Path, words: Sequence[str], pass_fds: Sequence[int] = ()) 
 def launch_process(directory: Path, words: Sequence[str], cwd: Path, log: Path, pass_fds: Sequence[int] = ()) -> None:
     """Start a process that outlives us, writes to `log`, and is known by the file `pid` in `directory`."""
     with open(log, "wb") as output:
-        try:
-            process = subprocess.Popen(
-                words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=pass_fds
-            )
-        except FileNotFoundError as error:
-            raise LabError(f"{words[0]} is not installed; lab/apt-packages.txt lists what the lab needs") from error
+        process = subprocess.Popen(
+            words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=pass_fds
+        )
     _children[process.pid] = process
     (directory / "pid").write_text(f"{process.pid} {_started(process.pid)}\n", encoding="ascii")
+
+
+def _need(program: str) -> None:
+    """LabError where a program is not there."""
+    if shutil.which(program) is None:
+        raise LabError(f"{program} is not installed; lab/apt-packages.txt lists what the lab needs")
 
 
 def pid_of(directory: Path) -> int | None:
@@ -162,12 +175,12 @@ def _started(pid: int) -> str:
     return "0" if fields[0] in "ZX" else fields[19]
 
 
-def kill(directory: Path, how: signal.Signals = signal.SIGKILL) -> None:
+def kill(directory: Path) -> None:
     """Pull the plug. Nothing where the machine is not running."""
     pid = pid_of(directory)
     if pid is None:
         return
-    os.kill(pid, how)
+    os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not alive(directory), f"process {pid} to end", limit=60, every=0.02)
 
 
@@ -204,10 +217,10 @@ class Monitor:
         self.execute("qmp_capabilities")
 
     def _connect(self, directory: Path, path: str) -> bool:
-        """A socket has its name a moment before QEMU listens on it."""
+        """A socket has its name a moment before QEMU listens on it, and none while a machine resets itself."""
         try:
             self._socket.connect(path)
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, FileNotFoundError):
             if not alive(directory):
                 raise
             return False
@@ -269,7 +282,7 @@ def _settled(answer: dict[str, Any]) -> str | None:
 def launch_from(directory: Path, words: Sequence[str], snapshot: Path) -> None:
     """Start a machine from what `save` wrote. It is running when this returns."""
     with open(snapshot, "rb") as handle:
-        launch(directory, [*words, "-incoming", f"fd:{handle.fileno()}"], pass_fds=[handle.fileno()])
+        launch(directory, words, snapshot=handle)
     with Monitor(directory) as monitor:
         wait_until(
             lambda: monitor.execute("query-status")["status"] != "inmigrate", f"the snapshot to load in {directory}", every=0.05
@@ -282,8 +295,7 @@ def launch_from(directory: Path, words: Sequence[str], snapshot: Path) -> None:
 
 def image_tool(*arguments: str | os.PathLike[str]) -> None:
     """Run qemu-img; LabError with its words when it fails."""
-    if shutil.which("qemu-img") is None:
-        raise LabError("qemu-img is not installed; lab/apt-packages.txt lists what the lab needs")
+    _need("qemu-img")
     done = subprocess.run(["qemu-img", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LabError(f"qemu-img {arguments[0]} failed: {done.stderr.strip()}")
