@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,19 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.hosts import HOSTS
+
+
+def pytest_configure(config):
+    """One login for all commands on a host: testinfra asks ssh for that, and does not say where."""
+    config.logins = tempfile.TemporaryDirectory(prefix="ssh-")
+    os.environ["ANSIBLE_SSH_EXTRA_ARGS"] = f"-o ControlPath={config.logins.name}/%p"
+
+
+def pytest_unconfigure(config):
+    """Log out."""
+    for login in Path(config.logins.name).iterdir():
+        subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={login}", "lab"], capture_output=True, check=False)
+    config.logins.cleanup()
 
 
 @pytest.fixture
