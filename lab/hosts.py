@@ -111,8 +111,8 @@ IMAGES = {
     "debian12": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED, kernel=_KERNEL, offered=("bpftool",)),
     "debian13": Image("trixie", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
     "centos6": Image("bookworm", _SYSVINIT, _LEFT_OUT),
-    "centos7": Image("bookworm", (*_GRUB2_SYSTEMD, _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
-    "alinux3": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
+    # Enterprise Linux with systemd; lab/dress/centos7 hides dnf.
+    "el": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
 }
 
 HOSTS = {
@@ -126,12 +126,12 @@ HOSTS = {
             release_package="centos-release-6-10.el6.centos.12.3", variables=_DOWNGRADE,
         ),
         Host(
-            "centos7", "CentOS Linux 7 (Core)", "centos7", "3.10.0-1160.119.1.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64",
+            "centos7", "CentOS Linux 7 (Core)", "el", "3.10.0-1160.119.1.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64",
             loader="grub2_el", packages="rpm", layers=("el",),
             release_package="centos-release-7-9.2009.1.el7.centos", variables=_DOWNGRADE,
         ),
         Host(
-            "alinux3", "Alibaba Cloud Linux 3.2104 U13.1 (OpenAnolis Edition)", "alinux3", "5.10.134-18.al8.x86_64", vtoa=True,
+            "alinux3", "Alibaba Cloud Linux 3.2104 U13.1 (OpenAnolis Edition)", "el", "5.10.134-18.al8.x86_64", vtoa=True,
             loader="grub2_el", packages="rpm", layers=("el",),
             release_package="alinux-release-3.2104.13.1-1.al8", variables={"toa_vendor": "alibaba"},
         ),
@@ -141,7 +141,7 @@ HOSTS = {
         Host("debian13", "Debian GNU/Linux 13 (trixie)", "debian13", "6.12.*-cloud-amd64", cpu=f"{qemu.CPU},-cx16", layers=("stock",)),
         # Its redhat-release and one of its os-releases say CentOS 8, as those of the real one do.
         Host(
-            "tencentos", "TencentOS Server 3.1 (Final)", "centos7", "5.4.119-19.0009.28", loader="grub2_el", packages="rpm",
+            "tencentos", "TencentOS Server 3.1 (Final)", "el", "5.4.119-19.0009.28", loader="grub2_el", packages="rpm",
             layers=("el", "centos7"), release_package="tencentos-release-3.1-2.tl3", extra=True,
         ),
     )
