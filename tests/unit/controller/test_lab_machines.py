@@ -319,6 +319,16 @@ def test_monitor_that_has_its_name_and_does_not_listen_yet(tmp_path: Path, monke
         qemu.Monitor(tmp_path)
 
 
+def test_monitor_that_has_no_name_while_the_machine_resets_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alive(directory: Path) -> bool:
+        FakeMonitor(directory, {}).start()
+        return True
+
+    monkeypatch.setattr(qemu, "alive", alive)
+    with qemu.Monitor(tmp_path) as monitor:
+        assert monitor.execute("cont") == {}
+
+
 def test_monitor_of_a_dead_machine(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="does not answer"):
         qemu.Monitor(tmp_path)
