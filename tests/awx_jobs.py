@@ -15,7 +15,7 @@ from pathlib import Path
 import ansible_runner
 import jsonschema
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent

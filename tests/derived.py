@@ -71,7 +71,7 @@ def rows() -> dict[str, dict[str, t.Any]]:
 
 
 def planner() -> t.Any:
-    return importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.planner")
+    return importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.planner.decide")
 
 
 @functools.lru_cache
@@ -127,7 +127,7 @@ def without_markup(text: str) -> str:
 
 
 def vendors() -> tuple[str, ...]:
-    choices: tuple[str, ...] = importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.formats").VENDOR_CHOICES
+    choices: tuple[str, ...] = importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.option_formats").VENDOR_CHOICES
     return choices
 
 

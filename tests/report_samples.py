@@ -10,9 +10,11 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.module_utils import probe_cases
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import Format
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner
+from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import Format
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 OS_RELEASES = Path(__file__).parent / "unit" / "vectors" / "os-release"
 START = datetime.datetime(2026, 11, 22, 1, 0, 0, tzinfo=datetime.timezone.utc)

@@ -13,7 +13,7 @@ _TIMEOUT_VARIABLE = "toa_confirm_timeout"
 
 
 class ActionModule(ToaAction):
-    ENTRY = "boot"
+    ENTRY = "programs.boot"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "required": True, "choices": ["default", "armed", "confirmed", "reverted"]},
         "kernel": {"type": "str"},

@@ -14,14 +14,14 @@ import socket
 import typing as t
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import window
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window as window
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/claim.py."""
+    """Sends plugins/module_utils/programs/claim.py."""
 
-    ENTRY = "claim"
+    ENTRY = "programs.claim"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["taken", "released"], "default": "taken"},
         "drained": {"type": "bool"},

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, formats, sources
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/ebpf.py."""
+    """Sends plugins/module_utils/programs/ebpf.py."""
 
-    ENTRY = "ebpf"
+    ENTRY = "programs.ebpf"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["attached", "detached", "status"], "default": "attached"},
         "option_kinds": {"type": "list", "elements": "str"},

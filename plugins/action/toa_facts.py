@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import facts
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/inspect_host.py."""
+    """Sends plugins/module_utils/programs/facts.py."""
 
-    ENTRY = "inspect_host"
+    ENTRY = "programs.facts"
     SPEC: t.ClassVar[dict[str, t.Any]] = {}
 
     def finish(self, result: Result, task_vars: Variables) -> Result:

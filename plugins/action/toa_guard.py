@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import formats, sources
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/guard.py."""
+    """Sends plugins/module_utils/programs/guard.py."""
 
-    ENTRY = "guard"
+    ENTRY = "programs.guard"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
         "trusted_sources": {"type": "list", "elements": "str"},

@@ -8,7 +8,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import ToaAction
 
 
 class ActionModule(ToaAction):
-    ENTRY = "kmod"
+    ENTRY = "programs.module"
     SPEC = {
         "name": {"type": "str", "default": "toa"},
         "state": {"type": "str", "choices": ["loaded", "unloaded", "status"], "default": "loaded"},

@@ -9,12 +9,14 @@ import functools
 import typing as t
 import zlib
 
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle, formats, peers
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import BACKENDS
 
 # The target module that the program is made of.
-PROGRAM = "metrics"
+PROGRAM = "programs.metrics"
 # What `*/N` of cron can say.
 LONGEST = 59
 
@@ -26,9 +28,9 @@ def packed() -> str:
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/monitor.py."""
+    """Sends plugins/module_utils/programs/monitor.py."""
 
-    ENTRY = "monitor"
+    ENTRY = "programs.monitor"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["present", "absent", "status", "recorded"], "default": "present"},
         "backend": {"type": "str", "choices": list(BACKENDS)},

@@ -8,14 +8,14 @@ import hashlib
 import typing as t
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import channel
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/packages.py."""
+    """Sends plugins/module_utils/programs/package.py."""
 
-    ENTRY = "packages"
+    ENTRY = "programs.package"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "packages": {
             "type": "list",
@@ -64,7 +64,7 @@ class ActionModule(ToaAction):
 
 
 def file_of(item: t.Mapping[str, t.Any]) -> str:
-    """Name of a package's file, as packages.py finds it; empty for what comes from a repository."""
+    """Name of a package's file, as programs/package.py finds it; empty for what comes from a repository."""
     return "" if item["repository"] else item["file"] or (item["url"] or "").split("?")[0].rsplit("/", 1)[-1]
 
 

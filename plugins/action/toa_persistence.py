@@ -8,7 +8,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import ToaAction
 
 
 class ActionModule(ToaAction):
-    ENTRY = "persist"
+    ENTRY = "programs.persistence"
     SPEC = {
         "name": {"type": "str", "default": "toa"},
         "method": {"type": "str", "choices": ["auto", "modules_load", "rc_local", "sysconfig_modules", "systemd", "service"], "default": "auto"},

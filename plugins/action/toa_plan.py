@@ -8,8 +8,16 @@ import typing as t
 from collections.abc import Mapping
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import built, catalog, facts, formats, peers, planner, removal, source_archive, variables
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
+from ansible_collections.realip.toa.plugins.plugin_utils import variables
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels as built
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
 CATALOG = catalog.load()
@@ -25,9 +33,9 @@ FROM_VARIABLES = (*planner.POLICY, "catalog", "catalog_file", "lockfile")
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/survey.py, or nothing at all for a machine that is not there."""
+    """Sends plugins/module_utils/programs/plan.py, or nothing at all for a machine that is not there."""
 
-    ENTRY = "survey"
+    ENTRY = "programs.plan"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "goal": {"type": "str", "choices": ["install", "remove", "rollback"], "default": "install"},
         "assume": {
@@ -117,7 +125,7 @@ class ActionModule(ToaAction):
 
     def _ask_for_headers(self, known: Mapping[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
         """`build` of the facts with what the host's repositories say: a command, and so a call of its own for the few that need it."""
-        answer = self.call({"release": known["kernel"]["release"]}, task_vars, entry="build_tools")
+        answer = self.call({"release": known["kernel"]["release"]}, task_vars, entry="building.tools")
         return t.cast(dict[str, t.Any], facts.CLEAN["build"]({**known["build"], **({} if answer.get("failed") else answer)}))
 
     def _with_digest(self, policy: dict[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:

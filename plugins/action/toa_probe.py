@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import facts, formats, peers
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
 
 GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
 
@@ -19,9 +21,9 @@ LONGEST = 300
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/probe.py."""
+    """Sends plugins/module_utils/programs/probe.py."""
 
-    ENTRY = "probe"
+    ENTRY = "programs.probe"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "option_kinds": {"type": "list", "elements": "str"},
         "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},

@@ -11,8 +11,9 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.realip.toa.plugins.plugin_utils import door, patience
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_port as door
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import time_limit as patience
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
 """Seconds between two looks at a host that is not back yet."""
@@ -30,7 +31,7 @@ display = Display()
 
 
 class ActionModule(ToaAction):
-    ENTRY = "reboot"
+    ENTRY = "programs.reboot"
     SPEC = {
         "kernel": {"type": "str"},
         "timeout": {"type": "int", "default": 600},

@@ -13,9 +13,10 @@ import typing as t
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import report, report_files
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 
 # What a report is made of; the other variables of a host are left where they are.
 READ = ("__toa_looked", "__toa_outcome", "__toa_turn", "__toa_timing", "ansible_facts")

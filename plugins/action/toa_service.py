@@ -8,7 +8,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import ToaAction
 
 
 class ActionModule(ToaAction):
-    ENTRY = "service"
+    ENTRY = "programs.service"
     SPEC = {
         "name": {"type": "str", "default": "vtoa"},
         "state": {

@@ -9,8 +9,10 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_store, source_trees
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import store as source_store
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 
 # A private key or certificate is a few kilobytes; what has more is something else, in bytes.
 KEY_LIMIT = 1 << 16
@@ -22,9 +24,9 @@ PROGRESS_EVERY = 60
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/source.py."""
+    """Sends plugins/module_utils/programs/source.py."""
 
-    ENTRY = "source"
+    ENTRY = "programs.source"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "what": {"type": "str", "choices": ["module", "rpm", "deb", "tree"], "default": "module"},
         "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
@@ -106,7 +108,7 @@ class ActionModule(ToaAction):
     def _build_kernel(self, args: Result, task_vars: Variables) -> Result:
         """Ask the build host until it is done, and say now and then how far it is."""
         if args["what"] == "tree" and args["state"] == "absent":
-            return self.call({"state": "absent", "check": args["check"]}, task_vars, entry="kernel_build")
+            return self.call({"state": "absent", "check": args["check"]}, task_vars, entry="programs.kernel_build")
         if args["state"] != "present":
             raise ToaError("bad_option", "a kernel is built (state: present); a package of it is installed and removed by toa_package", "leave `state` out")
         if "://" in args["url"] and not args["sha256"] and not args["accept_unverified"]:
@@ -118,7 +120,7 @@ class ActionModule(ToaAction):
         request.update(format=args["what"], source={"url": args["url"], "sha256": (args["sha256"] or "").lower()})
         changed, told, said_at = False, "", 0.0
         while True:
-            answer = self.call(request, task_vars, entry="kernel_build", timeout=1800)
+            answer = self.call(request, task_vars, entry="programs.kernel_build", timeout=1800)
             if answer.get("failed"):
                 return answer
             changed = changed or answer.get("changed") is True

@@ -55,7 +55,7 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.realip.toa.plugins.plugin_utils.progress import Progress
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.progress import Progress
 
 # Two lines: tools that read the documentation stumble over a tuple.
 PLAN = "realip.toa.toa_plan"

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that take backends; the choices are those of plugins/plugin_utils/planner.py."""
+"""Options that take backends; the choices are those of plugins/plugin_utils/planner/decide.py."""
 
 from __future__ import annotations
 
-from ansible_collections.realip.toa.plugins.plugin_utils.documentation import choices
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.doc_choices import choices
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import BACKENDS
 
 
 @choices(BACKENDS=BACKENDS)

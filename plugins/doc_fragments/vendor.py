@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option of every module that goes by what a vendor's nodes send; the choices are those of plugins/plugin_utils/formats.py."""
+"""The option of every module that goes by what a vendor's nodes send; the choices are those of plugins/plugin_utils/option_formats.py."""
 
 from __future__ import annotations
 
-from ansible_collections.realip.toa.plugins.plugin_utils.documentation import choices
-from ansible_collections.realip.toa.plugins.plugin_utils.formats import VENDOR_CHOICES
+from ansible_collections.realip.toa.plugins.plugin_utils.doc_choices import choices
+from ansible_collections.realip.toa.plugins.plugin_utils.option_formats import VENDOR_CHOICES
 
 
 @choices(VENDORS=VENDOR_CHOICES, VENDORS_OR_NONE=('""', *VENDOR_CHOICES))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters of the playbook build_kernel; what they do is in plugin_utils/built.py."""
+"""Filters of the playbook build_kernel; what they do is in plugin_utils/catalog/built_kernels.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils import built
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import as_data
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels as built
+from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
 
 
 def toa_built(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

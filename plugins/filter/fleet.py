@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils import fleet, lockfile, report, window
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError, matching, problem
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
+from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window as window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching, problem
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 
 
 def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "") -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils import selection
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
 
 DOCUMENTATION = r"""
 name: toa_select

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The far end of the channel: runs the modules that came with it and answers with one framed JSON object.
 
-Started by the shim of plugin_utils/bundle.py, once per call, with nothing of ours on the host's disk.
+Started by the shim of plugin_utils/channel/bundle.py, once per call, with nothing of ours on the host's disk.
 Python 2.6 to 3.14, standard library only; imports nothing of ours, because it is what makes our imports work.
 """
 
@@ -129,6 +129,15 @@ def _register_packages():
         parent = package
 
 
+def _room(name):
+    """The package of this name, made where it is not there yet."""
+    if name not in sys.modules:
+        parent = _room(name.rpartition(".")[0])
+        setattr(parent, name.rpartition(".")[2], _new_module(name))
+        sys.modules[name].__path__ = []
+    return sys.modules[name]
+
+
 def _new_module(name):
     module = type(sys)(str(name))
     sys.modules[str(name)] = module
@@ -137,22 +146,23 @@ def _new_module(name):
 
 def _load(name, source):
     full_name = "%s.%s" % (PACKAGE, name)
+    parent = _room(full_name.rpartition(".")[0])
     module = _new_module(full_name)
-    module.__package__ = PACKAGE
+    module.__package__ = parent.__name__
     module.__file__ = _file_name(name)
-    setattr(sys.modules[PACKAGE], name, module)
+    setattr(parent, name.rpartition(".")[2], module)
     exec(compile(source, module.__file__, "exec", 0, 1), module.__dict__)
     return module
 
 
 def _file_name(name):
-    return FILE_PREFIX + name + ".py"
+    return FILE_PREFIX + name.replace(".", "/") + ".py"
 
 
 def _problem(sources):
     """What the exception being handled means to the operator."""
     problem = sys.exc_info()[1]
-    hostio = sys.modules.get(PACKAGE + ".hostio")
+    hostio = sys.modules.get(PACKAGE + ".host.io")
     if hostio is not None and isinstance(problem, hostio.TargetError):
         answer = {"failed": True, "code": problem.code, "msg": problem.message, "remedy": problem.remedy}
         for key, value in problem.data.items():

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The realip.toa authors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of toa_plan; the logic is in plugins/action/toa_plan.py and plugins/plugin_utils/planner.py."""
+"""Documentation of toa_plan; the logic is in plugins/action/toa_plan.py and plugins/plugin_utils/planner/decide.py."""
 
 from __future__ import absolute_import, division, print_function
 
@@ -123,7 +123,7 @@ options:
   catalog:
     description:
       - Entries that extend the catalog of TOA kernels, or change those with the same C(key). The shape is that of
-        C(plugins/plugin_utils/catalog.yml) in the collection.
+        C(plugins/plugin_utils/catalog/catalog.yml) in the collection.
     type: list
     elements: dict
   catalog_file:

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The realip.toa authors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of toa_report; the logic is in plugins/action/toa_report.py and plugins/plugin_utils/report.py."""
+"""Documentation of toa_report; the logic is in plugins/action/toa_report.py and plugins/plugin_utils/report/data.py."""
 
 from __future__ import absolute_import, division, print_function
 
@@ -16,7 +16,7 @@ author: The realip.toa authors (@realip)
 description:
   - Reads what M(realip.toa.toa_plan) and the roles have left in the variables of every host of the run, and writes it to files on the controller. No host is
     asked, and one task does it for the whole fleet.
-  - The HTML page is one file that needs nothing else; the JSON has a schema, C(plugins/plugin_utils/report_page/report.schema.json).
+  - The HTML page is one file that needs nothing else; the JSON has a schema, C(plugins/plugin_utils/report/page/report.schema.json).
   - The JSON of the run before is what C(Changed since the last report) is about.
 extends_documentation_fragment: [realip.toa.attributes]
 options:

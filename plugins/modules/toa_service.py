@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The realip.toa authors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of toa_service; the logic is in plugins/action/toa_service.py and plugins/module_utils/service.py."""
+"""Documentation of toa_service; the logic is in plugins/action/toa_service.py and plugins/module_utils/programs/service.py."""
 
 from __future__ import absolute_import, division, print_function
 

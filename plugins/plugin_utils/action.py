@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 
 Result = dict[str, t.Any]
 Variables = t.Mapping[str, t.Any]

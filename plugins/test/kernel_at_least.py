@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils import kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
 
 DOCUMENTATION = r"""
 name: kernel_at_least

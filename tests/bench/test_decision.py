@@ -10,7 +10,10 @@ import time
 from pathlib import Path
 
 import ledger
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner, report
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = 10_000

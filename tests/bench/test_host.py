@@ -30,9 +30,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[EbpfStage]:
 
 
 PROGRAMS: dict[str, tuple[str, dict[str, t.Any]]] = {
-    "toa_facts": ("inspect_host", {}),
-    "toa_probe": ("probe", {"option_kinds": ["200/8"], "claims": ["the eBPF programs are attached"]}),
-    "toa_plan": ("survey", {"probe": True, "probe_args": {"option_kinds": ["200/8"], "rows": "failed"}}),
+    "toa_facts": ("programs.facts", {}),
+    "toa_probe": ("programs.probe", {"option_kinds": ["200/8"], "claims": ["the eBPF programs are attached"]}),
+    "toa_plan": ("programs.plan", {"probe": True, "probe_args": {"option_kinds": ["200/8"], "rows": "failed"}}),
 }
 
 

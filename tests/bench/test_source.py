@@ -13,8 +13,8 @@ from pathlib import Path
 
 import ledger
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import source
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive
+from ansible_collections.realip.toa.plugins.module_utils.programs import source
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = sorted(Path("/usr/src").glob("linux-headers-*-amd64"))[-1]

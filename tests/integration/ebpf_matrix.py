@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, Format, mapped
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, Format, mapped
 
 CLIENTS = {4: "203.0.113.7", 6: "2001:db8::7"}
 PEERS = {4: "192.0.2.2", 6: "2001:db8:0:1::2"}

@@ -20,8 +20,9 @@ import typing as t
 import zlib
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.module_utils import bpf_query
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle, ebpf_object
+from ansible_collections.realip.toa.plugins.module_utils.bpf import syscalls as bpf_query
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from sshd import ROOT, VENVS
 from stage import Stage
 
@@ -94,7 +95,7 @@ class EbpfStage(Stage):
 
     def ebpf(self, state: str = "attached", kinds: t.Sequence[str] = ("200/8",), **args: t.Any) -> dict[str, t.Any]:
         """toa_ebpf without the controller, for speed."""
-        return self.target("ebpf", **{"state": state, "option_kinds": list(kinds), "object": ebpf_object.PACKED, **args})
+        return self.target("programs.ebpf", **{"state": state, "option_kinds": list(kinds), "object": ebpf_object.PACKED, **args})
 
     def crafted(self, cases: t.Iterable[t.Sequence[t.Any]], between: str = "") -> list[list[t.Any]]:
         """Rows of target/crafted.py; a case may leave out what is usual: option, packet, listener, family, variant, peer."""

@@ -61,7 +61,7 @@ class Fleet:
 
     def steps(self, name: str) -> list[str]:
         """What has been done to the host, in order; looks and dry runs are nothing."""
-        return [step for step in self.host(name).get("journal", []) if step != "survey" and not step.endswith("(check)")]
+        return [step for step in self.host(name).get("journal", []) if step != "plan" and not step.endswith("(check)")]
 
     def touched(self, name: str) -> bool:
         return self.steps(name) != []

@@ -4,7 +4,7 @@
 """A whole host in a JSON file, in the place of its Python: it reads the program that the channel sends and answers what such a host would.
 
 Dressed as Ubuntu 16.04, for which the catalog has a kernel. What it does wrong is scripted in `faults` of the file. The claim on the host is the
-real one: plugins/module_utils/claim.py, out of the program itself.
+real one: plugins/module_utils/programs/claim.py, out of the program itself.
 """
 
 import ast
@@ -30,7 +30,7 @@ FRESH = {
 
 def main(path):
     call, modules = read_program(sys.stdin.read())
-    entry, args = list(modules)[-1], call["args"]
+    entry, args = list(modules)[-1].rpartition(".")[2], call["args"]
     with open(path + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with open(path) as file:
@@ -212,7 +212,7 @@ def claim(host, args, modules):
         json.dump(dict(host["state"], schema=1), file)
     try:
         answer = module.perform(args, state, apply=not args["check"])
-    except sys.modules[runner["PACKAGE"] + ".hostio"].TargetError as problem:
+    except sys.modules[runner["PACKAGE"] + ".host.io"].TargetError as problem:
         return dict(problem.data, failed=True, code=problem.code, msg=problem.message, remedy=problem.remedy)
     host["state"] = {}
     if os.path.exists(state):
@@ -227,7 +227,7 @@ def runner_source(modules):
         return file.read()
 
 
-HANDLERS = {"survey": survey, "probe": probe, "packages": packages, "boot": boot, "reboot": reboot, "kmod": kmod, "persist": persist, "claim": claim,
+HANDLERS = {"plan": survey, "probe": probe, "package": packages, "boot": boot, "reboot": reboot, "module": kmod, "persistence": persist, "claim": claim,
             "echo": echo, "monitor": monitor, "guard": guard}
 
 

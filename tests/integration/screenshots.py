@@ -11,7 +11,8 @@ import base64
 import tempfile
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import report, report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 from browser import Browser
 
 from tests import report_samples

@@ -58,7 +58,8 @@ def test_it_holds_what_runs_and_what_says_so(artefact: Path) -> None:
     assert {name.split("/", 1)[0] for name in names} == TOP
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".tar.gz"))]
     # What the controller reads as data is there: the eBPF object, the catalog, the report's page.
-    assert {f"plugins/plugin_utils/{path}" for path in ("ebpf/toa.bpf.o", "catalog.yml", "source_trees.yml", "report_page/page.html")} <= set(names)
+    data = ("ebpf/toa.bpf.o", "catalog/catalog.yml", "source_code/trees.yml", "report/page/page.html")
+    assert {f"plugins/plugin_utils/{path}" for path in data} <= set(names)
 
 
 def test_what_is_installed_is_what_was_built(fleet: Installed) -> None:

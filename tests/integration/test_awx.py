@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
-from ansible_collections.realip.toa.plugins.plugin_utils import planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from fleet import Fleet
 from sshd import ROOT
 

@@ -26,7 +26,8 @@ WRITE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import conftest
-from ansible_collections.realip.toa.plugins.module_utils import boot_disk, hostio
+from ansible_collections.realip.toa.plugins.module_utils.host import disk_sync as boot_disk
+from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
 if sys.argv[3]:
     hostio.write_atomic(sys.argv[2] + "/grub/grub.cfg", sys.argv[3])
 if sys.argv[4] == "settled":

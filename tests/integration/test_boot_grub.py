@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.grub_config import boot_order, parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import boot_order, parse_grubenv
 
 COLLECTION = Path(__file__).resolve().parents[2]
 STOCK, NEW = "4.4.0-31-generic", "4.4.87.toa"
@@ -47,8 +47,8 @@ CALL = """
 import json, sys
 sys.path.insert(0, "/collection/tests")
 import conftest
-from ansible_collections.realip.toa.plugins.module_utils import boot
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import boot
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 try:
     print(json.dumps(boot.main(json.loads(sys.argv[1]))))
 except TargetError as error:

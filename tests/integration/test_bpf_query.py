@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import bpf_query, inspect_host
+from ansible_collections.realip.toa.plugins.module_utils.bpf import syscalls as bpf_query
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from target.foreign_program import attach
 
 

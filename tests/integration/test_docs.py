@@ -19,8 +19,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.module_utils import metrics, tcp_packets
-from ansible_collections.realip.toa.plugins.plugin_utils import report, selection
+from ansible_collections.realip.toa.plugins.module_utils.programs import metrics
+from ansible_collections.realip.toa.plugins.module_utils.testbench import packets as tcp_packets
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
 from ebpf_stage import EbpfStage
 from sshd import ROOT

@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, padded
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, padded
 from ebpf_matrix import CELLS, PACKETS, VARIANTS, Row, option_of, shown, shows_client, wrong_cells
 from ebpf_stage import EbpfStage
 from sshd import ROOT
@@ -259,7 +259,7 @@ def test_counters(stage: EbpfStage) -> None:
     stage.crafted([client] * 3 + [("",)] * 5 + [stranger] * 2 + [(MALFORMED["shorter than its kind says"],)])
     after = stage.ebpf("status")["counters"]
     assert {name: after[name] - before[name] for name in after} == {"translated": 3, "no_option": 5, "untrusted": 2, "malformed": 1}
-    assert stage.target("inspect_host")["counters"] == {f"ebpf_{name}": value for name, value in after.items()}
+    assert stage.target("programs.facts")["counters"] == {f"ebpf_{name}": value for name, value in after.items()}
 
 
 LONG = """

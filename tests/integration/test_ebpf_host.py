@@ -110,7 +110,7 @@ def test_rc_local_attaches_where_there_is_no_systemd(sysvinit: EbpfStage, text: 
     assert stage.ebpf("status")["after"] == answer["after"]
     if text:
         assert stage.sh("cat /run/rc.log") == "started\n"
-    assert stage.target("persist", name="toa", state="absent")["changed"] is False, "what attaches the programs is not toa_persistence's"
+    assert stage.target("programs.persistence", name="toa", state="absent")["changed"] is False, "what attaches the programs is not toa_persistence's"
     stage.ebpf("detached")
     after = host_of(stage)
     after[0].pop("/run/rc.log", None)
@@ -288,7 +288,7 @@ def test_a_smaller_cgroup(stage: EbpfStage) -> None:
         assert stage.programs() == {} and sorted(stage.programs(f"{stage.mount}/one")) == PROGRAMS
         stage.ebpf(cgroup=f"{stage.mount}/two")
         assert stage.programs(f"{stage.mount}/one") == {} and sorted(stage.programs(f"{stage.mount}/two")) == PROGRAMS
-        facts = stage.target("inspect_host")["ebpf"]
+        facts = stage.target("programs.facts")["ebpf"]
         assert facts["complete"] and facts["object"] == ebpf_object.DIGEST
         stage.ebpf("detached")
         assert stage.programs(f"{stage.mount}/two") == {}

@@ -79,7 +79,7 @@ def test_three_of_twenty_hosts_die_in_wave_2(waves: dict[str, tuple[Fleet, Run, 
         assert report[name]["code"] == "lost_after_reboot" and report[name]["remedy"], report[name]
         assert name in run.output.partition("PLAY RECAP")[0]
     for name in fleet.names[21:]:
-        assert fleet.steps(name) == ["packages staged"], "before the first wave, and nothing since"
+        assert fleet.steps(name) == ["package staged"], "before the first wave, and nothing since"
         assert "wave 2" in report[name]["message"] and "web05" in report[name]["message"]
     assert "UNREACHABLE" not in run.output
 
@@ -133,7 +133,7 @@ def test_an_operators_task_that_loses_its_host(fleet: Fleet) -> None:
     run, report = fleet.play(NEWEST, names=["web01", "web02"], toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(away)))
     assert run.rc == 4 and report == {} and "unreachable=1" in run.output, run.output
     assert fleet.host("web01")["boot"] == 1 and fleet.host("web01")["state"]["claim"]["drained"] is True
-    assert fleet.steps("web02") == ["packages staged"], "before the first wave, and nothing since"
+    assert fleet.steps("web02") == ["package staged"], "before the first wave, and nothing since"
     run, report = fleet.play(NEWEST, names=["web01", "web02"], toa_waves=["100%"], **fleet.hooked())
     assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
     assert_proved(fleet, "web01")
@@ -195,7 +195,7 @@ def test_after_the_canary_somebody_is_asked(fleet: Fleet) -> None:
 def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path) -> None:
     """The canary's first task of its operator finds all hosts with their packages; a host that cannot be staged then is tried again in its turn."""
     names = fleet.names[:3]
-    fleet.be("web03", faults={"once": {"packages staged": "the mirror is down"}})
+    fleet.be("web03", faults={"once": {"package staged": "the mirror is down"}})
     seen = tmp_path / "seen"
     (tmp_path / "drain.yml").write_text(f'[{{"name": "Operator | look", "ansible.builtin.raw": "grep -c staged {fleet.folder}/web0[123].json >>{seen}"}}]')
     run, report = fleet.play(NEWEST, names=names, toa_waves=[1], toa_drain_tasks=str(tmp_path / "drain.yml"))
@@ -203,10 +203,10 @@ def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path)
     first = [line.rpartition(":")[2] for line in seen.read_text().split()[:3]]
     # The canary has been through its own turn's staging too.
     assert first == ["2", "1", "1"], seen.read_text()
-    assert [fleet.steps(name).count("packages staged") for name in names] == [2, 2, 2]
+    assert [fleet.steps(name).count("package staged") for name in names] == [2, 2, 2]
     fleet.be("web01")
     run, report = fleet.play(NEWEST, names=["web01"], toa_stage_all=False)
-    assert run.rc == 0 and fleet.steps("web01").count("packages staged") == 1, run.output
+    assert run.rc == 0 and fleet.steps("web01").count("package staged") == 1, run.output
 
 
 def test_limit_selection_and_dry_runs(fleet: Fleet) -> None:
@@ -259,7 +259,7 @@ def test_two_controllers_at_once(fleet: Fleet, tmp_path: Path) -> None:
         run, report = fleet.play(NEWEST, names=["web01"], **fleet.hooked())
         assert run.rc != 0 and report["web01"]["code"] == "host_claimed" and f"pid {first.pid}" in report["web01"]["message"], run.output
         after = fleet.host("web01")
-        assert "packages staged" not in after["journal"][len(before["journal"]):]
+        assert "package staged" not in after["journal"][len(before["journal"]):]
         assert {key: after[key] for key in after if key != "journal"} == {key: before[key] for key in before if key != "journal"}
         assert fleet.hooks("web01") == []
         fifo.write_text("\n")
@@ -305,7 +305,7 @@ def test_slices_of_a_verify_add_up(fleet: Fleet, tmp_path: Path) -> None:
 
 # Where the controller is killed: the host has done the step, and the controller has not heard of it.
 STEPS = (
-    "packages staged", "boot armed", "claim taken drained", "reboot trigger", "reboot identity", "probe", "boot confirmed", "packages held",
+    "package staged", "boot armed", "claim taken drained", "reboot trigger", "reboot identity", "probe", "boot confirmed", "package held",
 )
 
 

@@ -14,8 +14,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import guard_check, guard_rules
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules as guard_rules
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as guard_check
 from ebpf_stage import EbpfStage
 from sshd import pythons
 
@@ -36,7 +37,7 @@ class GuardStage(EbpfStage):
     NAMESPACES = ("-m", "-n")
 
     def guard(self, state: str = "present", **args: t.Any) -> dict[str, t.Any]:
-        return self.target("guard", **{"state": state, "kinds": KINDS, "trusted_sources": TRUSTED, **args})
+        return self.target("programs.guard", **{"state": state, "kinds": KINDS, "trusted_sources": TRUSTED, **args})
 
     def rules(self) -> str:
         """Rules of every kind, without the empty chains that iptables makes when it looks."""
@@ -55,7 +56,7 @@ class GuardStage(EbpfStage):
         assert self.sh(script) == ""
 
     def proof(self, **args: t.Any) -> dict[str, t.Any]:
-        return self.target("probe", **{"option_kinds": ["200/8"], "groups": ["spoof"], "untrusted_peers": ["198.51.100.9"], **args})["probe"]
+        return self.target("programs.probe", **{"option_kinds": ["200/8"], "groups": ["spoof"], "untrusted_peers": ["198.51.100.9"], **args})["probe"]
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_there_and_back(stage: GuardStage, python: str, flavour: str) -> None:
         if check and changed:
             assert host_of(stage) == before
     assert stage.rules() and stage.guard("status", python=PYTHONS[python])["after"] == wanted
-    facts = stage.target("inspect_host", python=PYTHONS[python])
+    facts = stage.target("programs.facts", python=PYTHONS[python])
     assert facts["firewall"]["guard"] == wanted and facts["unread"] == []
     for check, changed in ((True, True), (False, True), (False, False)):
         answer = stage.guard("absent", python=PYTHONS[python], check=check)
@@ -239,7 +240,7 @@ def test_boot_without_systemd(sysvinit: GuardStage) -> None:
     assert sysvinit.guard()["changed"] is False
     sysvinit.sh("nft flush ruleset; /etc/rc.local")
     assert sysvinit.guard("status")["after"]["active"]
-    assert sysvinit.target("persist", name="toa", state="absent")["changed"] is False, "the guard is not toa_persistence's"
+    assert sysvinit.target("programs.persistence", name="toa", state="absent")["changed"] is False, "the guard is not toa_persistence's"
     sysvinit.sh("sed -i 's/started/STARTED/; $d' /etc/rc.local; rm /run/rc.log")
     sysvinit.guard("absent")
     after = host_of(sysvinit)

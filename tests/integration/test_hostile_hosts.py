@@ -23,7 +23,7 @@ BELIEVABLE = ("steering", "template", "wrong_types", "not_numbers", "wide")
 
 # What the hosts say when they are looked at, and, for others, what a later step says: that goes through rescue, outcome, wave gate and report.
 AT_ONCE = tuple(name for name in HOSTILE if name != "silent")
-LATER = ("packages", "boot", "claim", "reboot", "probe")
+LATER = ("package", "boot", "claim", "reboot", "probe")
 
 
 class Story(t.NamedTuple):
@@ -45,7 +45,7 @@ def live(fleet: Fleet, core: str) -> Story:
     later = dict(zip(others[len(AT_ONCE):], LATER, strict=True))
     fleet.be(good)
     for name, answer in answers.items():
-        fleet.be(name, faults={"answers": {"survey": answer}, "mark": str(mark)})
+        fleet.be(name, faults={"answers": {"plan": answer}, "mark": str(mark)})
     for name, step in later.items():
         fleet.be(name, faults={"answers": {step: "template_error"}, "mark": str(mark)})
     fleet.be(silent, faults={"answers": {"echo": "silent"}})

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.module_utils import kernel_build
-from ansible_collections.realip.toa.plugins.module_utils.fetch import digest_of
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.packaging.download import digest_of
+from ansible_collections.realip.toa.plugins.module_utils.programs import kernel_build
 
 from tests import awx_jobs
 from tests.newcomer import galaxy

@@ -28,7 +28,7 @@ def stage(tmp_path: Path) -> t.Iterator[EbpfStage]:
 
 def monitor(stage: EbpfStage, state: str = "present", **args: t.Any) -> dict[str, t.Any]:
     usual = {"minutes": 5, "probe": True, "probe_args": {"option_kinds": ["200/8"]}, "program": toa_monitor.packed()}
-    return stage.target("monitor", **{"state": state, **usual, **args})
+    return stage.target("programs.monitor", **{"state": state, **usual, **args})
 
 
 def host_of(stage: EbpfStage) -> dict[str, str]:
@@ -77,7 +77,7 @@ def test_there_and_back(stage: EbpfStage, python: str) -> None:
 def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     """Translating and proved; then the programs are gone, and it says since when; then they are back."""
     stage.ebpf()
-    assert stage.target("probe", option_kinds=["200/8"])["probe"]["verdict"] == "translating"
+    assert stage.target("programs.probe", option_kinds=["200/8"])["probe"]["verdict"] == "translating"
     recorded = monitor(stage, "recorded", backend="ebpf")
     assert recorded["changed"] is False and recorded["after"] == NOTHING
     monitor(stage)
@@ -85,7 +85,7 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     assert seen["realip_toa_live"] == seen["realip_toa_translating"] == 1 and seen['realip_toa_drift{code="ebpf_gone"}'] == 0
     assert any(name.startswith('realip_toa_proved_info{backend="ebpf"') for name in seen)
     assert seen['realip_toa_events_total{event="ebpf_translated"}'] > 0
-    assert stage.target("inspect_host")["drift"] == []
+    assert stage.target("programs.facts")["drift"] == []
 
     stage.detach_by_hand()
     run(stage)
@@ -96,7 +96,7 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     stage.sh("sed -i 's/[0-9][0-9]*/1763000000/' /var/lib/realip-toa/monitor/seen.json")
     run(stage)
     assert metrics(stage)['realip_toa_drift_since_seconds{code="ebpf_gone"}'] == 1763000000, "the time when it was seen first is kept"
-    (finding,) = stage.target("inspect_host")["drift"]
+    (finding,) = stage.target("programs.facts")["drift"]
     assert finding["code"] == "ebpf_gone" and finding["since"] == "2025-11-13T02:13:20Z" and "not attached any more" in finding["detail"]
 
     stage.ebpf()

@@ -22,10 +22,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import handshake, probe, probe_cases
-from ansible_collections.realip.toa.plugins.module_utils.netns import in_child
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import parse_format
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle
+from ansible_collections.realip.toa.plugins.module_utils.programs import probe
+from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.module_utils.testbench import connection as handshake
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import in_child
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import parse_format
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from sshd import ROOT, VENVS, pythons
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -85,7 +87,7 @@ def cgroup(pins: Path) -> t.Iterator[Cgroup]:
 
 
 def program(**args: t.Any) -> bytes:
-    return bundle.build("probe").render({"check": False, **args}, NONCE, 60)
+    return bundle.build("programs.probe").render({"check": False, **args}, NONCE, 60)
 
 
 def start(python: str, text: bytes, cgroup: Cgroup | None = None, wrap: str = "exec {}") -> subprocess.Popen[bytes]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import screenshots
-from ansible_collections.realip.toa.plugins.plugin_utils import report, report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 from browser import Browser, backdrop, contrast, parse
 from selenium.webdriver.common.keys import Keys
 

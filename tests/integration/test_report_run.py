@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 from sshd import ROOT, VENVS
 
 from tests import report_samples

@@ -13,8 +13,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import packages
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 from rpm_tools import MACROS, RELEASE, RUNNING, build, item, kernel, make_root, repository, rpm
 
 IDENTITY = "kernel-" + RELEASE

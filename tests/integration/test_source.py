@@ -14,9 +14,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import build_tools, source, source_module
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive
+from ansible_collections.realip.toa.plugins.module_utils.building import module as source_module
+from ansible_collections.realip.toa.plugins.module_utils.building import tools as build_tools
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import source
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = sorted(Path("/usr/src").glob("linux-headers-*-amd64"))[-1]

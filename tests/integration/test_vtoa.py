@@ -13,8 +13,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import inspect_host
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from rpm_tools import build, item, kernel, repository
 from sshd import ROOT, Controller, Run, cores
 from stage import Stage

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "lab" / "lab"

@@ -11,7 +11,7 @@ import json
 import re
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from conftest import TARGET
 
 from lab import disks
@@ -131,7 +131,7 @@ def test_trusted_sources_are_set_without_a_reload(debians, before):
     assert debians.one_line("debian13", programs) == loaded != ""
     code, report, output = debians.playbook("rollout.yml", "debian13", toa_trusted_sources=NETWORKS)
     assert (code, report["hosts"][0]["state"]) == (0, "converged"), output
-    facts = debians.target("debian13", "inspect_host")
+    facts = debians.target("debian13", "programs.facts")
     assert facts["ebpf"]["trusted_sources"] == NETWORKS
     assert facts["counters"]["ebpf_untrusted"] > 0
 

@@ -27,7 +27,7 @@ def test_a_stock_kernel(debians, host: str, release: str) -> None:
     kernel = debians.one_line(host, "uname -r")
     assert kernel.startswith(release)
 
-    attached = debians.target(host, "ebpf", **ATTACH)
+    attached = debians.target(host, "programs.ebpf", **ATTACH)
     assert attached["after"]["attached"] and attached["after"]["object"] == ebpf_object.DIGEST, attached
     rows = []
     for variant in VARIANTS:  # an emulated machine takes half a minute for all of them, and a busy one longer than target code has
@@ -40,16 +40,16 @@ def test_a_stock_kernel(debians, host: str, release: str) -> None:
     print(f"\n{kernel}: {len(cells)} cells")
     assert wrong_cells(cells, rows) == []
 
-    assert debians.target(host, "ebpf", **ATTACH, trusted_sources=NETWORKS)["changed"]
+    assert debians.target(host, "programs.ebpf", **ATTACH, trusted_sources=NETWORKS)["changed"]
     spoofing = [[option_of("200/8"), packet, "inet6", family, "", peer] for peer, family in PEERS for packet in ("syn", "ack", "data")]
     spoofed = debians.target(host, "crafted", cases=spoofing, between=[])["rows"]
     assert [shows_client(row) for row in spoofed] == [True] * 3 + [False] * 3 + [True] * 3 + [False] * 3
-    facts = debians.target(host, "inspect_host")
+    facts = debians.target(host, "programs.facts")
     assert facts["ebpf"]["complete"] and facts["ebpf"]["trusted_sources"] == NETWORKS and facts["counters"]["ebpf_untrusted"] == 6
-    assert not debians.target(host, "ebpf", **ATTACH, trusted_sources=NETWORKS)["changed"]
+    assert not debians.target(host, "programs.ebpf", **ATTACH, trusted_sources=NETWORKS)["changed"]
 
-    assert debians.target(host, "ebpf", state="detached")["changed"]
-    assert not debians.target(host, "ebpf", state="detached")["changed"]
+    assert debians.target(host, "programs.ebpf", state="detached")["changed"]
+    assert not debians.target(host, "programs.ebpf", state="detached")["changed"]
     assert debians.one_line(host, "find /sys/fs/bpf /var/lib /etc/systemd -name '*realip*'") == ""
     # No test after this one needs the machine, and its memory is wanted elsewhere.
     debians.command("down", host)

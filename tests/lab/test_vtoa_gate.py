@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle, catalog, facts, planner
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from conftest import LAB, ROOT, TARGET
 from other_kernels import OtherKernels
 
@@ -115,18 +118,18 @@ def test_an_ipv6_client_on_an_ipv4_socket_and_options_of_other_shapes(gate, befo
 
 
 def test_a_container_on_the_host_has_it_and_may_not_install_it(gate, before):
-    found = in_a_container(gate, "probe", option_kinds=["254/8", "253/20"])["probe"]
+    found = in_a_container(gate, "programs.probe", option_kinds=["254/8", "253/20"])["probe"]
     assert found["verdict"] == "translating" and found["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
-    inside = facts.build(in_a_container(gate, "inspect_host"))
+    inside = facts.build(in_a_container(gate, "programs.facts"))
     plan = planner.decide(inside, {}, catalog.load())
     assert (inside["container"], plan["state"], [told["code"] for told in plan["reasons"]]) == ("podman", "blocked", ["inside_container"])
     assert "install on the host" in plan["remedy"]
-    assert facts.build(gate.target(HOST, "inspect_host"))["container"] == ""
+    assert facts.build(gate.target(HOST, "programs.facts"))["container"] == ""
 
 
 def test_the_service(gate, before):
     def look():
-        return gate.target(HOST, "probe", option_kinds=["254/8"], rows="none")["probe"]["verdict"]
+        return gate.target(HOST, "programs.probe", option_kinds=["254/8"], rows="none")["probe"]["verdict"]
 
     for state, after, verdict in (
         ("stopped", (False, True), "absent"), ("disabled", (False, False), "absent"), ("started", (True, False), "translating"),

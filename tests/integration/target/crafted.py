@@ -10,10 +10,10 @@ __metaclass__ = type
 import binascii
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.handshake import Bench
-from ansible_collections.realip.toa.plugins.module_utils.hostio import run
-from ansible_collections.realip.toa.plugins.module_utils.netns import in_child
-from ansible_collections.realip.toa.plugins.module_utils.probe_cases import PEERS, Case
+from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import Bench
+from ansible_collections.realip.toa.plugins.module_utils.host.io import run
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import in_child
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS, Case
 
 
 class Bytes:

@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError, read_line, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, run
 
 BAD_BYTES = b"caf\xe9"
 

@@ -11,7 +11,7 @@ import ctypes
 import os
 import struct
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf_query import HOOKS, bpf
+from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import HOOKS, bpf
 
 PROG_LOAD, PROG_ATTACH, ALLOW_MULTI = 5, 8, 2
 CGROUP_SOCK_ADDR, SOCK_OPS = 18, 13

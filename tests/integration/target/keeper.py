@@ -10,9 +10,9 @@ __metaclass__ = type
 import binascii
 import socket
 
-from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL, Bench, Listener
-from ansible_collections.realip.toa.plugins.module_utils.probe_cases import PEERS
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import Flow
+from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, Bench, Listener
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import Flow
 
 
 def main(args):

@@ -13,8 +13,8 @@ __metaclass__ = type
 import json
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.reboot import identity
-from ansible_collections.realip.toa.plugins.module_utils.reboot import main as real_main
+from ansible_collections.realip.toa.plugins.module_utils.programs.reboot import identity
+from ansible_collections.realip.toa.plugins.module_utils.programs.reboot import main as real_main
 
 
 def main(args):

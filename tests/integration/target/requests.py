@@ -10,9 +10,9 @@ __metaclass__ = type
 import binascii
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.handshake import LOCAL, Bench
-from ansible_collections.realip.toa.plugins.module_utils.probe_cases import PEERS
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import ACK, FIN, PSH, RST, Flow
+from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, Bench
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import ACK, FIN, PSH, RST, Flow
 
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 

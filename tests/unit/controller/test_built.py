@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import built, catalog, facts, planner
-from ansible_collections.realip.toa.plugins.plugin_utils.catalog import CatalogError
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels as built
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import CatalogError
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "os-release"
 RELEASE = "3.10.0-1160.119.1.el7.toa.x86_64"

@@ -14,8 +14,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle
-from ansible_collections.realip.toa.plugins.plugin_utils.bundle import BundleError, Program, build
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.channel.bundle import BundleError, Program, build
 
 OURS = "from ansible_collections.realip.toa.plugins.module_utils"
 
@@ -39,8 +39,9 @@ def run(program: Program, args: dict[str, t.Any], **variables: t.Any) -> str:
 
 
 def test_every_entry_of_the_collection_packs() -> None:
-    names = [path.stem for path in sorted(bundle.TARGET_DIR.glob("*.py")) if path.stem not in ("__init__", bundle.RUNNER)]
-    assert "hostio" in names
+    found = [path.relative_to(bundle.TARGET_DIR).with_suffix("").parts for path in sorted(bundle.TARGET_DIR.rglob("*.py"))]
+    names = [".".join(parts) for parts in found if parts[-1] != "__init__" and parts != (bundle.RUNNER,)]
+    assert "host.io" in names and "programs.plan" in names
     for name in names:
         program = build(name)
         assert program.modules[-1] == name
@@ -59,9 +60,9 @@ def test_modules_come_after_what_they_import(folder: Path) -> None:
 
 
 def test_search_path_comes_first_but_ours_is_found_too(folder: Path) -> None:
-    search = write(folder, entry=f"{OURS}.hostio import run\n{OURS}.state import load\n", state="def load(): pass\n")
+    search = write(folder, entry=f"{OURS}.host.io import run\n{OURS}.state import load\n", state="def load(): pass\n")
     program = build("entry", search)
-    assert set(program.modules) == {"hostio", "state", "entry"}
+    assert set(program.modules) == {"host.io", "state", "entry"}
     parts = zlib.decompress(base64.b64decode(program.payload)).split(b"\0")
     assert parts[parts.index(b"state") + 1] == b"def load(): pass\n"
 
@@ -76,14 +77,14 @@ def test_packed_once_per_process(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("from . import hostio\n", "relative"),
-        ("from .hostio import run\n", "relative"),
-        ("import ansible_collections.realip.toa.plugins.module_utils.hostio\n", "`import` statement"),
-        ("from ansible_collections.realip.toa.plugins.module_utils import hostio\n", "module_utils"),
-        ("from ansible_collections.realip.toa.plugins.plugin_utils.channel import call\n", "plugin_utils"),
+        ("from . import io\n", "relative"),
+        ("from .io import run\n", "relative"),
+        ("import ansible_collections.realip.toa.plugins.module_utils.host.io\n", "`import` statement"),
+        ("from ansible_collections.realip.toa.plugins.module_utils import host\n", "module_utils"),
+        ("from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import call\n", "plugin_utils"),
         (f"{OURS}.a.b import c\n", "a.b"),
-        (f"def f():\n    {OURS}.hostio import run\n", "top level"),
-        (f"if True:\n    {OURS}.hostio import run\n", "top level"),
+        (f"def f():\n    {OURS}.host.io import run\n", "top level"),
+        (f"if True:\n    {OURS}.host.io import run\n", "top level"),
         (f"{OURS}.nowhere import x\n", "no target module nowhere.py"),
     ],
 )

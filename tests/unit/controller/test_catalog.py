@@ -7,7 +7,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, formats, kernel
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
 
 TENCENT = "http://toakernel-1253438722.cossh.myqcloud.com/"
 

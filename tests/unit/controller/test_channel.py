@@ -12,7 +12,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import bundle, channel
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,7 +137,7 @@ def sh(shell: list[str], command: str, text: bytes, path: str) -> str:
 
 
 def program() -> bytes:
-    return bundle.build("hostio").render({}, NONCE, 30)
+    return bundle.build("host.io").render({}, NONCE, 30)
 
 
 def test_command_survives_login_shells() -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import door
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_port as door
 
 ADDRESS = "127.0.45.1"
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import inspect_host
-from ansible_collections.realip.toa.plugins.plugin_utils import facts
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import fleet
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 
 HOSTS = [f"web{number:02}" for number in range(1, 41)]
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import formats, report_files
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import BACKENDS
-from ansible_collections.realip.toa.plugins.plugin_utils.reasons import REASONS
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import REASONS
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 
 ROOT = Path(__file__).resolve().parents[3]
 # The role toa has no tasks, only what the others share.
@@ -148,7 +149,7 @@ def test_tables_of_the_guides_say_what_the_code_says():
 def test_a_file_of_ours_on_a_host_has_one_owner():
     """Two components that call a unit alike remove each other's."""
     owners: dict[str, set[str]] = {}
-    for path in (ROOT / "plugins" / "module_utils").glob("*.py"):
+    for path in (ROOT / "plugins" / "module_utils").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for name in re.findall(r"^(?:/etc/[\w/.-]*/)?(realip-toa-[\w.-]+)$", node.value):

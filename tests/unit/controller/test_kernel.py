@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
 from hypothesis import given
 from hypothesis import strategies as st
 

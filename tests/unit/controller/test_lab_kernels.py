@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import facts, planner
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 from lab import kernel_tree, kernels
 from lab.paths import CHECKOUT

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import osrelease
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution as osrelease
 from hypothesis import given
 from hypothesis import strategies as st
 

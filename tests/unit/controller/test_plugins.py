@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.realip.toa.plugins.action import toa_plan
-from ansible_collections.realip.toa.plugins.plugin_utils import formats, planner, selection
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "unit" / "vectors"

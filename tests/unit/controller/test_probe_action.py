@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_probe
-from ansible_collections.realip.toa.plugins.module_utils import probe_cases
-from ansible_collections.realip.toa.plugins.plugin_utils import peers
+from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
 
 
 def test_both_ends_know_the_same_groups_and_addresses() -> None:

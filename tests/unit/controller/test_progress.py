@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import report
-from ansible_collections.realip.toa.plugins.plugin_utils.progress import ENDS, Progress, span
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.progress import ENDS, Progress, span
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 
 SIZES = [1, 5, 25, 69]
 

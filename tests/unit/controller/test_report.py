@@ -15,8 +15,9 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import report, report_files
-from ansible_collections.realip.toa.plugins.plugin_utils.selection import SelectionError
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
+from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
 
 from tests import report_samples
 

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_source
-from ansible_collections.realip.toa.plugins.module_utils.toa_modules import TOA_MODULES
-from ansible_collections.realip.toa.plugins.plugin_utils import source_archive, source_store, source_trees
-from ansible_collections.realip.toa.plugins.plugin_utils.source_archive import SourceError
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import TOA_MODULES
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import store as source_store
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code.archive import SourceError
 
 ROOT = Path(__file__).resolve().parents[3]
 

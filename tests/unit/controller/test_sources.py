@@ -10,8 +10,10 @@ import zlib
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import ebpf_maps
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, facts, sources
+from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
 
 ROOT = Path(__file__).resolve().parents[3]
 

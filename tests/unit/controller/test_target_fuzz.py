@@ -11,15 +11,13 @@ import json
 import time
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.module_utils import (
-    drift,
-    grub_config,
-    guard_state,
-    inspect_host,
-    originals,
-    rc_local,
-    toa_modules,
-)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import menu as grub_config
+from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
+from ansible_collections.realip.toa.plugins.module_utils.host import toa_modules
+from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as guard_state
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
+from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, planner
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 CATALOG = catalog.load()
 ETC, USR = "/etc/os-release", "/usr/lib/os-release"

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_probe
-from ansible_collections.realip.toa.plugins.module_utils import inspect_host
-from ansible_collections.realip.toa.plugins.plugin_utils import catalog, facts, lockfile, planner, removal
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "target"))

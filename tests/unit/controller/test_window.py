@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window as window
 
 
 def at(text):

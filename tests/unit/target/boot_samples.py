@@ -13,10 +13,9 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils import boot
-from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
-from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
-    ENV_HEADER, ENV_SIZE, boot_order, parse_assignments, parse_grubenv)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import ENV_HEADER, ENV_SIZE, boot_order, parse_assignments, parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
+from ansible_collections.realip.toa.plugins.module_utils.programs import boot
 
 SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "samples")
 STOCK, NEW, OLDER = "4.4.0-31-generic", "4.4.87.toa", "4.3.0-1-generic"

@@ -8,8 +8,7 @@ from __future__ import absolute_import, division, print_function
 import os
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from boot_samples import DEFAULT_GRUB, NEW, OLDER, STOCK, Died, Host, spec_of
 
 IDLE = {"default": STOCK, "next": None, "trial": None, "guard": False}
@@ -485,7 +484,7 @@ def test_bad_options_name_the_option(host, args):
 
 
 def test_two_controllers_at_once(host, monkeypatch):
-    from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock
+    from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock
     monkeypatch.setattr(HostLock, "PATIENCE", 0)
     with HostLock(host.path("/run/realip-toa.lock")):
         refused(host, "host_locked", "default", STOCK)

@@ -8,9 +8,8 @@ from __future__ import absolute_import, division, print_function
 import os
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils.boot_loader import bls_entries
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import bls_entries
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from boot_samples import FS, SAMPLES, Host
 
 STOCK7, NEW7 = "3.10.0-1160.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64"

@@ -9,10 +9,9 @@ import os
 import re
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import boot_loader
-from ansible_collections.realip.toa.plugins.module_utils.boot_host import Machine
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from boot_samples import Died
 from legacy_samples import DEFAULT_FILE, ENTRY6, NEW6, STOCK6, El6, El6Gnu, OldDebian
 

@@ -10,9 +10,8 @@ __metaclass__ = type
 import json
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import claim
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import claim
 
 MINE, OTHER = {"owner": "me@here pid 1", "key": "here 1 5"}, {"owner": "you@there pid 2", "key": "there 2 6"}
 

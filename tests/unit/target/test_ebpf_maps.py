@@ -9,10 +9,11 @@ import os
 import subprocess
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import ebpf_loader, ebpf_maps, ebpf_tool
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, LAYOUTS
+from ansible_collections.realip.toa.plugins.module_utils.bpf import loader as ebpf_loader
+from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.packaging import bpftool as ebpf_tool
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, LAYOUTS
 
 
 def test_a_bit_for_each_layout():

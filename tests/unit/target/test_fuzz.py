@@ -16,10 +16,23 @@ import struct
 import time
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import (
-    boot_loader, dpkg, drift, ebpf_maps, fetch, grub_config, guard_check, guard_state, inspect_host, monitor_files, originals,
-    packages, rc_local, rpm, rpm_hold, runner, service, state, tcp_packets, toa_modules)
+from ansible_collections.realip.toa.plugins.module_utils import runner
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import menu as grub_config
+from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
+from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
+from ansible_collections.realip.toa.plugins.module_utils.host import state, toa_modules
+from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
+from ansible_collections.realip.toa.plugins.module_utils.monitoring import files as monitor_files
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as guard_state
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as guard_check
+from ansible_collections.realip.toa.plugins.module_utils.packaging import download as fetch
+from ansible_collections.realip.toa.plugins.module_utils.packaging import dpkg, rpm, rpm_hold
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
+from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
+from ansible_collections.realip.toa.plugins.module_utils.programs import service
+from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
+from ansible_collections.realip.toa.plugins.module_utils.testbench import packets as tcp_packets
 
 ROUNDS = 120
 # Seconds of CPU for all rounds of one parser; each takes a few milliseconds.
@@ -163,7 +176,7 @@ def test_hosts(tmpdir):
 
 
 def runner_limit():
-    """Bytes of an answer; the controller takes no more (plugin_utils/bundle.py)."""
+    """Bytes of an answer; the controller takes no more (plugin_utils/channel/bundle.py)."""
     return 4 << 20
 
 

@@ -5,12 +5,26 @@
 
 from __future__ import absolute_import, division, print_function
 
-import pytest
-
 import fake_hosts
-from ansible_collections.realip.toa.plugins.module_utils.grub_config import (
-    boot_order, bootable, compare_versions, entry_of_release, find_entry, parse_assignments, parse_bls_entry, parse_grubenv,
-    parse_legacy_default, parse_menu_lst, pick_entry, pick_legacy, release_of_image, run_grub_cfg, sort_bls, split_spec)
+import pytest
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+    boot_order,
+    bootable,
+    compare_versions,
+    entry_of_release,
+    find_entry,
+    parse_assignments,
+    parse_bls_entry,
+    parse_grubenv,
+    parse_legacy_default,
+    parse_menu_lst,
+    pick_entry,
+    pick_legacy,
+    release_of_image,
+    run_grub_cfg,
+    sort_bls,
+    split_spec,
+)
 
 OLD, NEW = "4.4.0-210-generic", "4.4.87.toa"
 UBUNTU = fake_hosts.debian_cfg([NEW, OLD], default="${saved_entry}", name="Ubuntu")

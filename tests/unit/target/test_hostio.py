@@ -16,9 +16,8 @@ import sys
 import time
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import hostio
-from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError, run, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
+from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, run, write_atomic
 
 LATIN = b"caf\xe9"
 

@@ -10,13 +10,13 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 import fake_hosts
-from fake_hosts import (
-    CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, FOLDER, LINK, MACHINE_ID, ROCKY9, UBUNTU1604, debian_cfg, grubenv, kernel, menuentry, mountinfo)
-from ansible_collections.realip.toa.plugins.module_utils import boot_loader, hostio, inspect_host
-from ansible_collections.realip.toa.plugins.module_utils.toa_modules import parse_counters, toa_files
+import pytest
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
+from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import parse_counters, toa_files
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
+from fake_hosts import CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, FOLDER, LINK, MACHINE_ID, ROCKY9, UBUNTU1604, debian_cfg, grubenv, kernel, menuentry, mountinfo
 
 KERNELS = {"ubuntu1604": "4.4.0-210-generic", "debian8": "3.16.0-11-amd64", "centos7": "3.10.0-1160.119.1.el7.x86_64",
            "centos6": "2.6.32-754.35.1.el6.x86_64", "rocky9": "5.14.0-284.30.1.el9_2.x86_64"}
@@ -474,7 +474,7 @@ CHILD = """
 import json, sys
 sys.path.insert(0, %r)
 import conftest
-from ansible_collections.realip.toa.plugins.module_utils import inspect_host
+from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 sys.stdout.write(json.dumps(inspect_host.main({"check": False, "root": %r})))
 """
 

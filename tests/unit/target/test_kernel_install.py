@@ -10,8 +10,8 @@ __metaclass__ = type
 import os
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils import kernel_install
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.building import kernel_install
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 OURS = ("boot/vmlinuz-6.1.0.toa", "boot/vmlinuz-6.1.0.toa.old", "boot/System.map-6.1.0.toa", "boot/initrd.img-6.1.0.toa", "lib/modules/6.1.0.toa/modules.dep")
 OTHERS = ("boot/vmlinuz-6.1.0", "boot/vmlinuz-6.1.0.toa2", "lib/modules/6.1.0/modules.dep")

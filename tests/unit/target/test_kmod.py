@@ -8,9 +8,8 @@ from __future__ import absolute_import, division, print_function
 import os
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import kmod
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import module as kmod
 
 RUNNING, OTHER = "4.4.87.toa", "4.4.0-210-generic"
 STATS = "                             CPU0       CPU1\nsyn_recv_sock_toa          : %d          0\nsyn_recv_sock_no_toa       : 7          1\n"

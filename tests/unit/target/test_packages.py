@@ -25,9 +25,9 @@ try:
 except ImportError:
     from BaseHTTPServer import BaseHTTPRequestHandler, HTTPServer
 
-from ansible_collections.realip.toa.plugins.module_utils import packages
-from ansible_collections.realip.toa.plugins.module_utils.hostio import HostLock, TargetError
-from ansible_collections.realip.toa.plugins.module_utils.state import load
+from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.state import load
+from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 
 NAME = "realip-toa-test-image"
 RELEASE = "4.4.87.toatest"
@@ -485,8 +485,8 @@ SMALL_BOOT = """
     import json, os, subprocess, sys
     sys.path.insert(0, sys.argv[1])
     import conftest
-    from ansible_collections.realip.toa.plugins.module_utils import packages
-    from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+    from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
+    from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
     args = json.loads(sys.argv[2])
     target = os.path.join(args["root"], sys.argv[3])
     if not os.path.isdir(target):

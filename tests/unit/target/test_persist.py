@@ -9,10 +9,9 @@ import os
 import subprocess
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import persist
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.rc_local import find_places
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import persistence as persist
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
 
 RC_UNIT = "[Service]\nType=forking\nExecStart=%s start\n"
 DEBIAN_RC = "#!/bin/sh -e\n#\n# rc.local\n\nlogger hello\nexit 0\n"

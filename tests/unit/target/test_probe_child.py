@@ -11,9 +11,8 @@ import signal
 import time
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import netns
-from ansible_collections.realip.toa.plugins.module_utils.netns import Refused, in_child, set_namespaced_sysctl
+from ansible_collections.realip.toa.plugins.module_utils.testbench import namespace as netns
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, in_child, set_namespaced_sysctl
 
 
 def no_children():

@@ -9,10 +9,20 @@ import socket
 import struct
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import (
-    ACK, KNOWN_FORMATS, MSS, SYN, Flow, as_packed, checksum, endpoint, mapped, padded, parse_format, read_sockaddr,
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import (
+    ACK,
+    KNOWN_FORMATS,
+    MSS,
+    SYN,
+    Flow,
+    as_packed,
+    checksum,
+    endpoint,
+    mapped,
+    padded,
+    parse_format,
+    read_sockaddr,
 )
 
 FLOWS = {

@@ -6,11 +6,10 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import probe_cases
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.probe import read_questions
-from ansible_collections.realip.toa.plugins.module_utils.tcp_packets import KNOWN_FORMATS, endpoint
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs.probe import read_questions
+from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, endpoint
 
 CLIENT, PORT = probe_cases.CLIENTS, probe_cases.CLIENT_PORT
 

@@ -19,9 +19,17 @@ from python26 import check
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 HEADER = "from __future__ import absolute_import, division, print_function\n__metaclass__ = type\n"
-SOURCES = sorted(glob.glob(os.path.join(ROOT, "plugins", "module_utils", "*.py"))) + sorted(
-    glob.glob(os.path.join(ROOT, "tests", "integration", "target", "*.py"))
-)
+TARGET = os.path.join(ROOT, "plugins", "module_utils")
+
+
+def sources():
+    """Every file of target code, in the rooms as well, and the target code that tests bring."""
+    found = [os.path.join(folder, name) for folder, _folders, names in os.walk(TARGET) for name in names if name.endswith(".py")]
+    assert len(found) > 50, "there is no target code in %s" % TARGET
+    return sorted(found) + sorted(glob.glob(os.path.join(ROOT, "tests", "integration", "target", "*.py")))
+
+
+SOURCES = sources()
 
 
 def findings(text):
@@ -32,7 +40,7 @@ def test_there_is_target_code_to_check():
     assert len(SOURCES) > 5
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=os.path.basename)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: os.path.relpath(path, ROOT))
 def test_target_code_is_clean(path):
     with open(path, "rb") as handle:
         assert check(handle.read(), path) == []
@@ -190,7 +198,7 @@ GOOD = [
     "import io\nio.open(x, encoding='utf-8')",
     "x = y.decode('utf-8', 'replace')",
     "import subprocess\nsubprocess.Popen(a, stdin=b, close_fds=True, preexec_fn=c, env=d)",
-    "from ansible_collections.realip.toa.plugins.module_utils.hostio import run",
+    "from ansible_collections.realip.toa.plugins.module_utils.host.io import run",
     "with open(x, 'rb') as y:\n    pass",
     "print('x', file=y)",
 ]

@@ -9,11 +9,10 @@ import io
 import os
 import subprocess
 
-import pytest
-
 import fake_hosts
+import pytest
+from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
 from fake_hosts import CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, FOLDER, LINK, ROCKY9, UBUNTU1604
-from ansible_collections.realip.toa.plugins.module_utils import rc_local
 
 UBUNTU_KERNEL, EL7_KERNEL, EL6_KERNEL = "4.4.0-210-generic", "3.10.0-1160.119.1.el7.x86_64", "2.6.32-754.35.1.el6.x86_64"
 KERNELS = {id(UBUNTU1604): UBUNTU_KERNEL, id(DEBIAN8): "3.16.0-11-amd64", id(CENTOS7): EL7_KERNEL, id(CENTOS6): EL6_KERNEL,

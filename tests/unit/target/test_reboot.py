@@ -12,16 +12,15 @@ import sys
 import time
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import reboot
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import reboot
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import conftest
-from ansible_collections.realip.toa.plugins.module_utils import reboot
+from ansible_collections.realip.toa.plugins.module_utils.programs import reboot
 reboot.REFUSAL = sys.argv[3]
 print(json.dumps(reboot.main(json.loads(sys.argv[2]))))
 """

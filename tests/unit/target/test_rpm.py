@@ -10,11 +10,11 @@ import os
 import re
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import packages, rpm
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.rpm_hold import Holds
-from ansible_collections.realip.toa.plugins.module_utils.state import load
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.state import load
+from ansible_collections.realip.toa.plugins.module_utils.packaging import rpm
+from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds
+from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 
 RUNNING = "2.6.32-754.35.1.el6.x86_64"
 RELEASE = "2.6.32-220.23.1.el6.toa.x86_64"

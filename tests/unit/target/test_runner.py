@@ -13,7 +13,6 @@ import subprocess
 import sys
 
 import pytest
-
 from ansible_collections.realip.toa.plugins.module_utils import runner
 from ansible_collections.realip.toa.plugins.module_utils.runner import plain
 

@@ -8,9 +8,8 @@ from __future__ import absolute_import, division, print_function
 import os
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import service
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.programs import service
 
 UNIT = "/usr/lib/systemd/system/vtoa.service"
 MODULE = "/lib/modules/5.10.134-18.al8.x86_64/extra/vtoa.ko.xz"

@@ -10,9 +10,11 @@ import os
 import tarfile
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import build_facts, build_tools, source_module, source_tree
-from ansible_collections.realip.toa.plugins.module_utils.hostio import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.building import headers as build_facts
+from ansible_collections.realip.toa.plugins.module_utils.building import module as source_module
+from ansible_collections.realip.toa.plugins.module_utils.building import tools as build_tools
+from ansible_collections.realip.toa.plugins.module_utils.building import tree as source_tree
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 DEBIAN = "6.1.0-50-cloud-amd64"
 EL7 = "3.10.0-693.11.1.el7.x86_64"

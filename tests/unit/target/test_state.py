@@ -12,8 +12,7 @@ import os
 import stat
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import state
+from ansible_collections.realip.toa.plugins.module_utils.host import state
 
 
 @pytest.fixture

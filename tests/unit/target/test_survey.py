@@ -6,8 +6,7 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-
-from ansible_collections.realip.toa.plugins.module_utils import survey
+from ansible_collections.realip.toa.plugins.module_utils.programs import plan as survey
 
 QUIET = {"modules": [], "ebpf": {"attached": []}, "service": None}
 

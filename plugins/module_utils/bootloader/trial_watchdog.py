@@ -1,0 +1,338 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boot guard: commit-confirmed for a kernel, on the host itself.
+
+A POSIX shell script that the host's init starts early, without network and without Python. On a trial boot it waits for the
+file `confirmed` with the boot_id of this very boot; when that has not come `timeout` seconds after the kernel started
+(/proc/uptime, so a wrong clock does not matter), it says why and reboots. The boot loader's one-shot entry is spent by then, so
+the host comes up with its old kernel. It acts once: with its settings file gone it never reboots anything again.
+
+What it cannot see is a kernel that never gets as far as user space. A panic is covered by `panic=` on the trial boot's command
+line; a kernel that hangs without a panic needs a watchdog (hardware, or the hypervisor's).
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, TargetError, list_dir, make_dirs, remove_empty, remove_file
+
+SCRIPT = STATE_DIR + "/guard.sh"
+SETTINGS = STATE_DIR + "/guard.conf"
+CONFIRMED = STATE_DIR + "/confirmed"
+SEEN = STATE_DIR + "/trial"
+LOG = STATE_DIR + "/guard.log"
+UNIT = "/etc/systemd/system/realip-toa-boot-guard.service"
+# Emergency and rescue too: a trial kernel that mounts too little to boot normally must not get stuck there.
+UNIT_LINKS = tuple("/etc/systemd/system/%s.target.wants/realip-toa-boot-guard.service" % target for target in ("sysinit", "emergency", "rescue"))
+SYSV = "/etc/init.d/realip-toa-boot-guard"
+SYSV_RUNLEVELS = ("2", "3", "4", "5")
+
+# Said on the kernel command line of a trial boot.
+TRIAL_MARK = "realip_toa.trial=1"
+
+SCRIPT_TEXT = r"""#!/bin/sh
+# Boot guard of realip.toa: reboots out of a trial boot that nobody confirms in time. Removed when the trial is over.
+# GUARD_* variables move what it touches elsewhere, for tests.
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+LC_ALL=C
+export PATH LC_ALL
+
+dir=${GUARD_DIR:-/var/lib/realip-toa}
+proc=${GUARD_PROC:-/proc}
+kmsg=${GUARD_KMSG:-/dev/kmsg}
+console=${GUARD_CONSOLE:-/dev/console}
+poll=${GUARD_POLL:-2}
+grace=${GUARD_GRACE:-90}
+reboot=${GUARD_REBOOT:-reboot}
+force=${GUARD_FORCE:-"reboot -f & sleep 10; echo 1 >$proc/sys/kernel/sysrq; echo s >$proc/sysrq-trigger; sleep 2; echo b >$proc/sysrq-trigger"}
+settings=$dir/guard.conf
+now=0
+
+first_line() { # FILE
+    line=
+    [ -r "$1" ] && read -r line <"$1"
+    printf '%s' "$line"
+}
+
+setting() { # NAME
+    while IFS='=' read -r name value; do
+        if [ "$name" = "$1" ]; then
+            printf '%s' "$value"
+            return
+        fi
+    done <"$settings"
+}
+
+tick() { # now: seconds since this kernel started
+    seconds=$(first_line "$proc/uptime")
+    seconds=${seconds%%.*}
+    case $seconds in
+    '' | *[!0-9]*) now=$((now + 1)) ;;
+    *) now=$seconds ;;
+    esac
+}
+
+say() { # TEXT
+    tick
+    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) uptime=$now boot=$boot $1" 2>/dev/null >>"$dir/guard.log"
+    [ -w "$kmsg" ] && echo "<4>realip-toa-boot-guard: $1" >>"$kmsg"
+    # In the background: a serial console without a listener may block.
+    [ -w "$console" ] && (echo "realip-toa-boot-guard: $1" >"$console") &
+    # A panic must not take the last lines with it; in the background, since a broken disk may block.
+    sync &
+}
+
+on_trial() {
+    case " $(first_line "$proc/cmdline") " in
+    *" realip_toa.trial=1 "*) return 0 ;;
+    esac
+    [ "$running" = "$trial" ]
+}
+
+verdict() { # REASON: said, left in state.json, and no second time
+    say "$1"
+    record=$dir/state.json
+    if [ -f "$record" ] && (umask 077 && sed "s/\"state\": \"armed\"/\"reason\": \"$1\", \"state\": \"reverted_by_guard\"/" "$record" >"$record.guard"); then
+        mv -f "$record.guard" "$record"
+    else
+        rm -f "$record.guard"
+    fi
+    rm -f "$settings" "$dir/trial"
+}
+
+rewind() { # bytes in their place, where nobody has put others there meanwhile
+    found=$(dd if="$rewind" bs=1 skip="$rewind_at" count=${#rewind_if} 2>/dev/null)
+    [ "$found" = "$rewind_if" ] && printf "$rewind_to" | dd of="$rewind" bs=1 seek="$rewind_at" conv=notrunc 2>/dev/null
+}
+
+go_back() {
+    # A shell of its own, so that an orderly reboot may end this one and unmount what it reads from.
+    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-boot-guard: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
+    editenv=$1
+    grubenv=$2
+    # Spent already, where the boot loader can write; where it cannot, this is what ends the trial.
+    [ -n "$editenv" ] && [ -f "$grubenv" ] && "$editenv" "$grubenv" unset next_entry
+    [ -f "$rewind" ] && rewind
+    sync
+    $reboot || say "the command '$reboot' failed; the reboot is forced in ${grace}s"
+}
+
+trap '' HUP
+[ -r "$settings" ] || exit 0
+boot=$(first_line "$proc/sys/kernel/random/boot_id")
+running=$(first_line "$proc/sys/kernel/osrelease" | tr -cd 'A-Za-z0-9._+~-')
+trial=$(setting release)
+timeout=$(setting timeout)
+case $timeout in
+'' | *[!0-9]*) timeout=600 ;;
+esac
+[ "$boot" = "$(setting armed_boot)" ] && exit 0
+
+if ! on_trial; then
+    if [ -f "$dir/trial" ]; then
+        verdict "kernel $trial had started, but that boot ended before anybody confirmed it; $running runs"
+    else
+        verdict "the trial boot of $trial left no trace (panic, hang, power loss, read-only disk, or it was never booted); $running runs"
+    fi
+    exit 0
+fi
+
+echo "$boot" 2>/dev/null >"$dir/trial"
+say "trial boot of $running: going back unless confirmed within ${timeout}s"
+while :; do
+    if [ "$(first_line "$dir/confirmed")" = "$boot" ]; then
+        say "confirmed"
+        exit 0
+    fi
+    if [ ! -e "$settings" ]; then
+        say "called off"
+        exit 0
+    fi
+    tick
+    [ "$now" -ge "$timeout" ] && break
+    sleep "$poll"
+done
+editenv=$(setting editenv)
+grubenv=$(setting grubenv)
+rewind=$(setting rewind)
+rewind_at=$(setting rewind_at)
+rewind_if=$(setting rewind_if)
+rewind_to=$(setting rewind_to)
+verdict "kernel $running was not confirmed within ${timeout}s; rebooting into the old kernel"
+go_back "$editenv" "$grubenv"
+"""
+
+# KillMode=process: the forced reboot must outlive the guard. IgnoreOnIsolate: emergency mode must not end the guard.
+UNIT_TEXT = """[Unit]
+Description=realip.toa boot guard (goes back to the old kernel unless the new one is confirmed)
+DefaultDependencies=no
+After=local-fs.target
+Conflicts=shutdown.target
+Before=shutdown.target
+IgnoreOnIsolate=yes
+ConditionPathExists=%(settings)s
+
+[Service]
+Type=simple
+ExecStart=/bin/sh %(script)s
+KillMode=process
+StandardInput=null
+
+[Install]
+WantedBy=sysinit.target emergency.target rescue.target
+""" % {"settings": SETTINGS, "script": SCRIPT}
+
+SYSV_TEXT = """#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          realip-toa-boot-guard
+# Required-Start:    $local_fs
+# Required-Stop:
+# Default-Start:     2 3 4 5
+# Default-Stop:
+# Short-Description: realip.toa boot guard
+# Description:       Goes back to the old kernel unless the new one is confirmed in time.
+### END INIT INFO
+# chkconfig: 2345 01 99
+# description: Goes back to the old kernel unless the new one is confirmed in time.
+
+case "$1" in
+start)
+    [ -r %(settings)s ] || exit 0
+    /bin/sh %(script)s </dev/null >/dev/null 2>&1 &
+    ;;
+esac
+exit 0
+""" % {"settings": SETTINGS, "script": SCRIPT}
+
+
+def settings_text(release, timeout, boot_id, editenv="", grubenv="", **rewind):
+    """guard.conf: what is tried, how long (seconds since the kernel started), the boot in which it was armed, and how to disarm it.
+
+    GRUB 2: `editenv`, the editor, and `grubenv`, its block. GRUB legacy: `rewind`, a file; `rewind_at`, an offset in it; `rewind_to`,
+    the bytes to put there, as printf(1) takes them; and `rewind_if`, the characters that are to be there now ("" for any).
+    """
+    text = "release=%s\ntimeout=%d\narmed_boot=%s\neditenv=%s\ngrubenv=%s\n" % (release, timeout, boot_id, editenv, grubenv)
+    return text + "".join("%s=%s\n" % item for item in sorted(rewind.items()))
+
+
+class Guard:
+    """The guard on one machine: installed, told, removed."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.systemd = machine.is_dir("/run/systemd/system")
+
+    def installed(self):
+        """True where any piece of it is on the host."""
+        return any(self.machine.exists(name) for name in (SCRIPT, SETTINGS, UNIT, SYSV))
+
+    def current(self, settings):
+        """True where all of it is exactly as `install` would leave it."""
+        if self.machine.exists(CONFIRMED) or any(self.machine.read(name) != text for name, text, unused in self._files(settings)):
+            return False
+        if self.systemd:
+            return all(os.path.islink(self.machine.path(link)) for link in UNIT_LINKS)
+        return bool(self._sysv_links())
+
+    def install(self, settings):
+        """Settings first and what starts the guard last, so that it never runs without its settings."""
+        for name in (CONFIRMED, SEEN):
+            self.machine.remove(name)
+        for name, text, mode in self._files(settings):
+            self.machine.write(name, text, mode)
+        if self.systemd:
+            for link in UNIT_LINKS:
+                _symlink(UNIT, self.machine.path(link))
+            self._reload()
+        else:
+            self._enable_sysv()
+
+    def told(self):
+        """True where it knows already that this boot is good."""
+        return (self.machine.read(CONFIRMED) or "").strip() == self.machine.boot_id
+
+    def confirm(self):
+        """Tell it that this boot is good: from here on it never reboots, whatever becomes of the caller."""
+        self.machine.write(CONFIRMED, self.machine.boot_id + "\n", 0o644)
+
+    def remove(self):
+        """Take all of it but its log away; a guard that is waiting ends at once or, without its settings, by itself."""
+        machine = self.machine
+        for name in (SETTINGS, SEEN):
+            machine.remove(name)
+        if machine.live and self.systemd and machine.exists(UNIT):
+            machine.run(["systemctl", "stop", "realip-toa-boot-guard.service"], timeout=30)
+        for link in UNIT_LINKS:
+            machine.remove(link)
+            remove_empty(os.path.dirname(machine.path(link)))
+        if machine.remove(UNIT):
+            self._reload()
+        if machine.exists(SYSV):
+            self._disable_sysv()
+        for name in (SCRIPT, CONFIRMED):
+            machine.remove(name)
+
+    def has_log(self):
+        return self.machine.exists(LOG)
+
+    def remove_log(self):
+        self.machine.remove(LOG)
+
+    def _files(self, settings):
+        if self.systemd:
+            starter = (UNIT, UNIT_TEXT, 0o644)
+        elif self.machine.is_dir("/etc/init.d"):
+            starter = (SYSV, SYSV_TEXT, 0o755)
+        else:
+            raise TargetError("no_guard", "this host has neither systemd nor /etc/init.d, so nothing could start the boot guard",
+                              "set `guard: false` if the host has another way back, such as a watchdog")
+        return [(SETTINGS, settings, 0o644), (SCRIPT, SCRIPT_TEXT, 0o755), starter]
+
+    def _reload(self):
+        if self.machine.live and self.systemd:
+            self.machine.run(["systemctl", "daemon-reload"], timeout=60)
+
+    def _enable_sysv(self):
+        """With the distribution's own tool, which keeps the dependency files of insserv right; by hand where it has none."""
+        machine = self.machine
+        update, check = machine.command("update-rc.d"), machine.command("chkconfig")
+        if machine.live and update:
+            machine.must_run([update, "realip-toa-boot-guard", "defaults"], "no_guard", "enabling the boot guard")
+        elif machine.live and check:
+            machine.must_run([check, "--add", "realip-toa-boot-guard"], "no_guard", "enabling the boot guard")
+        if self._sysv_links():
+            return
+        for level in SYSV_RUNLEVELS:
+            folder = "/etc/rc.d/rc%s.d" % level if machine.is_dir("/etc/rc.d/rc%s.d" % level) else "/etc/rc%s.d" % level
+            _symlink("../init.d/realip-toa-boot-guard", machine.path(folder + "/S01realip-toa-boot-guard"))
+
+    def _disable_sysv(self):
+        machine = self.machine
+        update, check = machine.command("update-rc.d"), machine.command("chkconfig")
+        if machine.live and check and not update:
+            machine.run([check, "--del", "realip-toa-boot-guard"], timeout=60)
+        machine.remove(SYSV)
+        if machine.live and update:
+            machine.run([update, "realip-toa-boot-guard", "remove"], timeout=60)
+        for link in self._sysv_links("SK"):
+            remove_file(link)
+
+    def _sysv_links(self, kinds="S"):
+        found = []
+        for level in "0123456S":
+            for folder in ("/etc/rc%s.d" % level, "/etc/rc.d/rc%s.d" % level):
+                for name in list_dir(self.machine.path(folder)):
+                    if name[:1] in kinds and name[3:] == "realip-toa-boot-guard":
+                        found.append(self.machine.path(folder + "/" + name))
+        return found
+
+
+def _symlink(target, link):
+    make_dirs(os.path.dirname(link))
+    remove_file(link)
+    os.symlink(target, link)

@@ -1,0 +1,239 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What attaches the eBPF programs: a POSIX shell script around the distribution's bpftool, run at boot and by toa_ebpf alike.
+
+No Python is needed at boot. The folder holds the object, the settings, and the lines that fill the maps (ebpf_maps.fill_text).
+An upgrade is atomic: new programs share the maps of the old ones and are attached before those are detached, so that no connection
+is missed and open ones keep their client. What fails is taken back, and what was attached before stays attached.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MAPS, PINS, PROGRAMS
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF_LOADER as LOADER
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER
+
+FOLDER = STATE_DIR + "/ebpf"
+OBJECT = FOLDER + "/toa.bpf.o"
+SETTINGS = FOLDER + "/settings"
+FILL = FOLDER + "/maps"
+# What the next run of the loader takes out of the list of trusted networks; only there while toa_ebpf changes that list.
+DROP = FOLDER + "/maps.drop"
+
+SERVICE = "realip-toa-ebpf.service"
+UNIT = "/etc/systemd/system/" + SERVICE
+UNIT_LINK = "/etc/systemd/system/sysinit.target.wants/" + SERVICE
+BOOT_COMMAND = "/bin/sh %s attach" % LOADER
+
+_HOOK_CASES = "".join("    %s) echo %s ;;\n" % pair for pair in PROGRAMS)
+
+SCRIPT_TEXT = r"""#!/bin/sh
+%(marker)s: attaches the eBPF programs that show the real client address; managed, do not edit.
+# loader.sh attach: as the files beside it say; nothing changes where that is so already. loader.sh detach: all of it, pins and maps too.
+# Says on stderr what went wrong, in one line that begins with a code.
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+
+dir=%(folder)s
+pins=%(pins)s
+maps=%(maps)s
+added=''
+loaded=''
+
+fail() { # CODE TEXT
+    undo
+    echo "$1: $2" | tr '\n' ' ' >&2
+    echo >&2
+    exit 1
+}
+
+undo() { # what this run has done, last first
+    for id in $added; do
+        bpftool cgroup detach "$cgroup" "$(hook_of "$(name_of_id "$id")")" id "$id" 2>/dev/null
+    done
+    for pin in $loaded; do
+        rm -rf "$pin"
+    done
+    rmdir "$pins" 2>/dev/null
+    added=''
+    loaded=''
+}
+
+hook_of() { # PROGRAM
+    case $1 in
+%(hooks)s    esac
+}
+
+mounted() { # TYPE: the first mount point of it, the usual one of cgroup v2 before others
+    found=''
+    while read -r _device point type _rest; do
+        [ "$type" = "$1" ] || continue
+        if [ -z "$found" ] || [ "$point" = /sys/fs/cgroup ] || [ "$point" = /sys/fs/bpf ]; then
+            found=$point
+        fi
+    done </proc/mounts
+    echo "$found"
+}
+
+# bpftool fills its columns up with spaces, which `read` drops at the end of a line.
+programs_here() { # lines of: id, hook, name (or the last thing that is said of a program without one)
+    bpftool cgroup show "$cgroup" 2>/dev/null | while read -r id hook rest; do
+        case $id in
+        *[!0-9]* | '') continue ;;
+        esac
+        echo "$id $hook ${rest##* }"
+    done
+}
+
+name_of_id() { # ID
+    programs_here | while read -r id _hook name; do
+        [ "$id" = "$1" ] && echo "$name"
+    done
+}
+
+id_of_pin() { # PIN
+    bpftool prog show pinned "$1" 2>/dev/null | sed -n '1s/^\([0-9]*\):.*/\1/p'
+}
+
+settle() { # what to work on
+    [ -r "$dir/settings" ] || fail not_installed "$dir/settings cannot be read"
+    digest='' cgroup='' getsockopt=1 accept_conflicts=0
+    # shellcheck source=/dev/null
+    . "$dir/settings"
+    bpftool version >/dev/null 2>&1 || fail bpftool_missing "bpftool cannot be run"
+    [ -n "$cgroup" ] || cgroup=$(mounted cgroup2)
+    [ -n "$cgroup" ] || fail no_cgroup2 "no cgroup v2 is mounted"
+    [ -d "$cgroup" ] || fail no_cgroup2 "there is no cgroup $cgroup"
+    [ "$(mounted bpf)" = /sys/fs/bpf ] || mount -t bpf bpf /sys/fs/bpf || fail no_bpffs "the BPF file system cannot be mounted on /sys/fs/bpf"
+}
+
+refuse_others() {
+    others=$(programs_here | while read -r id hook name; do
+        case $hook in
+        *getpeername*) ;;
+        *) continue ;;
+        esac
+        case $name in
+        realip_*) ;;
+        *) echo "$hook: $name (id $id)" ;;
+        esac
+    done)
+    [ -z "$others" ] || [ "$accept_conflicts" = 1 ] || fail conflict_ebpf_getpeername "$others"
+}
+
+load() { # the object, beside what is there; its maps are taken over where they have the same layout
+    mkdir -p "$pins" || fail no_bpffs "$pins cannot be made"
+    rm -rf "$programs-new"
+    loaded="$programs $programs-new"
+    [ -d "$maps" ] || loaded="$loaded $maps"
+    if [ -d "$maps" ]; then
+        set --
+        for map in "$maps"/*; do
+            set -- "$@" map name "${map##*/}" pinned "$map"
+        done
+    else
+        set -- pinmaps "$maps"
+    fi
+    said=$(bpftool prog loadall "$dir/toa.bpf.o" "$programs-new" "$@" 2>&1) ||
+        fail load_failed "the kernel does not take the programs: $(echo "$said" | tail -n 12)"
+    mv "$programs-new" "$programs" || fail load_failed "the programs cannot be pinned in $programs"
+}
+
+pin_of() { # PROGRAM: bpftool pins by the name of the function, before 6 by that of the section
+    for pin in "$programs/$1" "$programs/$2"; do
+        [ -e "$pin" ] && echo "$pin"
+    done
+}
+
+attach_one() { # PROGRAM SECTION
+    pin=$(pin_of "$1" "$2")
+    id=$(id_of_pin "${pin:-/}")
+    [ -n "$id" ] || fail load_failed "program $1 is not pinned in $programs"
+    keep="$keep $id "
+    programs_here | grep -q "^$id " && return
+    said=$(bpftool cgroup attach "$cgroup" "$(hook_of "$1")" pinned "$pin" multi 2>&1) ||
+        fail attach_refused "$(hook_of "$1") of $cgroup: $said"
+    added="$id $added"
+}
+
+detach_ours() { # all but those whose ids are in $keep
+    programs_here | while read -r id _hook name; do
+        case $name in
+        realip_*) ;;
+        *) continue ;;
+        esac
+        case $keep in
+        *" $id "*) ;;
+        *) bpftool cgroup detach "$cgroup" "$(hook_of "$name")" id "$id" ;;
+        esac
+    done
+}
+
+attach() {
+    settle
+    refuse_others
+    programs=$pins/$digest
+    keep=''
+    [ -d "$programs" ] || load
+    attach_one realip_peer4 cgroup_getpeername4
+    attach_one realip_peer6 cgroup_getpeername6
+    [ "$getsockopt" = 0 ] || attach_one realip_getopt cgroup_getsockopt
+    attach_one realip_sockops sockops
+    said=$(bpftool batch file "$dir/maps" 2>&1) || fail maps_refused "$said"
+    if [ -s "$dir/maps.drop" ]; then
+        bpftool batch file "$dir/maps.drop" >/dev/null 2>&1
+    fi
+    rm -f "$dir/maps.drop"
+    detach_ours
+    for old in "$pins"/*; do
+        [ "$old" = "$programs" ] || [ "$old" = "$maps" ] || rm -rf "$old"
+    done
+}
+
+detach() {
+    settle
+    keep=''
+    detach_ours
+    rm -rf "$pins"
+}
+
+case $1 in
+attach | detach) "$1" ;;
+*)
+    echo "usage: $0 attach|detach" >&2
+    exit 2
+    ;;
+esac
+""" % {"marker": MARKER, "folder": FOLDER, "pins": PINS, "maps": MAPS, "hooks": _HOOK_CASES}
+
+# Before sysinit.target, which every ordinary service and socket waits for. Nothing stops it at shutdown: connections that are being
+# finished keep their clients to the end.
+UNIT_TEXT = """%(marker)s: shows the real client address behind the load balancer; managed, do not edit
+[Unit]
+Description=Attach the eBPF programs that show the real client address
+DefaultDependencies=no
+RequiresMountsFor=%(folder)s /sys/fs/bpf
+After=local-fs.target
+Before=sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh %(loader)s attach
+ExecReload=/bin/sh %(loader)s attach
+ExecStop=/bin/sh %(loader)s detach
+
+[Install]
+WantedBy=sysinit.target
+""" % {"marker": MARKER, "folder": FOLDER, "loader": LOADER}
+
+
+def settings_text(digest, cgroup, getsockopt, accept_conflicts):
+    """The file `settings`, which the loader reads as shell assignments. `cgroup`: a checked path, or "" for the cgroup v2 mount of the day."""
+    return "digest=%s\ncgroup=%s\ngetsockopt=%d\naccept_conflicts=%d\n" % (digest, cgroup, getsockopt, accept_conflicts)

@@ -1,0 +1,59 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record that a rollout keeps on the host, so that a run which died is taken up by the next.
+
+One JSON object in /var/lib/realip-toa/state.json. Sections belong to one target module each:
+`boot` (programs/boot.py), `packages` (programs/package.py), `persistence` (programs/persistence.py), `source`
+(building/module.py). A section holds what its owner needs to undo its work, so `remove` and a rollback never guess.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import json
+import os
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, make_dirs, read_text, remove_empty, remove_file, write_atomic
+
+STATE_FILE = os.path.join(STATE_DIR, "state.json")
+SCHEMA = 1
+
+
+def load(path=STATE_FILE):
+    """The record as a dict; an empty one where there is none or where it is damaged.
+
+    Damage is never fatal: the host itself is always looked at again before anything is changed.
+    """
+    text = read_text(path)
+    if text is None:
+        return {}
+    try:
+        record = json.loads(text)
+    except (ValueError, RuntimeError):  # RuntimeError: nested beyond the interpreter's limit
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def section(name, path=STATE_FILE):
+    """One section of the record as a dict."""
+    value = load(path).get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def save_section(name, value, path=STATE_FILE):
+    """Replace one section; an empty value drops it, and the file goes with the last section."""
+    record = load(path)
+    if value:
+        record[name] = value
+    else:
+        record.pop(name, None)
+    record.pop("schema", None)
+    if not record:
+        remove_file(path)
+        remove_empty(os.path.dirname(path))
+        return
+    record["schema"] = SCHEMA
+    make_dirs(os.path.dirname(path), 0o755)
+    write_atomic(path, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o600)

@@ -1,0 +1,211 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard as text: rules that strip address options from packets of strangers, and the shell script that loads them. Pure.
+
+A TOA module believes whoever sends the option. The rules make it blind to everybody but the load balancers: options of the kinds in
+question become NOPs before the packet reaches TCP. Nothing else of a stranger's packet changes, so nobody loses a connection.
+
+Two ways, of which a host has one or both:
+
+    nft        `reset tcp option` (Linux 5.18 and nftables of that time), one table of our own, replaced in one step
+    iptables   TCPOPTSTRIP (Linux 2.6.25, iptables 1.4.3), one chain of our own in the table mangle
+
+Both work before routing, so that containers behind the host are guarded as well. A first fragment too short for its own TCP header
+could smuggle an option past; TCPOPTSTRIP drops such a packet by itself (xt_TCPOPTSTRIP.c), for nft the rules say it.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import GUARD_SCRIPT as SCRIPT
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER
+
+FOLDER = STATE_DIR + "/guard"
+TABLE, CHAIN = "realip_toa", "REALIP-TOA"
+NFT, IPTABLES = "nft", "iptables"
+METHODS = (NFT, IPTABLES)
+
+# The rules of a method, by name below FOLDER.
+NFT_RULES, IPV4_RULES, IPV6_RULES = "rules.nft", "rules.v4", "rules.v6"
+RULES = (NFT_RULES, IPV4_RULES, IPV6_RULES)
+
+BOOT_COMMAND = "/bin/sh %s start" % SCRIPT
+SERVICE = "realip-toa-guard.service"
+UNIT = "/etc/systemd/system/" + SERVICE
+# What flushes the rules of everybody when it starts: ours come back with it.
+FIREWALLS = ("nftables.service", "firewalld.service", "iptables.service", "ip6tables.service", "netfilter-persistent.service")
+UNIT_LINKS = tuple("/etc/systemd/system/%s.wants/%s" % (wanting, SERVICE) for wanting in ("sysinit.target",) + FIREWALLS)
+
+# The match `multiport` takes that many.
+_MOST_PORTS = 15
+
+# IPv4: no first fragment of a real sender is shorter than both headers can be, 60 bytes each. IPv6: nobody sends TCP in fragments,
+# since the sender knows the path's MTU; a fragment that is a whole packet (RFC 6946) has no "more" and is stripped like others.
+_NFT_TEXT = """%(marker)s: strips address options from packets of strangers; managed, do not edit
+add table inet %(table)s
+delete table inet %(table)s
+table inet %(table)s {
+    set trusted4 {
+        type ipv4_addr
+        flags interval
+        auto-merge
+%(trusted4)s    }
+    set trusted6 {
+        type ipv6_addr
+        flags interval
+        auto-merge
+%(trusted6)s    }
+    chain guard {
+        type filter hook prerouting priority -150; policy accept;
+        meta l4proto != tcp return
+        ip saddr @trusted4 return
+        ip6 saddr @trusted6 return
+%(ports)s        ip frag-off & 0x3fff == 0x2000 ip length < 120 drop
+        frag frag-off 0 frag more-fragments 1 drop
+%(resets)s    }
+}
+"""
+
+_SCRIPT_TEXT = r"""#!/bin/sh
+%(marker)s: strips address options from packets of strangers; managed, do not edit.
+# guard.sh start: load the rules beside this file, in place of those of before. stop: take them away. show: what of them is loaded.
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+dir=${0%%/*}
+
+start_nft() {
+    nft -f "$dir/rules.nft"
+}
+
+stop_nft() {
+    nft list table inet %(table)s >/dev/null 2>&1 || return 0
+    nft delete table inet %(table)s
+}
+
+show_nft() {
+    nft -s list table inet %(table)s
+}
+
+# Somebody else may be changing the tables at this moment.
+patiently() {
+    "$@" || { sleep 1 && "$@"; } || { sleep 2 && "$@"; }
+}
+
+restore() { # COMMAND FILE: a chain that is named in the file is emptied first, all in one step
+    "$1-restore" --noflush <"$2"
+}
+
+jumps() { # COMMAND
+    "$1" -t mangle -S PREROUTING | grep -e '-j %(chain)s$'
+}
+
+load() { # COMMAND FILE
+    patiently restore "$1" "$dir/$2" || return 1
+    jumps "$1" >/dev/null || patiently "$1" -t mangle -I PREROUTING 1 -p tcp -j %(chain)s
+}
+
+unload() { # COMMAND
+    "$1" -t mangle -S %(chain)s >/dev/null 2>&1 || return 0
+    while jumps "$1" >/dev/null; do
+        patiently "$1" -t mangle -D PREROUTING -p tcp -j %(chain)s || return 1
+    done
+    patiently "$1" -t mangle -F %(chain)s && patiently "$1" -t mangle -X %(chain)s
+}
+
+show() { # COMMAND
+    "$1" -t mangle -S %(chain)s && jumps "$1"
+}
+
+start_iptables() {
+    load iptables rules.v4 || return 1
+    [ ! -e /proc/net/if_inet6 ] || load ip6tables rules.v6
+}
+
+stop_iptables() {
+    unload iptables || return 1
+    [ ! -e /proc/net/if_inet6 ] || unload ip6tables
+}
+
+show_iptables() {
+    show iptables || return 1
+    [ ! -e /proc/net/if_inet6 ] || show ip6tables
+}
+
+case $1 in
+start | stop | show) "$1_%(method)s" ;;
+*)
+    echo "usage: $0 start|stop|show" >&2
+    exit 2
+    ;;
+esac
+"""
+
+# Before the network comes up, as distributions' own firewalls. A firewall that starts, restarts or reloads has this one run again.
+UNIT_TEXT = """%(marker)s: strips address options from packets of strangers; managed, do not edit
+[Unit]
+Description=Take the address of a client from the load balancers only
+DefaultDependencies=no
+RequiresMountsFor=%(folder)s
+After=local-fs.target systemd-modules-load.service %(firewalls)s
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+PartOf=%(firewalls)s
+ReloadPropagatedFrom=%(firewalls)s
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh %(script)s start
+ExecReload=/bin/sh %(script)s start
+
+[Install]
+WantedBy=sysinit.target %(firewalls)s
+""" % {"marker": MARKER, "folder": FOLDER, "script": SCRIPT, "firewalls": " ".join(FIREWALLS)}
+
+
+def rules_of(method, kinds, networks, ports):
+    """{name of a file: text} of the rules. `kinds`: ints; `networks`: texts as in "10.0.0.0/8"; `ports`: ints, empty for every port."""
+    if method == NFT:
+        return {NFT_RULES: nft_text(kinds, networks, ports)}
+    return {
+        IPV4_RULES: iptables_text(kinds, [text for text in networks if ":" not in text], ports),
+        IPV6_RULES: iptables_text(kinds, [text for text in networks if ":" in text], ports),
+    }
+
+
+def nft_text(kinds, networks, ports):
+    """The table as `nft -f` reads it."""
+    return _NFT_TEXT % {
+        "marker": MARKER,
+        "table": TABLE,
+        "trusted4": _elements([text for text in networks if ":" not in text]),
+        "trusted6": _elements([text for text in networks if ":" in text]),
+        "ports": "        tcp dport != { %s } return\n" % ", ".join("%d" % port for port in ports) if ports else "",
+        "resets": "".join("        reset tcp option %d\n" % kind for kind in kinds),
+    }
+
+
+def _elements(networks):
+    return "        elements = {\n            %s\n        }\n" % ",\n            ".join(networks) if networks else ""
+
+
+def iptables_text(kinds, networks, ports):
+    """The chain as `iptables-restore --noflush` reads it."""
+    strip = "-j TCPOPTSTRIP --strip-options %s" % ",".join("%d" % kind for kind in kinds)
+    groups = [ports[place:place + _MOST_PORTS] for place in range(0, len(ports), _MOST_PORTS)]
+    matches = ["-m multiport --dports %s " % ",".join("%d" % port for port in group) for group in groups] or [""]
+    lines = ["*mangle", ":%s - [0:0]" % CHAIN]
+    lines += ["-A %s -s %s -j RETURN" % (CHAIN, network) for network in networks]
+    lines += ["-A %s -p tcp %s%s" % (CHAIN, match, strip) for match in matches]
+    return "\n".join(["%s: managed, do not edit" % MARKER] + lines + ["COMMIT", ""])
+
+
+def script_text(method):
+    """The script, for the rules of one method."""
+    return _SCRIPT_TEXT % {"marker": MARKER, "table": TABLE, "chain": CHAIN, "method": method}

@@ -1,0 +1,402 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What programs/package.py needs of rpm, yum and dnf: the same as packaging/dpkg.py offers of dpkg.
+
+A kernel is one of the few packages that rpm has installed several times under one name, so a package is known here by all of it:
+name-version-release.arch. `rpm -i` installs beside what is there, where `rpm -U` would take the running kernel away. The vendors'
+documents add --force, which overwrites what belongs to other packages; here `rpm -i --test` says beforehand what --force would have hidden.
+
+`root` is "/" on a real host; tests give a directory of their own (rpm --root, dnf --installroot).
+Facts are from rpm(8), yum(8), dnf(8) and their sources; they hold for rpm 4.8 (Enterprise Linux 6) and later.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import re
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, read_text, remove_file, run, which
+from ansible_collections.realip.toa.plugins.module_utils.packaging.dpkg import TOOL_TIMEOUT, Locks, tail
+from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds, words_for
+
+# The signature of a package, wherever one of its several kinds has it.
+SIGNATURE = "%{RSAHEADER:pgpsig}\t%{DSAHEADER:pgpsig}\t%{SIGPGP:pgpsig}\t%{SIGGPG:pgpsig}\n"
+QUERY = "%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n"
+FILES = "[%{FILENAMES}\t%{FILESIZES}\t%{FILEMODES:octal}\t%{FILEFLAGS}\n]"
+# Bit of FILEFLAGS: the package owns it, but does not bring it (an initramfs, say).
+GHOST = 1 << 6
+
+# What rpm says when it refuses; these words are the same in 4.8 and 4.19.
+OLDER = re.compile(r"package (\S+) \(which is newer than (\S+)\) is already installed")
+CLASH = re.compile(r"file (.+) from install of (\S+) conflicts with file from package (\S+)")
+CLASH_WITHIN = re.compile(r"file (.+) conflicts between attempted installs of (\S+) and (\S+)")
+NEEDED = re.compile(r"^[ \t]+(\S.*) is needed by (\S.*)$", re.M)
+EXCLUDED = re.compile(r"^[ \t]+(?!file )(\S.*) (?:conflicts with|is obsoleted by) (\S.*)$", re.M)
+ROOM = re.compile(r"needs (\S+)(?: more space)? on the (\S+) filesystem")
+FAILED_SCRIPT = re.compile(r"%\w+\((\S+)\) scriptlet failed")
+COMPLAINT = re.compile(r"(?i)(error|warning|fatal|no (package|match)|cannot|public key)\b|\s+\S.* (needed by|conflicts|installed|filesystem)\b")
+MOST_COMPLAINTS = 12
+# An unpacked file that has not got its name yet.
+UNNAMED = re.compile(r";[0-9a-f]{8,}$")
+
+# A program that is at work on packages leaves its pid here, and is waited for although rpm's own lock is free in between.
+PID_FILES = ("var/run/yum.pid", "var/lib/dnf/rpmdb_lock.pid", "run/zypp.pid")
+PACKAGE_TOOLS = re.compile(r"yum|dnf|zypp|packagekit", re.I)
+
+SHOWN = 5
+
+
+class Rpm:
+    """The package manager of Red Hat's family and its many children."""
+
+    FORMAT = "rpm"
+    NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~^-]*$")
+    # What a tool said -> code, remedy.
+    DIAGNOSES = (
+        ("does not verify|GPG check FAILED|is not signed|[Pp]ublic key for .* is not (installed|trusted)", "package_unsigned",
+         "import the key that signs it (rpm --import) if you trust it"),
+        ("No space left on device", "disk_full", "make room there, then run again"),
+    )
+
+    def __init__(self, root="/"):
+        self.root = root
+        # The operator's consent. rpm wants it where anything newer of that name is installed, whether that is running or not.
+        self.accept_downgrade = False
+        # {identity: [path of what was not there before its installation]}
+        self.brought = {}
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def identity(self, name, filename):
+        """What names one of the several packages called `name`: its file's name without the ending."""
+        return filename[:-len(".rpm")] if filename.endswith(".rpm") else name
+
+    def inventory(self):
+        """{identity: {name, version, arch, held}} of everything that is installed."""
+        found = {}
+        is_held = Holds(self.root).held()
+        for line in self._asked(["-qa", "--qf", QUERY]).splitlines():
+            name, version, arch = (line.split("\t") + ["", ""])[:3]
+            found[self.key(name, version, arch)] = {"name": name, "version": version, "arch": arch, "held": is_held(name)}
+        return found
+
+    def key(self, name, version, arch):
+        return "%s-%s.%s" % (name, version, arch)
+
+    def installed_version(self, entry):
+        """The version of an inventory entry, None without one. rpm enters a package when all of its files are there."""
+        return entry["version"] if entry else None
+
+    def broken(self, _inventory):
+        """Of what was interrupted, rpm knows nothing: it is not in its database."""
+        return []
+
+    def files_of(self, name):
+        """Absolute paths that an installed package owns."""
+        _rc, out, _err = self._rpm(["-ql", name])
+        return [line for line in out.splitlines() if line.startswith("/")]
+
+    def native_arch(self):
+        return os.uname()[4]
+
+    def version_in_name(self, filename):
+        """VERSION-RELEASE that a file name promises (NAME-VERSION-RELEASE.ARCH.rpm), or ""."""
+        parts = re.match(r"^.+?-([^-]+-[^-]+)\.[^.-]+\.rpm$", filename)
+        return parts.group(1) if parts else ""
+
+    def same_version(self, version, promised):
+        return not promised or version == promised
+
+    def describe(self, path):
+        """{name: identity, version, arch, conflicts, files: [(path below /, bytes)]} of an .rpm; TargetError where it is none.
+
+        `conflicts` is empty: rpm refuses what conflicts, and never removes it.
+        """
+        self._refuse_forged(path)
+        rc, out, err = self._rpm(["-qp", "--qf", QUERY + FILES, path])
+        lines = [line.split("\t") for line in out.splitlines()]
+        if rc != 0 or not lines or len(lines[0]) != 3:
+            raise _corrupt(path, complaints(err) or "it has no name, version and architecture")
+        rc, out, err = self._rpm(["-K", "--nosignature", path])
+        if rc != 0:
+            raise _corrupt(path, complaints(out + err))
+        name, version, arch = lines[0]
+        files = [(line[0].lstrip("/"), _size(line)) for line in lines[1:] if len(line) == 4 and line[0].startswith("/")]
+        return {"name": self.key(name, version, arch), "version": version, "arch": arch, "conflicts": [], "files": files}
+
+    def signature(self, package):
+        """Who has signed a file, or an installed package, and whether its key is known here; "none" for one that nobody has signed."""
+        a_file = package.startswith("/")
+        _rc, out, _err = self._rpm(["-qp" if a_file else "-qa", "--qf", SIGNATURE, package])
+        found = [word.strip() for word in (out.split("\n") + [""])[0].split("\t") if word.strip() not in ("", "(none)")]
+        if not found:
+            return "none"
+        known = "" if not a_file else "; verified" if self._rpm(["-K", package])[0] == 0 else "; its key is not installed here"
+        return found[0][:200] + known
+
+    def _refuse_forged(self, path):
+        """A signature that is there must not be wrong. One of an unknown key says nothing; the digest is what counts then."""
+        rc, out, err = self._rpm(["-K", "-v", path])
+        if rc != 0 and re.search(r"(?i)signature.*: BAD", out + err):
+            raise TargetError(
+                "bad_signature",
+                "%s carries a signature that is not that of its content" % os.path.basename(path),
+                "find out who has changed the file, and fetch it from its vendor",
+            )
+
+    def owners(self, path):
+        """Identities of the packages that own an absolute path."""
+        rc, out, _err = self._rpm(["-qf", "--qf", QUERY, path])
+        return [self.key(*line.split("\t")) for line in out.splitlines() if rc == 0 and line.count("\t") == 2]
+
+    def fits(self, arch):
+        """Whether a package of this architecture can be installed here."""
+        return arch in ("noarch", self.native_arch()) or bool(re.match("i[3-6]86$", arch) and re.match("i[3-6]86$", self.native_arch()))
+
+    def rehearse(self, paths):
+        """rpm's own test of an installation; TargetError with everything that --force and --nodeps would have run over."""
+        if not paths:
+            return
+        rc, out, err = self._rpm(["-i", "--test"] + self._consents(paths) + list(paths))
+        if rc != 0:
+            raise refusal(out + "\n" + err, ", ".join(os.path.basename(path) for path in paths))
+
+    # -- changing ------------------------------------------------------------------------------------------------------
+
+    def install(self, wanted):
+        """Install .rpm files beside what is there, in one run; returns (rc, what it said).
+
+        A script that fails is only a warning for rpm, but a kernel whose script failed has no initramfs or no boot entry.
+        """
+        for path in wanted:
+            package = self.describe(path)
+            self.brought[package["name"]] = [name for name, _bytes in package["files"] if not os.path.lexists(os.path.join(self.root, name))]
+        rc, out, err = self._rpm(["-i"] + self._consents(wanted) + list(wanted), TOOL_TIMEOUT)
+        said = out + "\n" + err
+        failed = [name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if key.startswith(name)]]
+        return rc or (1 if failed else 0), complaints(said)
+
+    def _consents(self, paths):
+        """--oldpackage with the operator's word, --replacepkgs to put back files of a package that is installed already."""
+        known = self.inventory()
+        again = [path for path in paths if self.identity("", os.path.basename(path)) in known]
+        return (["--oldpackage"] if self.accept_downgrade else []) + (["--replacepkgs"] if again else [])
+
+    def remove(self, names):
+        """Remove packages and our hold on them; returns (rc, what it said)."""
+        known = self.inventory()
+        rc, said = self._erase(names)
+        left = [name for name in names if name in self.inventory()]
+        self._let_go([known[name]["name"] for name in names if name in known and name not in left])
+        return rc, said
+
+    def _erase(self, names):
+        """Remove packages; one that this very run has installed goes even if its script fails."""
+        rc, out, err = self._take_away(names)
+        left = [name for name in names if name in self.inventory()]
+        if left and not [name for name in left if name not in self.brought]:
+            rc, out, err = self._rpm(["-e", "--noscripts"] + left, TOOL_TIMEOUT)
+        return rc, complaints(out + "\n" + err)
+
+    def _take_away(self, names):
+        return self._rpm(["-e"] + list(names), TOOL_TIMEOUT)
+
+    def forget(self, names):
+        """Remove what a failed installation has unpacked of packages that are not in the database."""
+        for name in names:
+            self._sweep(self.brought.get(name) or [])
+
+    def _sweep(self, paths):
+        for folder in set(os.path.dirname(path) for path in paths):
+            for name in list_dir(os.path.join(self.root, folder)):
+                if os.path.join(folder, UNNAMED.sub("", name)) in paths and not os.path.isdir(os.path.join(self.root, folder, name)):
+                    remove_file(os.path.join(self.root, folder, name))
+        for path in sorted(paths, reverse=True):
+            try:
+                os.rmdir(os.path.join(self.root, path))
+            except OSError:
+                pass
+
+    def can_hold(self):
+        """Whether there is anything that updates, and thus anything to hold against."""
+        return bool(Holds(self.root).paths)
+
+    def hold(self, names, held):
+        """Keep packages through updates, or let go of them (packaging/rpm_hold.py)."""
+        known = self.inventory()
+        Holds(self.root).change([known[name]["name"] for name in names if name in known], held)
+
+    def hold_words(self, names):
+        """How the facts tell that these are held: by the words in the configuration of yum or dnf."""
+        known = self.inventory()
+        return sorted(set(word for name in names if name in known for word in words_for(known[name]["name"])))
+
+    def _let_go(self, names):
+        Holds(self.root).change(names, False)
+
+    def locked(self, patience):
+        """Context that begins when no other package tool is at work; waits up to `patience` seconds for one that is."""
+        database = self._asked(["--eval", "%{_dbpath}"]).strip()
+        return RpmLocks(self.root, os.path.join(self.root, database.lstrip("/"), ".rpm.lock"), patience)
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def _asked(self, arguments):
+        """What rpm answers; TargetError where it cannot."""
+        rc, out, err = self._rpm(arguments)
+        if rc == 0:
+            return out
+        if re.search("DB_RUNRECOVERY|run database recovery", err):
+            raise TargetError(
+                "package_tool_interrupted",
+                "rpm's database is damaged: %s" % complaints(err),
+                "repair it on the host (rm -f /var/lib/rpm/__db.*, then rpm --rebuilddb), then run again",
+            )
+        raise TargetError("package_tool_failed", "rpm %s: %s" % (arguments[0], complaints(err)), "see that rpm works on this host")
+
+    def _rpm(self, arguments, timeout=120):
+        return run(["rpm"] + ([] if self.root == "/" else ["--root", self.root]) + arguments, timeout=timeout)
+
+
+class Repository(Rpm):
+    """Packages that yum or dnf bring from the repositories that the host has; they are known by their plain names."""
+
+    DIAGNOSES = Rpm.DIAGNOSES + (
+        ("Unable to find a match|No match for argument|No package .* available", "package_unavailable",
+         "enable a repository that has it (yum repolist shows those that are), then run again"),
+        ("Failed to download metadata|[Cc]annot (find|retrieve|download|prepare)|There are no enabled repos", "repository_unreachable",
+         "see that this host reaches its repositories (yum repolist), then run again"),
+    )
+
+    def identity(self, name, _filename):
+        return name
+
+    def key(self, name, _version, _arch):
+        return name
+
+    def rehearse(self, _names):
+        """dnf and yum resolve what is needed before they change anything; only that one of them is there must be known."""
+        self._tool()
+
+    def install(self, wanted):
+        """Install packages with what they need; returns (rc, what it said)."""
+        known = self.inventory()
+        self.brought = dict((name, []) for name in wanted if name not in known)
+        rc, out, err = self._manager(["install"] + list(wanted))
+        said = out + "\n" + err
+        failed = [name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if name.startswith(key + "-")]]
+        return rc or (1 if failed else 0), complaints(said)
+
+    def remove(self, names):
+        """Remove packages, and what came along with them; returns (rc, what it said). What others need is refused."""
+        rc, out, err = self._rpm(["-e", "--test"] + list(names))
+        needed = NEEDED.findall(out + "\n" + err)
+        if rc != 0 and needed:
+            raise TargetError(
+                "package_needed",
+                "%s cannot go: %s" % (", ".join(names), _listed(["%s needs it" % who for _what, who in needed])),
+                "remove what needs it first, then run again",
+            )
+        return Rpm.remove(self, names)
+
+    def _take_away(self, names):
+        return self._manager(["remove"] + list(names))
+
+    def _manager(self, arguments):
+        root = [] if self.root == "/" else ["--installroot=" + self.root]
+        return run([self._tool(), "-y"] + root + arguments, timeout=TOOL_TIMEOUT)
+
+    def _tool(self):
+        tool = which("dnf") or which("yum")
+        if tool is None:
+            raise TargetError("package_tool_missing", "this host has neither dnf nor yum", "install one of them, or install the package by hand")
+        return tool
+
+
+class RpmLocks(Locks):
+    """Waits until yum, dnf and rpm are done. Nothing is held afterwards: rpm takes its lock itself, and waits for it."""
+
+    def __init__(self, root, path, patience):
+        Locks.__init__(self, [path], patience)
+        self.root = root
+
+    def _take(self):
+        for name in PID_FILES:
+            pid = (read_text(os.path.join(self.root, name), 64) or "").strip()
+            tool = PACKAGE_TOOLS.search(read_text("/proc/%s/cmdline" % pid, 4096) or "") if pid.isdigit() else None
+            if tool:
+                return "%s (pid %s)" % (tool.group(0), pid)
+        return Locks._take(self)
+
+
+# -- what rpm says -----------------------------------------------------------------------------------------------------
+
+
+def complaints(text):
+    """The lines in which rpm, yum or dnf say what is wrong, or else the last ones."""
+    lines = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
+    return "\n".join(lines[:MOST_COMPLAINTS]) or tail(text)
+
+
+def refusal(said, files):
+    """The TargetError that fits what `rpm -i --test` said of `files`. What the operator could allow comes last."""
+    clashes = CLASH.findall(said) + CLASH_WITHIN.findall(said)
+    if clashes:
+        return TargetError(
+            "file_conflict",
+            "%s would overwrite files that differ in other packages: %s" % (files, _listed(["%s (%s)" % (path, owner) for path, _new, owner in clashes])),
+            "update or remove those packages, or build this one without these files; rpm --force would only have broken them",
+            files=[path for path, _new, _owner in clashes],
+        )
+    needed = NEEDED.findall(said)
+    if needed:
+        return TargetError(
+            "dependency_missing",
+            "%s needs what is not installed: %s" % (files, _listed(sorted(set(what for what, _who in needed)))),
+            "install that first (yum install), then run again; rpm --nodeps would only have hidden it",
+        )
+    excluded = EXCLUDED.findall(said)
+    if excluded:
+        return TargetError(
+            "package_conflict",
+            "%s cannot be installed beside %s" % (files, _listed(sorted(set(what for what, _who in excluded)))),
+            "remove one of them, then run again",
+        )
+    room = ROOM.search(said)
+    if room:
+        code = "boot_full" if room.group(2) == "/boot" else "disk_full"
+        return TargetError(code, "%s needs %s more on %s" % (files, room.group(1), room.group(2)), "make room there, then run again")
+    older = OLDER.search(said)
+    if older:
+        return TargetError(
+            "downgrade_needs_consent",
+            "%s is older than %s, which is installed" % (older.group(2), older.group(1)),
+            "set toa_accept_kernel_downgrade: true where that is acceptable (accept_downgrade of toa_package); what is installed stays in any case",
+        )
+    for pattern, code, remedy in Rpm.DIAGNOSES:
+        if re.search(pattern, said):
+            return TargetError(code, "%s cannot be installed: %s" % (files, complaints(said)), remedy)
+    return TargetError("install_refused", "rpm refuses %s: %s" % (files, complaints(said)), "resolve that on the host, then run again")
+
+
+def _listed(items):
+    return ", ".join(items[:SHOWN]) + (" and %d more" % (len(items) - SHOWN) if len(items) > SHOWN else "")
+
+
+def _size(line):
+    """Bytes that a file of a package takes, of (path, size, mode in octal, flags)."""
+    _path, size, mode, flags = line
+    is_file = mode.isdigit() and int(mode, 8) & 0o170000 == 0o100000
+    is_brought = flags.isdigit() and not int(flags) & GHOST
+    return int(size) if is_file and is_brought and size.isdigit() else 0
+
+
+def _corrupt(path, why):
+    return TargetError(
+        "package_corrupt",
+        "%s is not a package that rpm can read: %s" % (os.path.basename(path), why),
+        "fetch it again on the mirror, or name another file",
+    )

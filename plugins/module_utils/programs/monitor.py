@@ -1,0 +1,220 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Leaves the monitor on a host: a program (programs/metrics.py), a timer of systemd or a file of cron.d that runs it, and nothing when it goes."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import base64
+import json
+import os
+import re
+import sys
+import time
+import zlib
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, read_line, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, digest_of, file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import SECTION as PROOF
+from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import utc
+from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, METRICS, PROGRAM, SECTION, SEEN, SETTINGS
+from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER, init_system
+
+UNITS = "/etc/systemd/system"
+SERVICE, TIMER = "realip-toa-monitor.service", "realip-toa-monitor.timer"
+TIMER_LINK = "%s/timers.target.wants/%s" % (UNITS, TIMER)
+CRON = "/etc/cron.d/realip-toa-monitor"
+# Where the node exporter looks: as Debian packages it, and as most people set it up. The second is made where neither is there.
+TEXTFILE_DIRS = ("/var/lib/prometheus/node-exporter", "/var/lib/node_exporter/textfile_collector")
+
+_SERVICE_TEXT = """%(marker)s: metrics for Prometheus; managed, do not edit
+[Unit]
+Description=Write metrics about the real client address
+
+[Service]
+Type=oneshot
+Nice=10
+TimeoutStartSec=120
+ExecStart=%(python)s %(program)s
+"""
+_TIMER_TEXT = """%(marker)s: metrics for Prometheus; managed, do not edit
+[Unit]
+Description=Write metrics about the real client address
+
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=%(minutes)dmin
+
+[Install]
+WantedBy=timers.target
+"""
+_CRON_TEXT = """%(marker)s: metrics for Prometheus; managed, do not edit
+%(when)s * * * * root %(python)s %(program)s >/dev/null 2>&1
+"""
+_PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+\Z")
+
+
+def main(args):
+    """args: state, backend, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
+    return {"present": _present, "absent": _absent, "status": _status, "recorded": _recorded}[args["state"]](Monitor(), args)
+
+
+class Monitor:
+    """The monitor on this host, as it is."""
+
+    def __init__(self):
+        self.record = section(SECTION)
+        self.originals = Originals(self.record)
+        self.init = init_system()
+
+    def now(self):
+        """{installed, textfile, minutes, probe, run_by}."""
+        files = [name for name in self.originals.files if self.originals.now(name) is not None]
+        if not files:
+            return {"installed": False, "textfile": "", "minutes": 0, "probe": False, "run_by": ""}
+        return self.state([name for name in files if name.endswith(TIMER) or name == CRON])
+
+    def state(self, run_by, **more):
+        record = dict(self.record, **more)
+        facts = {"installed": bool(run_by), "textfile": record.get("textfile") or "", "minutes": record.get("minutes") or 0, "probe": bool(record.get("probe"))}
+        return dict(facts, run_by=sorted(run_by)[0] if run_by else "")
+
+    def save(self, **facts):
+        record = self.originals.record()
+        if record:
+            record.update(dict((key, self.record[key]) for key in ("textfile", "minutes", "probe") if key in self.record), **facts)
+        save_section(SECTION, record)
+
+
+def _status(monitor, args):
+    now = monitor.now()
+    return {"changed": False, "before": now, "after": now}
+
+
+def _recorded(monitor, args):
+    """Remember what was just proved, and when: what drift is measured from. A note of ours, and no change of the host."""
+    if not args["check"]:
+        with HostLock():
+            boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
+            save_section(PROOF, {"backend": args["backend"], "kernel": os.uname()[2], "boot_id": boot_id, "time": utc(time.time())})
+    return _status(monitor, args)
+
+
+def _present(monitor, args):
+    folder = textfile_dir(args)
+    files = wanted_files(monitor, args, folder)
+    facts = {"textfile": "%s/%s" % (folder, METRICS), "minutes": args["minutes"], "probe": bool(args.get("probe"))}
+    before = monitor.now()
+    after = monitor.state([name for name in files if name.endswith(TIMER) or name == CRON], **facts)
+    changes = dict((name, image) for name, image in files.items() if digest_of(monitor.originals.now(name)) != digest_of(image))
+    if (changes or before != after) and not args["check"]:
+        with HostLock():
+            _change(monitor, changes, facts)
+    return {"changed": bool(changes or before != after), "before": before, "after": after}
+
+
+def _change(monitor, changes, facts):
+    """Write, run once to see that it works, then let the timer have it; whatever fails, the host ends as it was."""
+    record, kept = monitor.originals.copy_of_record(), dict((name, monitor.originals.now(name)) for name in changes)
+    old = monitor.record.get("textfile")
+    try:
+        for name, image in sorted(changes.items()):
+            monitor.originals.keep(name, image)
+        monitor.originals.make_folder(os.path.dirname(facts["textfile"]))
+        monitor.save()
+        for name, image in sorted(changes.items()):
+            monitor.originals.change(name, image)
+        tell_daemons(changes)
+        code, out, err = run([sys.executable, "%s/%s" % (FOLDER, PROGRAM)], timeout=120)
+        if code != 0:
+            words = [line for line in (err or out).split("\n") if line.strip()] or ["exit status %d" % code]
+            raise TargetError("monitor_failed", "the monitor does not run on this host: %s" % words[-1][:500], "report it with the host's kernel and Python")
+    except BaseException:
+        for name, image in kept.items():
+            monitor.originals.change(name, image)
+        _forget_runs(facts["textfile"] if facts["textfile"] != old else "", not record)
+        monitor.originals.return_to(record)
+        monitor.save()
+        tell_daemons(kept)
+        raise
+    monitor.save(**facts)
+    if old and old != facts["textfile"]:
+        remove_file(old)
+    if monitor.init == "systemd":
+        run(["systemctl", "restart" if kept.get("%s/%s" % (UNITS, TIMER)) else "start", TIMER], timeout=60)
+
+
+def _absent(monitor, args):
+    """The record of what was proved goes too: without it there is nothing to drift from."""
+    before = monitor.now()
+    after = {"installed": False, "textfile": "", "minutes": 0, "probe": False, "run_by": ""}
+    changed = bool(monitor.originals.files or section(PROOF))
+    if changed and not args["check"]:
+        with HostLock():
+            if monitor.originals.files:
+                _take_away(monitor)
+            save_section(PROOF, {})
+    return {"changed": changed, "before": before, "after": after}
+
+
+def _take_away(monitor):
+    if monitor.init == "systemd":
+        run(["systemctl", "stop", TIMER], timeout=60)
+    changes = dict.fromkeys(monitor.originals.files)
+    for name in monitor.originals.restorable()[1]:
+        monitor.originals.change(name, None)
+    _forget_runs(monitor.record.get("textfile") or "", True)
+    monitor.originals.restore()
+    tell_daemons(changes)
+    monitor.save()
+
+
+def _forget_runs(textfile, everything):
+    """What the program itself has written."""
+    if os.path.isfile(textfile):
+        remove_file(textfile)
+    if everything:
+        remove_file("%s/%s" % (FOLDER, SEEN))
+
+
+# -- what is wanted ----------------------------------------------------------------------------------------------------
+
+
+def textfile_dir(args):
+    """The folder of the metrics: the one that was named, or else the first that is there."""
+    given = args.get("textfile_dir") or ""
+    if given and not given.startswith("/"):
+        raise TargetError("bad_option", "textfile_dir is %r; expected an absolute path" % given, "name the folder given to --collector.textfile.directory")
+    return given.rstrip("/") or ([folder for folder in TEXTFILE_DIRS if os.path.isdir(folder)] + [TEXTFILE_DIRS[-1]])[0]
+
+
+def wanted_files(monitor, args, folder):
+    """{path: image} of everything that is put on the host but the metrics."""
+    words = {"marker": MARKER, "python": sys.executable or "", "program": "%s/%s" % (FOLDER, PROGRAM)}
+    words.update(minutes=args["minutes"], when=cron_minutes(args["minutes"]))
+    if not _PYTHON.match(words["python"]):
+        raise TargetError("no_timer", "the path of this Python, %r, cannot be written into a unit or a crontab" % words["python"], "use another interpreter")
+    settings = {"textfile_dir": folder, "probe": bool(args.get("probe")), "probe_args": args.get("probe_args") or {}}
+    files = {
+        words["program"]: file_image(zlib.decompress(base64.b64decode(args["program"])), 0o755),
+        "%s/%s" % (FOLDER, SETTINGS): file_image((json.dumps(settings, indent=1, sort_keys=True) + "\n").encode("ascii"), 0o644),
+    }
+    if monitor.init == "systemd":
+        files["%s/%s" % (UNITS, SERVICE)] = file_image((_SERVICE_TEXT % words).encode("ascii"), 0o644)
+        files["%s/%s" % (UNITS, TIMER)] = file_image((_TIMER_TEXT % words).encode("ascii"), 0o644)
+        files[TIMER_LINK] = link_image("%s/%s" % (UNITS, TIMER))
+    elif os.path.isdir(os.path.dirname(CRON)):
+        files[CRON] = file_image((_CRON_TEXT % words).encode("ascii"), 0o644)
+    else:
+        raise TargetError("no_timer", "nothing on this host runs programs by the clock: it has neither systemd nor /etc/cron.d",
+                          "install cron, or leave the monitor out")
+    return files
+
+
+def cron_minutes(minutes):
+    """Every so many minutes, as the first field of a crontab has it."""
+    return "*" if minutes == 1 else "*/%d" % minutes

@@ -1,0 +1,153 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof: does this host's kernel show a program the real client? (docs/architecture.md, "The proof")
+
+A child process makes a network namespace with a TUN device, plays the load balancer in hand-made packets, and plays the server with
+ordinary sockets. What accept(), getpeername() and getsockopt(IPPROTO_IP, 1348) say is compared with what the option carried.
+Modules hook the whole kernel and eBPF programs follow the cgroup, so both act inside the namespace as outside; nothing leaves the host.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import time
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.state import section
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import HELPERS, STATS_FILES, loaded_modules, parse_counters, stats
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import FOLDER
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, guard_of, load_here
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import (
+    GROUPS,
+    PEERS,
+    STRANGERS,
+    UNPROVABLE,
+    Questions,
+    capabilities,
+    matrix,
+    summary,
+    translated,
+    verdict,
+)
+from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, STEP, Bench
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, in_child
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, as_packed, parse_format
+
+# Seconds for all connections together; each takes less than a millisecond where nothing is wrong.
+TIMEOUT = 10
+
+
+def main(args):
+    """`probe` of docs/architecture.md. Changes nothing, so check mode is no different.
+
+    args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
+    to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
+    translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
+    a load balancer is believed), `guard` (load the host's own guard into the namespace first), `rows` (all, failed, none), `timeout` in seconds.
+    """
+    began = time.time()
+    questions = read_questions(args)
+    claims = list(args.get("claims") or []) + loaded_claims()
+    before = counters()
+    guard = guard_of(section(SECTION), []) if args.get("guard") else None
+    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), guard)
+    found.update(claims=claims, counters_before=before, counters_after=counters(), elapsed_ms=int((time.time() - began) * 1000 + 0.5))
+    return {"changed": False, "probe": found}
+
+
+def prove(questions, claims, which, timeout, guard=None):
+    """What the child found, or a report that says why there is no proof. `guard`: of the host, whose rules are then loaded there as well."""
+    unknown = "nobody knows how a client address is written in %s" % ", ".join(questions.unknown)
+    if questions.unknown and not questions.wanted:
+        return report(questions, [], UNPROVABLE, unknown, "none")
+    try:
+        found = in_child(lambda: ask(questions, claims, which, time.time() + timeout, guard), timeout + STEP)
+    except Refused as problem:
+        return report(questions, [], UNPROVABLE, "%s" % (problem,), "none")
+    if questions.unknown:
+        found["reason"] += "; not tested: " + unknown
+    return found
+
+
+def ask(questions, claims, which, deadline, guard=None):
+    """In the child: put the questions to this host's kernel and judge the answers."""
+    bench = Bench(guarded_port=(guard["ports"] + [0])[0] if guard else 0)
+    if guard:
+        load_here(FOLDER)
+    cases = questions.put(lambda some: bench.run(some, deadline))
+    word, reason = verdict(cases, questions.wanted, claims)
+    return report(questions, cases, word, reason, which)
+
+
+def report(questions, cases, word, reason, which):
+    """The part of `probe` that does not depend on the host outside the namespace."""
+    return {
+        "verdict": word,
+        "reason": reason,
+        "matrix": matrix(cases, which),
+        "summary": summary(cases),
+        "option_kinds": translated(cases),
+        "wanted_kinds": [option.name for option in questions.wanted],
+        "capabilities": capabilities(cases),
+    }
+
+
+def read_questions(args):
+    """The arguments as Questions; TargetError where one makes no sense."""
+    groups = args.get("groups") or []
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        raise TargetError("bad_group", "probe group %r is unknown" % unknown[0], "choose from %s" % ", ".join(GROUPS))
+    return Questions(
+        [parse_format(text) for text in args.get("option_kinds") or []],
+        [parse_format(text) for text in args.get("also_kinds") or KNOWN_FORMATS],
+        groups,
+        args.get("cases") == "full",
+        chosen_addresses(args.get("peers"), PEERS),
+        chosen_addresses(args.get("untrusted_peers"), STRANGERS),
+        args.get("families") or (4, 6),
+    )
+
+
+def chosen_addresses(given, default):
+    """{4: address, 6: address}: the given ones, the default where none of a family was given."""
+    chosen = dict(default)
+    for text in given or []:
+        try:
+            family = 4 if len(as_packed(text)) == 4 else 6
+        except ValueError:
+            raise TargetError("bad_peer", "peer %r is not an IP address" % (text,), "give one IPv4 address and, if you like, one IPv6 address")
+        if text in LOCAL.values():
+            raise TargetError("bad_peer", "peer %s is the address of the probe's own server" % text, "give another one")
+        chosen[family] = str(text)
+    return chosen
+
+
+def loaded_claims():
+    """What on this host looks as if it translated: a module that is loaded, or the statistics file of one that is built in."""
+    claims, live = [], []
+    for name in sorted(loaded_modules()):
+        if name in HELPERS:
+            continue
+        dead = STATS_FILES[name] is not None and stats(name) is None
+        claims.append("module %s is loaded%s" % (name, ", but has made no statistics file: its start has failed" if dead else ""))
+        live.append(STATS_FILES[name])
+    for name in statistics_files():
+        if name not in live:
+            claims.append("/proc/net/%s exists" % name)
+    return claims
+
+
+def statistics_files():
+    """Names of the TOA statistics files that exist in /proc/net."""
+    return sorted(set(STATS_FILES[name] for name in STATS_FILES if stats(name) is not None))
+
+
+def counters():
+    """{counter: int} of every TOA statistics file, summed over CPUs. The modules count for the whole host, in the host's own namespace."""
+    total = {}
+    for name in STATS_FILES:
+        total.update(parse_counters(stats(name)))
+    return total

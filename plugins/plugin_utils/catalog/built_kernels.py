@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kernel that was built, entered where the next rollout looks: the lock file and toa.catalog.yml. Pure: texts in, texts out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
+
+HEADER = """\
+---
+# TOA kernels that were built by realip.toa.build_kernel, as entries of the catalog (toa_catalog). toa_plan reads this file beside the lock file.
+"""
+
+_HEADERS = re.compile(r"(?:linux-headers-|kernel(?:-\w+)?-devel-)")
+_FIRMWARE = re.compile(r"(?:kernel|linux)-firmware")
+
+
+def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The files of a build that a rollout may install, with their roles; raises CatalogError where no kernel is among them."""
+    chosen = []
+    for result in results:
+        role = "image" if result["release"] else "headers" if _HEADERS.match(result["file"]) else "firmware" if _FIRMWARE.match(result["file"]) else ""
+        if role:
+            chosen.append({"role": role, **{key: result[key] for key in ("file", "path", "size", "sha256", "release")}})
+    images = [package["file"] for package in chosen if package["role"] == "image"]
+    if len(images) != 1:
+        raise catalog.CatalogError(f"the build made {len(images)} packages with a kernel ({', '.join(images) or 'none'}); exactly one can be rolled out")
+    return chosen
+
+
+def render_catalog(built: Sequence[Mapping[str, Any]], match: Mapping[str, Any], option_kinds: Sequence[str], source: str, before: str) -> str:
+    """toa.catalog.yml with an entry for this build, in place of one for the same kernel and distribution. Raises CatalogError."""
+    image = next(package for package in built if package["role"] == "image")
+    ids = [match["id"]] if isinstance(match["id"], str) else list(match["id"])
+    key = re.sub(r"[^a-z0-9._-]+", "-", f"built-{'-'.join(ids)}-{image['release']}".lower())[:64]
+    entry = {
+        "key": key,
+        "backend": "source_kernel",
+        "match": {key: value for key, value in match.items() if value},
+        "release": image["release"],
+        "option_kinds": list(option_kinds),
+        "format": image["file"].rsplit(".", 1)[-1],
+        "packages": [{"role": package["role"], "file": package["file"], "size": package["size"], "sha256": package["sha256"]} for package in built],
+        "source": source,
+    }
+    entries = [item for item in read_catalog(before) if item.get("key") != key]
+    text = HEADER + yaml.safe_dump([entry, *entries], sort_keys=False)
+    catalog.load(yaml.safe_load(text))
+    return text
+
+
+def render_lock(built: Sequence[Mapping[str, Any]], before: str) -> str:
+    """The lock file with the digests of this build. What was built anew under the name it had is what the operator wants."""
+    fetched = [
+        {"item": {"file": package["file"], "source": "", "url": ""}, "stat": {"size": package["size"], "checksum": package["sha256"]}}
+        for package in built
+    ]
+    return lockfile.render(fetched, before, update=True)
+
+
+def read_catalog(text: str) -> list[dict[str, Any]]:
+    """Entries of toa.catalog.yml; raises CatalogError for what is no list of entries."""
+    try:
+        content = yaml.safe_load(text) if text else None
+    except yaml.YAMLError as problem:
+        raise catalog.CatalogError(f"toa.catalog.yml cannot be read: {problem}") from problem
+    if content is None:
+        return []
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        raise catalog.CatalogError("toa.catalog.yml is a list of entries of the catalog, as realip.toa.build_kernel writes it")
+    return content

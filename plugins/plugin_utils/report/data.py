@@ -1,0 +1,342 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happened to a fleet, as plain data: the one source of every report. Pure: no I/O, no clock.
+
+`build` makes the data that page/report.schema.json describes; report/writers.py turns them into files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution as osrelease
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
+
+Variables: TypeAlias = Mapping[str, Any]
+Entry: TypeAlias = dict[str, Any]
+
+SCHEMA = 1
+TEXT_LIMIT = 2000
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+# States a host can end in, best first; the order of the summary line.
+STATES = ("proved", "converged", "rolled_back", "removed", "planned", "pending", "waiting", "blocked", "unsupported", "failed", "lost")
+
+# What counts as a failure of the run, by what was asked for. `plan` only looks, so it fails only where it could not look.
+FAILURES: dict[str, tuple[str, ...]] = {
+    "plan": ("failed", "lost"),
+    "rollout": ("failed", "lost", "waiting", "blocked"),
+    "verify": ("pending", "blocked", "failed", "lost"),
+    "rollback": ("failed", "lost", "waiting"),
+    "remove": ("failed", "lost", "waiting"),
+}
+
+# States that are nobody's failure and still somebody's work.
+TO_DO = ("waiting", "blocked", "unsupported", "failed", "lost")
+
+# What to say where neither plan nor outcome has a reason: (why, remedy).
+WORDS: dict[str, tuple[str, str]] = {
+    "waiting": ("its wave did not start, because an earlier one left hosts unproven", "put those right, and run again: what is done is left alone"),
+    "pending": ("TOA is not in place", "run the playbook realip.toa.rollout"),
+    "failed": ("the run did not say why", "run it again for this host with -vvv"),
+    "lost": ("the connection to the host was lost", "see whether it is up and reachable over SSH"),
+}
+
+# What is compared with the report before.
+COMPARED = ("state", "backend", "kernel", "verdict")
+
+
+def looked(variables: Variables) -> Mapping[str, Any] | None:
+    """What play 1 registered for a host, or None for a host that the run was not about."""
+    value = variables.get("__toa_looked")
+    return value if isinstance(value, Mapping) else None
+
+
+def select(hostvars: Mapping[str, Variables], state: str) -> dict[str, dict[str, Any]]:
+    """The hosts whose plan has this state: {host: {facts, plan}}."""
+    return {host: known for host, known in _judged(hostvars).items() if known["plan"].get("state") == state}
+
+
+def left_out(hostvars: Mapping[str, Variables], only: str) -> frozenset[str]:
+    """The hosts that have a plan and for which the JMESPath expression `only` is not true. Raises SelectionError."""
+    if not only:
+        return frozenset()
+    judged = _judged(hostvars)
+    return frozenset(judged) - frozenset(matching(judged, only))
+
+
+def build(
+    hostvars: Mapping[str, Variables],
+    kind: str,
+    *,
+    at: str = "",
+    check: bool = False,
+    only: str = "",
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The report of a run.
+
+    `at` is when it was made (ISO 8601), `check` whether it was a dry run, `only` the JMESPath expression that chose the hosts (those that
+    could not be looked at stay in: nobody knows what they are), `before` the last report of this kind.
+    Raises ValueError for a kind that is none, and SelectionError.
+    """
+    if kind not in FAILURES:
+        raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(FAILURES)}")
+    skipped = left_out(hostvars, only)
+    hosts = [_entry(host, hostvars[host], kind) for host in sorted(hostvars, key=_natural) if host not in skipped and looked(hostvars[host]) is not None]
+    report = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "at": at,
+        "check": check,
+        "only": only,
+        "hosts": hosts,
+        "summary": _counts(hosts),
+        "waves": _waves(hosts),
+        "changes": changes(before, hosts, hostvars) if before else None,
+    }
+    return {**report, **_verdict(kind, hosts)}
+
+
+def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
+    """A line for each host and one with the totals, for terminals; of more hosts than `most`, only those that need attention."""
+    hosts = report["hosts"]
+    told = hosts if len(hosts) <= most else [entry for entry in hosts if entry["attention"]]
+    left_out = f" ({len(hosts) - len(told)} in order and not listed)" if len(told) < len(hosts) else ""
+    return [_line(entry) for entry in told] + [(", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out]
+
+
+def changes(before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], known: Container[str] = ()) -> dict[str, Any] | None:
+    """What is different from the report `before`: {since, hosts: [{host, what (appeared, gone, changed), before, after}]}; None where that is no report.
+
+    `known` are the hosts of the inventory: one that this run was not about is not gone.
+    """
+    listed = before.get("hosts")
+    if before.get("schema") != SCHEMA or not isinstance(listed, list):
+        return None
+    old = {str(entry["host"]): entry for entry in listed if isinstance(entry, Mapping) and entry.get("host")}
+    new = {entry["host"]: entry for entry in hosts}
+    found = []
+    for host in sorted(old.keys() | new.keys(), key=_natural):
+        was, now = _compared(old.get(host)), _compared(new.get(host))
+        if (now is None and host in known) or (was is None and before.get("only")):
+            continue
+        if was != now:
+            what = "appeared" if was is None else "gone" if now is None else "changed"
+            found.append({"host": host, "what": what, "before": was, "after": now})
+    return {"since": str(before.get("at") or ""), "hosts": found}
+
+
+def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
+    """A report of the hosts for which a JMESPath expression over their entries is true. Raises SelectionError.
+
+    What an entry has kept of facts and plan is found under these names too, so that the expressions of other playbooks serve.
+    """
+    names = set(matching({entry["host"]: _view(entry) for entry in report["hosts"]}, only))
+    hosts = [entry for entry in report["hosts"] if entry["host"] in names]
+    compared = report["changes"] and {**report["changes"], "hosts": [change for change in report["changes"]["hosts"] if change["host"] in names]}
+    narrow = {**report, "only": only, "hosts": hosts, "summary": _counts(hosts), "waves": _waves(hosts), "changes": compared}
+    return {**narrow, **_verdict(report["kind"], hosts)}
+
+
+def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One report of a run that was sliced: the reports of its slices, which are of one kind and share no host.
+
+    `before` is the last report of the whole. Raises ValueError where they are no slices of one run.
+    """
+    reports = sorted(parts, key=lambda part: str(part["at"]))
+    for name in ("kind", "check", "only"):
+        if len({repr(part[name]) for part in reports}) != 1:
+            raise ValueError(f"the reports differ in `{name}`, so they are no slices of one run: {', '.join(str(part[name]) for part in reports)}")
+    hosts = sorted((entry for part in reports for entry in part["hosts"]), key=lambda entry: _natural(entry["host"]))
+    twice = [host for host, count in Counter(entry["host"] for entry in hosts).items() if count > 1]
+    if twice:
+        raise ValueError(f"{len(twice)} hosts are in several of the reports, so they are no slices of one run: {', '.join(twice[:5])}")
+    whole = {**reports[-1], "hosts": hosts, "summary": _counts(hosts), "waves": _waves(hosts), "changes": changes(before, hosts) if before else None}
+    return {**whole, **_verdict(whole["kind"], hosts)}
+
+
+# ---- the fleet
+
+
+def _judged(hostvars: Mapping[str, Variables]) -> dict[str, dict[str, Any]]:
+    """Every host that has a plan, in order: {host: {facts, plan}}."""
+    judged = {}
+    for host in sorted(hostvars):
+        plan = (looked(hostvars[host]) or {}).get("plan")
+        if isinstance(plan, Mapping):
+            judged[host] = {"facts": _facts(hostvars[host]), "plan": plan}
+    return judged
+
+
+def _view(entry: Mapping[str, Any]) -> dict[str, Any]:
+    distribution, _space, version = entry["distribution"].partition(" ")
+    os = {"id": distribution, "version_id": version, "pretty_name": entry["os"]}
+    plan = {key: entry[key] for key in ("state", "backend", "steps", "reasons", "remedy", "kernel_target", "option_kinds", "capabilities")}
+    return {**entry, "facts": {"os": os, "kernel": {"release": entry["kernel"], "arch": entry["arch"]}}, "plan": plan}
+
+
+def _counts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    found = Counter(entry["state"] for entry in hosts)
+    return {state: found[state] for state in STATES if found[state]}
+
+
+def _verdict(kind: str, hosts: list[Entry]) -> dict[str, Any]:
+    bad = [entry["host"] for entry in hosts if entry["state"] in FAILURES[kind]]
+    named = ", ".join(bad[:20]) + (f" and {len(bad) - 20} more" if len(bad) > 20 else "")
+    return {"failed": bool(bad), "verdict": f"{kind}: {len(bad)} of {len(hosts)} hosts need attention: {named}" if bad else ""}
+
+
+def _waves(hosts: list[Entry]) -> list[dict[str, Any]]:
+    """One record for each wave, in order; one that has not begun has no times."""
+    waves = []
+    for number in sorted({entry["wave"] for entry in hosts if entry["wave"]}):
+        members = [entry for entry in hosts if entry["wave"] == number]
+        waves.append({
+            "wave": number,
+            "hosts": len(members),
+            "began": min((entry["began"] for entry in members if entry["began"]), default=""),
+            "ended": max((entry["ended"] for entry in members if entry["ended"]), default=""),
+            "summary": _counts(members),
+        })  # fmt: skip
+    return waves
+
+
+# ---- one host
+
+
+def _facts(variables: Variables) -> Mapping[str, Any]:
+    facts = (variables.get("ansible_facts") or {}).get("toa")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _outcome(variables: Variables) -> Mapping[str, Any]:
+    return _mapping(variables.get("__toa_outcome"))
+
+
+def _entry(host: str, variables: Variables, kind: str) -> Entry:
+    result = looked(variables) or {}
+    plan = _mapping(result.get("plan"))
+    facts = _facts(variables)
+    outcome = _outcome(variables)
+    turn, timing = _mapping(variables.get("__toa_turn")), _mapping(variables.get("__toa_timing"))
+    probe = outcome.get("probe") or result.get("probe") or {}
+    boot = _mapping(outcome.get("boot"))
+    os, kernel = _mapping(facts.get("os")), _mapping(facts.get("kernel"))
+    state = _state(result, plan, outcome, kind)
+    entry = {
+        "host": host,
+        "state": state,
+        "attention": state in TO_DO or state in FAILURES[kind] or bool(outcome.get("stuck") or outcome.get("drained")),
+        "backend": plan.get("backend") or "",
+        "os": osrelease.describe(os) if os else "",
+        "distribution": " ".join(str(part) for part in (os.get("id"), os.get("version_id")) if part),
+        "kernel": boot.get("kernel") or kernel.get("release") or "",
+        "arch": kernel.get("arch") or "",
+        "kernel_target": plan.get("kernel_target") or "",
+        "verdict": probe.get("verdict") or "",
+        "option_kinds": _plain(plan.get("option_kinds") or []),
+        "capabilities": _plain(plan.get("capabilities") or {}),
+        "wave": _whole(turn.get("wave")),
+        "began": _moment(timing.get("began")),
+        "ended": _moment(timing.get("ended")),
+        "reboot_began": _moment(boot.get("began")),
+        "reboot_seconds": _seconds(boot.get("elapsed")),
+        "stuck": bool(outcome.get("stuck")),
+        "drained": bool(outcome.get("drained")),
+        "steps": _plain(plan.get("steps") or []),
+        "reasons": _plain(plan.get("reasons") or []),
+        "stage": outcome.get("stage") or "",
+        "code": outcome.get("code") or result.get("code") or "",
+        "message": _text(outcome.get("message") or (result.get("msg") if result.get("failed") else "")),
+        "remedy": _text(outcome.get("remedy") or result.get("remedy") or plan.get("remedy")),
+        "probe": _plain(probe),
+    }
+    entry["why"] = _why(entry)
+    if entry["attention"] and not entry["remedy"]:
+        entry["remedy"] = WORDS.get(state, ("", ""))[1]
+    return entry
+
+
+def _why(entry: Mapping[str, Any]) -> str:
+    """The one sentence that says why a host is not fine; empty for one that is."""
+    if not entry["attention"] and entry["state"] != "pending":
+        return ""
+    # What keeps a host waiting lies outside of it, whatever its own plan says.
+    if entry["message"] or entry["state"] == "waiting":
+        return entry["message"] or WORDS["waiting"][0]
+    told = [str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "block"]
+    told = told or [str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "warning"]
+    # Of a host that none of the backends suits, each says why not.
+    told = told or [str(reason.get("message") or "") for reason in entry["reasons"]]
+    return "; ".join(told) or WORDS.get(entry["state"], ("", ""))[0]
+
+
+def _state(result: Mapping[str, Any], plan: Mapping[str, Any], outcome: Mapping[str, Any], kind: str) -> str:
+    state = outcome.get("state") or plan.get("state")
+    if result.get("toa_state") == "lost" and not outcome.get("state"):
+        return "lost"
+    if state not in STATES or (result.get("failed") and not outcome.get("state")):
+        return "failed"
+    # Pending after a rollout and without a word why: the wave gate closed.
+    return "waiting" if state == "pending" and not outcome and kind in ("rollout", "rollback", "remove") else str(state)
+
+
+def _compared(entry: Mapping[str, Any] | None) -> dict[str, str] | None:
+    return None if entry is None else {key: str(entry.get(key) or "") for key in COMPARED}
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    parts = [f"{entry['host']}: {entry['state']}", entry["os"], entry["kernel"], entry["backend"], entry["verdict"], entry["why"]]
+    if entry["why"] and entry["remedy"]:
+        parts.append(f"-> {entry['remedy']}")
+    return " | ".join(part for part in parts if part)
+
+
+# ---- values
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts web2 before web10."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _whole(value: Any) -> int:
+    """A number as set_fact keeps it, which on older cores is a text; 0 for anything else."""
+    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else 0
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _moment(value: Any) -> str:
+    """A time as toa_moment writes it, or an empty text."""
+    return str(value) if MOMENT.fullmatch(str(value)) else ""
+
+
+def _text(value: Any) -> str:
+    """A message of any task as one line in which nothing can move a terminal's cursor; those of Ansible's own modules may be lists."""
+    if isinstance(value, (list, tuple)):
+        return "; ".join(_text(item) for item in value)
+    text = "" if value is None else " ".join(str(value)[:TEXT_LIMIT].split())
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _plain(value: Any) -> Any:
+    """Containers as dict and list: those of Ansible 2.19 and later are templated when they are read, and cannot be copied."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
