@@ -27,7 +27,9 @@ def machines(scenario: str) -> int:
 
 
 # Those with the most machines take the longest, and begin first.
-SCENARIOS = sorted((path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=lambda name: (-machines(name), name))
+SCENARIOS = sorted(
+    (path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=lambda name: (-machines(name), name)
+)
 
 # For nox as well as for what it runs: it looks a command up in its own PATH.
 os.environ.update(

@@ -41,7 +41,9 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab/lab", description=f"Real machines for realip.toa: {', '.join(HOSTS)}. See lab/README.md.")
+    parser = argparse.ArgumentParser(
+        prog="lab/lab", description=f"Real machines for realip.toa: {', '.join(HOSTS)}. See lab/README.md."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
@@ -50,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     for name, run, text in (
-        ("up", _up, "start machines (all of them without a name), building what is missing; those switched off boot from their disks"),
+        (
+            "up",
+            _up,
+            "start machines (all of them without a name), building what is missing; those switched off boot from their disks",
+        ),
         ("down", _down, "switch machines off and forget their disks; without a name the mirror ends as well"),
         ("reset", _reset, "put machines back to stock, or to a moment that was kept, in seconds"),
         ("status", _status, "what is running"),
@@ -58,9 +64,15 @@ def _parser() -> argparse.ArgumentParser:
         command = add(name, run, text)
         command.add_argument("names", nargs="*", metavar="NAME")
         if name == "reset":
-            command.add_argument("--to", metavar="MOMENT", default="", help="a moment that `keep` has kept, in place of stock")
+            command.add_argument(
+                "--to", metavar="MOMENT", default="", help="a moment that `keep` has kept, in place of stock"
+            )
     for name, run, text in (
-        ("record", _record, "keep what is on the disks of machines (files, packages), and the kernel they run, for `compare`"),
+        (
+            "record",
+            _record,
+            "keep what is on the disks of machines (files, packages), and the kernel they run, for `compare`",
+        ),
         ("compare", _compare, "show what is not as `record` found it; exit code 1 where something is not"),
     ):
         add(name, run, text).add_argument("names", nargs="+", metavar="NAME")
@@ -75,9 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("name", metavar="NAME")
     command.add_argument("moment", metavar="MOMENT")
 
-    command = add("offer", _offer, "have apt on a stock Debian find packages of Debian's archive, and all that they need, and nothing else")
+    command = add(
+        "offer",
+        _offer,
+        "have apt on a stock Debian find packages of Debian's archive, and all that they need, and nothing else",
+    )
     command.add_argument("name", metavar="NAME")
-    command.add_argument("packages", nargs="+", metavar="PACKAGE", help="as apt-get install is given it: NAME or NAME=VERSION")
+    command.add_argument(
+        "packages", nargs="+", metavar="PACKAGE", help="as apt-get install is given it: NAME or NAME=VERSION"
+    )
 
     command = add("ssh", _ssh, "log in, or run a command")
     command.add_argument("--user", default="root", help="root (default) or ops, who may sudo and whose password is ops")
@@ -90,10 +108,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add("inventory", _inventory, "the running machines for Ansible")
     command.add_argument("--list", action="store_true", help="as an inventory script answers (default)")
-    command.add_argument("--host", metavar="NAME", help="as an inventory script answers; --list says everything already")
+    command.add_argument(
+        "--host", metavar="NAME", help="as an inventory script answers; --list says everything already"
+    )
     command.add_argument("--yaml", metavar="FILE", type=Path, help="as a file; - is standard output")
 
-    add("clean", _clean, "take everything down and throw the cached images and snapshots away, those of other checkouts too; kernels stay")
+    add(
+        "clean",
+        _clean,
+        "take everything down and throw the cached images and snapshots away, those of other checkouts too; kernels stay",
+    )
 
     command = add("mirror", _mirror, "the package mirror on 127.0.0.1; `up` starts it")
     command.add_argument("action", choices=("start", "stop", "url", "log"))

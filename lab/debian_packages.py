@@ -74,7 +74,8 @@ def _apt(suite: str, status: str, command: str, *words: str) -> str:
         (home / folder).mkdir(parents=True, exist_ok=True)
     trusted = f"[signed-by={KEYRING} arch=amd64]"
     (home / "etc/sources.list").write_text(
-        f"deb {trusted} {DEBIAN_MIRROR} {suite} main\ndeb {trusted} {SECURITY_MIRROR} {suite}-security main\n", encoding="ascii"
+        f"deb {trusted} {DEBIAN_MIRROR} {suite} main\ndeb {trusted} {SECURITY_MIRROR} {suite}-security main\n",
+        encoding="ascii",
     )
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as installed:
         installed.write(status)
@@ -90,7 +91,9 @@ def _apt(suite: str, status: str, command: str, *words: str) -> str:
 
 
 def _run(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL
+    )
     if done.returncode != 0:
         raise LabError(f"{words[0]} {words[-1]} failed:\n{done.stderr[-2000:]}{done.stdout[-2000:]}")
     return done.stdout
@@ -119,7 +122,11 @@ def _make_empty(suite: str, file: str, path: Path) -> None:
     stanza = _apt(suite, "", "apt-cache", "show", f"{name}={version}").split("\n\n", 1)[0]
     if not re.search(r"^Description(-en)?:.*\(meta-?package\)", stanza, re.M):
         raise LabError(f"Debian's archive for {suite} names {file} and has it not")
-    kept = [line for line in stanza.splitlines() if line.startswith(("Package:", "Version:", "Architecture:", "Maintainer:", "Depends:", "Description:"))]
+    kept = [
+        line
+        for line in stanza.splitlines()
+        if line.startswith(("Package:", "Version:", "Architecture:", "Maintainer:", "Depends:", "Description:"))
+    ]
     with tempfile.TemporaryDirectory() as folder:
         control = Path(folder, "DEBIAN", "control")
         control.parent.mkdir(mode=0o755)

@@ -51,12 +51,18 @@ def look_at_all(names: Sequence[str]) -> dict[str, dict[str, str]]:
 
 def written_since(name: str, mark: str) -> list[str]:
     """Files on the disk, noise left out, that were written or made after the file `mark`."""
-    return machines.run(name, f"find / -xdev \\( {_NOISE} \\) -prune -o \\( -type f -o -type l \\) -cnewer {shlex.quote(mark)} -print").splitlines()
+    return machines.run(
+        name, f"find / -xdev \\( {_NOISE} \\) -prune -o \\( -type f -o -type l \\) -cnewer {shlex.quote(mark)} -print"
+    ).splitlines()
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
     """{thing: (before, after)} of what is not the same; None for what is not there."""
-    return {thing: (before.get(thing), after.get(thing)) for thing in sorted({*before, *after}) if before.get(thing) != after.get(thing)}
+    return {
+        thing: (before.get(thing), after.get(thing))
+        for thing in sorted({*before, *after})
+        if before.get(thing) != after.get(thing)
+    }
 
 
 def record(names: list[str]) -> None:

@@ -65,7 +65,18 @@ class Host:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
-_DEBIAN = ("dbus", "ifupdown", "initramfs-tools", "iproute2", "kmod", "openssh-server", "procps", "python3", "sudo", "udev")
+_DEBIAN = (
+    "dbus",
+    "ifupdown",
+    "initramfs-tools",
+    "iproute2",
+    "kmod",
+    "openssh-server",
+    "procps",
+    "python3",
+    "sudo",
+    "udev",
+)
 
 _LEFT_OUT = (
     "/usr/share/doc/*",
@@ -74,8 +85,14 @@ _LEFT_OUT = (
     "/usr/share/man/*",
     # Disk and root file system are built into the kernels: an initramfs with udev and fsck only takes long to make and to leave.
     # What is left of it is told how to do without udev by lab/dress/common/etc/initramfs-tools.
-    *(f"/usr/share/initramfs-tools/hooks/{name}" for name in ("dmsetup", "fsck", "keymap", "resume", "thermal", "udev")),
-    *(f"/usr/share/initramfs-tools/scripts/{name}" for name in ("init-top/udev", "init-bottom/udev", "local-premount/resume")),
+    *(
+        f"/usr/share/initramfs-tools/hooks/{name}"
+        for name in ("dmsetup", "fsck", "keymap", "resume", "thermal", "udev")
+    ),
+    *(
+        f"/usr/share/initramfs-tools/scripts/{name}"
+        for name in ("init-top/udev", "init-bottom/udev", "local-premount/resume")
+    ),
     # The kernels are too small for so many processes, and a failed unit would spoil the picture.
     "/usr/lib/sysctl.d/50-pid-max.conf",
 )
@@ -100,7 +117,13 @@ _FIREWALL = "iptables"
 _KERNEL = "linux-image-cloud-amd64"
 
 # Enterprise Linux 6 has no systemd, no udev that names anything, and the boot loader before GRUB 2.
-_SYSVINIT = (*(name for name in _DEBIAN if name not in ("dbus", "ifupdown")), "grub-legacy", _FIREWALL, "rpm", "sysvinit-core")
+_SYSVINIT = (
+    *(name for name in _DEBIAN if name not in ("dbus", "ifupdown")),
+    "grub-legacy",
+    _FIREWALL,
+    "rpm",
+    "sysvinit-core",
+)
 
 # Vendor kernels older than the running one: what the documents ask for, and what nobody should get unasked.
 _DOWNGRADE = {"toa_accept_kernel_downgrade": True}
@@ -121,28 +144,64 @@ HOSTS = {
         Host("ubuntu1604", "Ubuntu 16.04.7 LTS", "bookworm", "4.4.0-210-generic", "4.4.87.toa"),
         Host("debian8", "Debian GNU/Linux 8 (jessie)", "bookworm", "3.16.0-11-amd64", "3.16.43.toa"),
         Host(
-            "centos6", "CentOS release 6.10 (Final)", "centos6", "2.6.32-754.35.1.el6.x86_64", "2.6.32-220.23.1.el6.toa.x86_64",
-            loader="grub_legacy", packages="rpm", init="sysvinit", layers=("el",),
-            release_package="centos-release-6-10.el6.centos.12.3", variables=_DOWNGRADE,
+            "centos6",
+            "CentOS release 6.10 (Final)",
+            "centos6",
+            "2.6.32-754.35.1.el6.x86_64",
+            "2.6.32-220.23.1.el6.toa.x86_64",
+            loader="grub_legacy",
+            packages="rpm",
+            init="sysvinit",
+            layers=("el",),
+            release_package="centos-release-6-10.el6.centos.12.3",
+            variables=_DOWNGRADE,
         ),
         Host(
-            "centos7", "CentOS Linux 7 (Core)", "el", "3.10.0-1160.119.1.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64",
-            loader="grub2_el", packages="rpm", layers=("el",),
-            release_package="centos-release-7-9.2009.1.el7.centos", variables=_DOWNGRADE,
+            "centos7",
+            "CentOS Linux 7 (Core)",
+            "el",
+            "3.10.0-1160.119.1.el7.x86_64",
+            "3.10.0-693.el7.centos.toa.x86_64",
+            loader="grub2_el",
+            packages="rpm",
+            layers=("el",),
+            release_package="centos-release-7-9.2009.1.el7.centos",
+            variables=_DOWNGRADE,
         ),
         Host(
-            "alinux3", "Alibaba Cloud Linux 3.2104 U13.1 (OpenAnolis Edition)", "el", "5.10.134-18.al8.x86_64", vtoa=True,
-            loader="grub2_el", packages="rpm", layers=("el",),
-            release_package="alinux-release-3.2104.13.1-1.al8", variables={"toa_vendor": "alibaba"},
+            "alinux3",
+            "Alibaba Cloud Linux 3.2104 U13.1 (OpenAnolis Edition)",
+            "el",
+            "5.10.134-18.al8.x86_64",
+            vtoa=True,
+            loader="grub2_el",
+            packages="rpm",
+            layers=("el",),
+            release_package="alinux-release-3.2104.13.1-1.al8",
+            variables={"toa_vendor": "alibaba"},
         ),
         Host("debian11", "Debian GNU/Linux 11 (bullseye)", "debian11", "5.10.*-cloud-amd64", layers=("stock",)),
         Host("debian12", "Debian GNU/Linux 12 (bookworm)", "debian12", "6.1.*-cloud-amd64", layers=("stock",)),
         # QEMU 7.2 spoils the flags in an emulated cmpxchg16b now and then, and 6.12 uses it in every kmalloc().
-        Host("debian13", "Debian GNU/Linux 13 (trixie)", "debian13", "6.12.*-cloud-amd64", cpu=f"{qemu.CPU},-cx16", layers=("stock",)),
+        Host(
+            "debian13",
+            "Debian GNU/Linux 13 (trixie)",
+            "debian13",
+            "6.12.*-cloud-amd64",
+            cpu=f"{qemu.CPU},-cx16",
+            layers=("stock",),
+        ),
         # Its redhat-release and one of its os-releases say CentOS 8, as those of the real one do.
         Host(
-            "tencentos", "TencentOS Server 3.1 (Final)", "el", "5.4.119-19.0009.28", loader="grub2_el", packages="rpm",
-            layers=("el", "centos7"), release_package="tencentos-release-3.1-2.tl3", extra=True,
+            "tencentos",
+            "TencentOS Server 3.1 (Final)",
+            "el",
+            "5.4.119-19.0009.28",
+            loader="grub2_el",
+            packages="rpm",
+            layers=("el", "centos7"),
+            release_package="tencentos-release-3.1-2.tl3",
+            extra=True,
         ),
     )
 }
@@ -195,7 +254,9 @@ def layered(*layers: str) -> Dress:
             if path.name.startswith(ABSENT):
                 gone = str(path.relative_to(root).with_name(path.name.removeprefix(ABSENT)))
                 absent.add(gone)
-                files = {other: file for other, file in files.items() if other != gone and not other.startswith(gone + "/")}
+                files = {
+                    other: file for other, file in files.items() if other != gone and not other.startswith(gone + "/")
+                }
             elif path.is_symlink():
                 files[name] = (stat.S_IFLNK | 0o777, str(path.readlink()).encode())
             elif path.is_file():

@@ -63,7 +63,9 @@ offer "$1"\
 # What a console says where nobody will ever answer on SSH.
 HOPELESS = (b"Kernel panic", b"(initramfs)", b"grub rescue>", b"grub>")
 
-_BOOTSTRAP = "mount -o remount,rw / && mount -t tmpfs tmpfs /run && tar -xf /dev/vdb -C / && exec /bin/sh /run/lab/install.sh"
+_BOOTSTRAP = (
+    "mount -o remount,rw / && mount -t tmpfs tmpfs /run && tar -xf /dev/vdb -C / && exec /bin/sh /run/lab/install.sh"
+)
 
 
 def content_key(*parts: object) -> str:
@@ -102,7 +104,9 @@ def _run(what: str, words: list[str], **options: object) -> None:
     except FileNotFoundError as error:
         raise LabError(f"{words[0]} is not installed; lab/apt-packages.txt lists what the lab needs") from error
     if done.returncode != 0:
-        raise LabError(f"{what} failed ({words[0]} answered {done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        raise LabError(
+            f"{what} failed ({words[0]} answered {done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        )
 
 
 # -- root images ------------------------------------------------------------------------------------------------------------
@@ -143,8 +147,12 @@ def _install_words(image: Image, scratch: Path) -> list[str]:
     if image.kernel:
         # There before the kernel, which makes its initramfs as it is installed.
         tools = shlex.quote(str(scratch / "initramfs-tools"))
-        words.append(f'--essential-hook=mkdir -p "$1/etc/initramfs-tools" && cp -R --no-preserve=ownership {tools}/. "$1/etc/initramfs-tools"')
-    words += [f'--customize-hook=for unit in {" ".join(image.masked)}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done']
+        words.append(
+            f'--essential-hook=mkdir -p "$1/etc/initramfs-tools" && cp -R --no-preserve=ownership {tools}/. "$1/etc/initramfs-tools"'
+        )
+    words += [
+        f'--customize-hook=for unit in {" ".join(image.masked)}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done'
+    ]
     if image.offered:
         words.append(f"--customize-hook={_OFFER} {' '.join(image.offered)}")
     return [*words, image.suite, str(scratch / "root.tar"), DEBIAN_MIRROR]
@@ -153,7 +161,11 @@ def _install_words(image: Image, scratch: Path) -> list[str]:
 def _initramfs_files() -> dict[str, tuple[int, bytes]]:
     """What an initramfs is made after, below /etc/initramfs-tools."""
     folder = "etc/initramfs-tools/"
-    return {path.removeprefix(folder): file for path, file in layered("common", "stock").files.items() if path.startswith(folder)}
+    return {
+        path.removeprefix(folder): file
+        for path, file in layered("common", "stock").files.items()
+        if path.startswith(folder)
+    }
 
 
 def _take_kernel(archive: Path, folder: Path) -> None:
@@ -161,7 +173,9 @@ def _take_kernel(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as root:
         for member in root:
             name = member.name.rpartition("/")[2]
-            content = root.extractfile(member) if member.isfile() and name.startswith(("vmlinuz-", "initrd.img-")) else None
+            content = (
+                root.extractfile(member) if member.isfile() and name.startswith(("vmlinuz-", "initrd.img-")) else None
+            )
             if content:
                 (folder / name).write_bytes(content.read())
 
@@ -173,11 +187,26 @@ def _make_disk(image: Image, archive: Path, disk: Path) -> None:
         handle.truncate(image.size_mib << 20)
     offset = FIRST_SECTOR * SECTOR
     size = f"{(image.size_mib << 10) - offset // 1024}k"
-    words = ["sh", "-c", _MAKE_DISK, "sh", str(disk.with_name("root")), str(archive), image.features, str(offset), str(disk), size]
+    words = [
+        "sh",
+        "-c",
+        _MAKE_DISK,
+        "sh",
+        str(disk.with_name("root")),
+        str(archive),
+        image.features,
+        str(offset),
+        str(disk),
+        size,
+    ]
     if os.geteuid() != 0:
         # Files of root's and of everybody else's, owned by a range of numbers that is lent to this user (subuid(5)).
         words = ["unshare", "--map-auto", "--map-root-user", "--", *words]
-    _run(f"making the disk of {image.suite}", words, env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+    _run(
+        f"making the disk of {image.suite}",
+        words,
+        env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"},
+    )
 
 
 # -- stock snapshots --------------------------------------------------------------------------------------------------------
@@ -267,18 +296,27 @@ def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def _install(host: Host, machine: Path, base: Path, kernel: StockKernel, payload: dict[str, tuple[int, bytes]], accelerator: str) -> None:
+def _install(
+    host: Host, machine: Path, base: Path, kernel: StockKernel, payload: dict[str, tuple[int, bytes]], accelerator: str
+) -> None:
     """The very first start: no boot loader yet, so QEMU loads the stock kernel; guest/install.sh is process 1."""
     say(f"{host.name}: installing {kernel.release} and its boot loader inside the machine")
     qemu.overlay(base, machine / "disk.qcow2")
     archive = machine / "payload.tar"
     archive.write_bytes(tar_of(payload))
-    extra = ["-drive", f"file={archive},format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload"]
+    extra = [
+        "-drive",
+        f"file={archive},format=raw,if=none,id=payload,readonly=on",
+        "-device",
+        "virtio-blk-pci,drive=payload",
+    ]
     extra += ["-kernel", str(kernel.image)]
     if kernel.initrd:
         extra += ["-initrd", str(kernel.initrd)]
     extra += ["-append", f'console=ttyS0 root=/dev/vda1 ro panic=-1 quiet norandmaps init=/bin/sh -- -c "{_BOOTSTRAP}"']
-    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra, cpu=host.cpu), resets=False)
+    qemu.launch(
+        machine, qemu.command(host.name, machine, host.memory_mib, accelerator, extra=extra, cpu=host.cpu), resets=False
+    )
     try:
         wait_until(lambda: not qemu.alive(machine), f"{host.name} to install itself")
     finally:
@@ -297,10 +335,14 @@ def _first_start(host: Host, machine: Path, accelerator: str) -> None:
     known.write_text(ssh.known_hosts({host.name: port}), encoding="ascii")
     # Nobody asks the mirror for anything before the machine is in use.
     network = qemu.Network(port, 9)
-    qemu.launch(machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu), resets=False)
+    qemu.launch(
+        machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu), resets=False
+    )
     try:
         wait_for_ssh(host.name, machine, port, hopeless=HOPELESS)
-        release = ssh.run(port, known, f"{SETTLED[host.init]}; python3 -c 'import json, ctypes, zlib, base64'; sync; uname -r").split()[-1]
+        release = ssh.run(
+            port, known, f"{SETTLED[host.init]}; python3 -c 'import json, ctypes, zlib, base64'; sync; uname -r"
+        ).split()[-1]
         if not fnmatch.fnmatchcase(release, host.kernel):
             raise LabError(f"{host.name} came up with kernel {release}, not with {host.kernel}")
         say(f"{host.name}: up; taking the stock snapshot")
@@ -318,7 +360,9 @@ def wait_for_ssh(name: str, machine: Path, port: int, hopeless: tuple[bytes, ...
         if any(sign in (machine / "console.log").read_bytes() for sign in hopeless):
             raise LabError(f"{name} did not start:\n{qemu.tail(machine / 'console.log')}")
         if not qemu.alive(machine):
-            raise LabError(f"{name}: QEMU ended: {qemu.tail(machine / 'qemu.log')}\n{qemu.tail(machine / 'console.log')}")
+            raise LabError(
+                f"{name}: QEMU ended: {qemu.tail(machine / 'qemu.log')}\n{qemu.tail(machine / 'console.log')}"
+            )
         return ssh.greets(port)
 
     wait_until(greeted, f"{name} to answer on SSH")

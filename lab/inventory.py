@@ -20,7 +20,12 @@ def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> d
     toa_package_mirror is the mirror as the machines see it, toa_lock_mirror as the controller sees it.
     """
     hosts = {
-        name: {"ansible_port": port, "lab_dressed_as": HOSTS[name].dressed_as, "lab_stock_kernel": HOSTS[name].kernel, **HOSTS[name].variables}
+        name: {
+            "ansible_port": port,
+            "lab_dressed_as": HOSTS[name].dressed_as,
+            "lab_stock_kernel": HOSTS[name].kernel,
+            **HOSTS[name].variables,
+        }
         for name, port in ports.items()
     }
     variables = {
@@ -50,7 +55,11 @@ def as_list(inventory: dict[str, Any]) -> str:
 
 def as_yaml(inventory: dict[str, Any]) -> str:
     """The same, as a file. JSON is YAML, and needs no library."""
-    return "# Written by lab/lab for the machines that are running.\n" + json.dumps(inventory, indent=2, sort_keys=True) + "\n"
+    return (
+        "# Written by lab/lab for the machines that are running.\n"
+        + json.dumps(inventory, indent=2, sort_keys=True)
+        + "\n"
+    )
 
 
 def replace(path: Path, text: str) -> None:

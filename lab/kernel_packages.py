@@ -113,7 +113,11 @@ def _header_files(tree: Path) -> list[Path]:
     names = [tree / name for name in ("Makefile", ".config", "Module.symvers", "tools/objtool/objtool")]
     names += [*tree.glob("arch/x86/Makefile*"), *tree.glob("arch/x86/Kbuild*")]
     for directory in ("include", "scripts", "arch/x86/include", "arch/x86/scripts"):
-        names += [path for path in (tree / directory).rglob("*") if path.suffix not in (".o", ".a") and not path.name.endswith(".cmd")]
+        names += [
+            path
+            for path in (tree / directory).rglob("*")
+            if path.suffix not in (".o", ".a") and not path.name.endswith(".cmd")
+        ]
     return [path.relative_to(tree) for path in names if path.is_file()]
 
 
@@ -129,7 +133,13 @@ def headers_deb(linked: Linked, version: str, target: Path) -> None:
     modules = root / "lib" / "modules" / linked.release
     modules.mkdir(parents=True)
     (modules / "build").symlink_to(f"/usr/src/{source.name}")
-    _pack(root, f"linux-headers-{linked.release}", version, f"What it takes to build modules for Linux {linked.release} of the lab", target)
+    _pack(
+        root,
+        f"linux-headers-{linked.release}",
+        version,
+        f"What it takes to build modules for Linux {linked.release} of the lab",
+        target,
+    )
 
 
 def image_rpm(linked: Linked, target: Path) -> None:
@@ -143,9 +153,17 @@ def image_rpm(linked: Linked, target: Path) -> None:
     spec = linked.stage.parent / "kernel.spec"
     spec.write_text(SPEC.format(name=name, version=version, release=release, uname=linked.release, root=root), "utf-8")
     top = linked.stage.parent / "rpm"
-    defines = (f"_topdir {top}", f"_rpmdir {target.parent}", "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
-               "__os_install_post %{nil}", "_build_id_links none", "_binary_payload w6.gzdio", "use_source_date_epoch_as_buildtime 1",
-               "clamp_mtime_to_source_date_epoch 1", "_buildhost lab")
+    defines = (
+        f"_topdir {top}",
+        f"_rpmdir {target.parent}",
+        "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+        "__os_install_post %{nil}",
+        "_build_id_links none",
+        "_binary_payload w6.gzdio",
+        "use_source_date_epoch_as_buildtime 1",
+        "clamp_mtime_to_source_date_epoch 1",
+        "_buildhost lab",
+    )
     command = ["rpmbuild", "-bb", "--target", "x86_64", "--dbpath", str(top / "db")]
     for define in defines:
         command += ["--define", define]

@@ -61,8 +61,25 @@ def stock_tree(folder: Path) -> Path:
     tree = folder / "linux"
     tree.mkdir()
     left_out = [f"--exclude={SOURCE_PACKAGE}/{pattern}" for pattern in LEFT_OUT]
-    _run(folder, "tar", "-x", "-f", str(SOURCE_ARCHIVE), "-C", str(tree), "--strip-components=1", "--no-same-owner", "--wildcards", *left_out)
-    fragment = (SOURCES / "fragment.config").read_text("utf-8").replace("CONFIG_IPV6=y\n", "CONFIG_IPV6=m\n").replace("CONFIG_TOA=m\n", "")
+    _run(
+        folder,
+        "tar",
+        "-x",
+        "-f",
+        str(SOURCE_ARCHIVE),
+        "-C",
+        str(tree),
+        "--strip-components=1",
+        "--no-same-owner",
+        "--wildcards",
+        *left_out,
+    )
+    fragment = (
+        (SOURCES / "fragment.config")
+        .read_text("utf-8")
+        .replace("CONFIG_IPV6=y\n", "CONFIG_IPV6=m\n")
+        .replace("CONFIG_TOA=m\n", "")
+    )
     # Configured elsewhere, so that the tree stays as it was unpacked.
     elsewhere = folder / "configured"
     _run(tree, "make", "-s", f"O={elsewhere}", "tinyconfig")
@@ -91,7 +108,9 @@ def source_rpm(tree: Path, folder: Path) -> Path:
         (sources / empty).touch()
     spec = top / "kernel.spec"
     spec.write_text((SOURCES / "kernel.spec").read_text("utf-8").replace("@VERSION@", name), "utf-8")
-    _run(top, "rpmbuild", "-bs", "--target=x86_64", "--define", f"_topdir {top}", "--dbpath", str(top / "db"), str(spec))
+    _run(
+        top, "rpmbuild", "-bs", "--target=x86_64", "--define", f"_topdir {top}", "--dbpath", str(top / "db"), str(spec)
+    )
     made = next((top / "SRPMS").iterdir()).rename(folder / f"kernel-{name}-1.el7.src.rpm")
     shutil.rmtree(top)
     return made
@@ -118,7 +137,9 @@ def compiled_tree(path: Path) -> Path:
         if OBJTOOL.search(text):
             file.write_text(OBJTOOL.sub("", text), "utf-8")
     compiled = {parent for part in UNUSED for made in (copy / part).rglob("*.o") for parent in made.parents}
-    for folder in (folder for part in UNUSED for folder, _folders, _names in os.walk(copy / part) if Path(folder) not in compiled):
+    for folder in (
+        folder for part in UNUSED for folder, _folders, _names in os.walk(copy / part) if Path(folder) not in compiled
+    ):
         for file in (*Path(folder).glob("*.c"), *Path(folder).glob("*.h")):
             file.unlink()
     packed(copy, path)
@@ -127,6 +148,15 @@ def compiled_tree(path: Path) -> Path:
 
 
 def _run(place: Path, *words: str) -> None:
-    done = subprocess.run(words, cwd=place, env=ENVIRONMENT, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        words,
+        cwd=place,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     if done.returncode != 0:
         raise LabError(f"`{' '.join(words[:4])}` failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")

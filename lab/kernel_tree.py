@@ -30,11 +30,42 @@ SOURCE_ARCHIVE = Path("/usr/src/linux-source-6.1.tar.xz")
 
 # What nothing here compiles, and what makes two thirds of the archive; Kconfig and Makefile files stay.
 OTHER_ARCHES = (
-    "alpha", "arc", "arm", "arm64", "csky", "hexagon", "ia64", "loongarch", "m68k", "microblaze", "mips", "nios2", "openrisc",
-    "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "um", "xtensa",
+    "alpha",
+    "arc",
+    "arm",
+    "arm64",
+    "csky",
+    "hexagon",
+    "ia64",
+    "loongarch",
+    "m68k",
+    "microblaze",
+    "mips",
+    "nios2",
+    "openrisc",
+    "parisc",
+    "powerpc",
+    "riscv",
+    "s390",
+    "sh",
+    "sparc",
+    "um",
+    "xtensa",
 )
 OTHER_DRIVERS = (
-    "comedi", "gpu", "hwmon", "iio", "infiniband", "media", "mtd", "net/ethernet", "net/wireless", "pinctrl", "scsi", "staging", "usb",
+    "comedi",
+    "gpu",
+    "hwmon",
+    "iio",
+    "infiniband",
+    "media",
+    "mtd",
+    "net/ethernet",
+    "net/wireless",
+    "pinctrl",
+    "scsi",
+    "staging",
+    "usb",
 )
 LEFT_OUT = (
     "Documentation/[a-z]*",
@@ -92,9 +123,13 @@ def toa_sources() -> dict[str, str]:
 def _answer(*command: str) -> str:
     """What a command prints; LabError naming the package list where it cannot be had."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, env=ENVIRONMENT)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, env=ENVIRONMENT
+        )
     except (OSError, subprocess.CalledProcessError) as error:
-        raise LabError(f"`{' '.join(command)}` failed ({error}); install the packages of lab/apt-packages.txt") from error
+        raise LabError(
+            f"`{' '.join(command)}` failed ({error}); install the packages of lab/apt-packages.txt"
+        ) from error
     return done.stdout.strip()
 
 
@@ -127,11 +162,19 @@ def run_logged(command: tuple[str, ...], directory: Path, what: str, tell_every:
         sink.write(f"$ {' '.join(command)}\n")
         try:
             process = subprocess.Popen(
-                command, cwd=directory, env=ENVIRONMENT, text=True, errors="replace",
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                command,
+                cwd=directory,
+                env=ENVIRONMENT,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
             )
         except OSError as error:
-            raise LabError(f"{what}: {command[0]}: {error.strerror}; install the packages of lab/apt-packages.txt") from error
+            raise LabError(
+                f"{what}: {command[0]}: {error.strerror}; install the packages of lab/apt-packages.txt"
+            ) from error
         with process:
             for line in process.stdout or ():
                 sink.write(line)
@@ -165,7 +208,9 @@ def _check_config(config: Path) -> None:
         off = re.match(r"# (CONFIG_\w+) is not set$", line)
         held = not any(entry.startswith(f"{off.group(1)}=") for entry in have) if off else line in have
         if (off or line.startswith("CONFIG_")) and not held:
-            raise LabError(f"lab/kernel/fragment.config: `{line}` did not survive `make olddefconfig`; something else decides it")
+            raise LabError(
+                f"lab/kernel/fragment.config: `{line}` did not survive `make olddefconfig`; something else decides it"
+            )
 
 
 def _prepare(tree: Path) -> None:
@@ -178,7 +223,16 @@ def _prepare(tree: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=".tree-", dir=tree.parent))
     try:
         left_out = tuple(f"--exclude={SOURCE_PACKAGE}/{pattern}" for pattern in LEFT_OUT)
-        unpack = ("tar", "-x", "-f", str(SOURCE_ARCHIVE), "--strip-components=1", "--no-same-owner", "--wildcards", *left_out)
+        unpack = (
+            "tar",
+            "-x",
+            "-f",
+            str(SOURCE_ARCHIVE),
+            "--strip-components=1",
+            "--no-same-owner",
+            "--wildcards",
+            *left_out,
+        )
         run_logged(unpack, partial, "kernel: unpacking")
         run_logged(("patch", "-s", "-p1", "-i", str(SOURCES / "tree.patch")), partial, "kernel: patching")
         _sync_toa(partial)

@@ -126,7 +126,9 @@ def _hash(*parts: object) -> str:
 def _key(row: Release) -> str:
     """Names what a release is made of; an equal key is the same kernel."""
     code = [Path(module.__file__ or "").read_text("utf-8") for module in (kernel_tree, kernel_packages)]
-    return _hash(kernel_tree.key(), *code, *kernel_tree.toa_sources().values(), row.image_file, row.headers_file, row.toa)
+    return _hash(
+        kernel_tree.key(), *code, *kernel_tree.toa_sources().values(), row.image_file, row.headers_file, row.toa
+    )
 
 
 def _place(row: Release) -> Path:
@@ -209,7 +211,10 @@ def ensure_vtoa() -> Path:
     place = mirror_dir() / VTOA_REPOSITORY
     if not place.exists():
         modules = {release: ensure(release).modules for release in VTOA_KERNELS}
-        with locked(cache_dir() / "locks" / "vtoa"), tempfile.TemporaryDirectory(prefix=".vtoa-", dir=cache_dir() / "mirror") as scratch:
+        with (
+            locked(cache_dir() / "locks" / "vtoa"),
+            tempfile.TemporaryDirectory(prefix=".vtoa-", dir=cache_dir() / "mirror") as scratch,
+        ):
             if not place.exists():
                 made = Path(scratch) / "repository"
                 made.mkdir()
@@ -222,9 +227,13 @@ def ensure_vtoa() -> Path:
 
 def main(argv: list[str]) -> int:
     """The command line; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="lab/kernels.py", description="Build the lab's kernels, once, into the lab's cache.")
+    parser = argparse.ArgumentParser(
+        prog="lab/kernels.py", description="Build the lab's kernels, once, into the lab's cache."
+    )
     parser.add_argument("--list", action="store_true", help="show the table and what is built, and build nothing")
-    parser.add_argument("release", nargs="*", metavar="RELEASE", help="uname -r of a row of the table; without any, those wanted now")
+    parser.add_argument(
+        "release", nargs="*", metavar="RELEASE", help="uname -r of a row of the table; without any, those wanted now"
+    )
     options = parser.parse_args(argv)
     try:
         if options.list:

@@ -68,7 +68,9 @@ def keep(name: str, moment: str) -> None:
     with _lock(host):
         _running(name)
         if kept(name, moment):
-            raise LabError(f"{name} has a moment {moment!r} already, over which its disk may lie; `lab/lab down {name}` forgets it")
+            raise LabError(
+                f"{name} has a moment {moment!r} already, over which its disk may lie; `lab/lab down {name}` forgets it"
+            )
         place_of_moment = _moment(name, moment)
         place_of_moment.mkdir(parents=True, exist_ok=True)
         qemu.save(place(name), place_of_moment / "memory")
@@ -209,7 +211,9 @@ def _launch(host: Host, start: Callable[[list[str]], None]) -> None:
     ports = [_record(host.name).get("ssh_port"), ssh.free_port(), ssh.free_port()]
     accelerator = qemu.accelerator(lambda: images.stock_kernel(host).image)
     for attempt in (port for port in ports if port):
-        words = qemu.command(host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port), cpu=host.cpu)
+        words = qemu.command(
+            host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port), cpu=host.cpu
+        )
         # Written first: should we be killed now, `down` and `up` know of the machine all the same.
         inventory.replace(machine / "machine.json", json.dumps({"ssh_port": attempt}))
         try:
@@ -280,4 +284,6 @@ def _write_files() -> None:
     with locked(run_dir() / "locks" / "files"):
         ports = running()
         inventory.replace(known_hosts(), ssh.known_hosts(ports))
-        inventory.replace(run_dir() / "inventory.yml", inventory.as_yaml(inventory.build(ports, known_hosts(), mirror.url())))
+        inventory.replace(
+            run_dir() / "inventory.yml", inventory.as_yaml(inventory.build(ports, known_hosts(), mirror.url()))
+        )

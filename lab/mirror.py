@@ -110,7 +110,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Append the request to the log; one write, so that lines of several threads do not mix."""
-        entry: dict[str, Any] = {"time": round(time.time(), 3), "method": self.command, "path": self.path, "status": int(code)}
+        entry: dict[str, Any] = {
+            "time": round(time.time(), 3),
+            "method": self.command,
+            "path": self.path,
+            "status": int(code),
+        }
         descriptor = os.open(self.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, (json.dumps(entry) + "\n").encode("ascii"))

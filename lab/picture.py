@@ -43,7 +43,7 @@ text { fill: #e6edf3 }
 def chosen(log: str) -> list[str]:
     """The lines of a demo's output that the picture shows."""
     lines = [ESCAPES.sub("", line).rstrip() for line in log.splitlines()]
-    return [TYPED, *_told(lines[:lines.index(RESULT)]), RESULT, *_table(lines[lines.index(RESULT) + 1:])]
+    return [TYPED, *_told(lines[: lines.index(RESULT)]), RESULT, *_table(lines[lines.index(RESULT) + 1 :])]
 
 
 def _told(lines: Iterable[str]) -> Iterator[str]:

@@ -34,7 +34,9 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
-def wait_until(condition: Callable[[], T | None], what: str, limit: float = PATIENCE, every: float = 0.25, tell_every: float = 30.0) -> T:
+def wait_until(
+    condition: Callable[[], T | None], what: str, limit: float = PATIENCE, every: float = 0.25, tell_every: float = 30.0
+) -> T:
     """The first truthy answer of `condition`, asked every `every` seconds; LabError after `limit` seconds.
 
     `what` completes "waiting for ...".

@@ -57,12 +57,20 @@ def command(
     words += ["-machine", "pc", "-accel", accelerator, "-cpu", cpu if accelerator.startswith("tcg") else "host"]
     words += ["-smp", "1", "-m", str(memory_mib), "-rtc", "base=utc"]
     # The machine's own flushes reach the host's page cache, which outlives a killed QEMU: a hard power-off stays a fair one.
-    words += ["-drive", f"file={_escape(directory / 'disk.qcow2')},format=qcow2,if=none,id=disk,cache=unsafe,discard=unmap"]
+    words += [
+        "-drive",
+        f"file={_escape(directory / 'disk.qcow2')},format=qcow2,if=none,id=disk,cache=unsafe,discard=unmap",
+    ]
     words += ["-device", "virtio-blk-pci,drive=disk"]
     if network is not None:
         words += ["-netdev", _netdev(network), "-device", "virtio-net-pci,netdev=net,romfile="]
     words += ["-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy"]
-    words += ["-chardev", f"file,id=console,path={_escape(directory / 'console.log')},append=on", "-serial", "chardev:console"]
+    words += [
+        "-chardev",
+        f"file,id=console,path={_escape(directory / 'console.log')},append=on",
+        "-serial",
+        "chardev:console",
+    ]
     # Relative, because the path of a socket may not be longer than 107 bytes; QEMU is started inside the directory.
     words += ["-chardev", "socket,id=monitor,path=qmp.sock,server=on,wait=off", "-mon", "chardev=monitor,mode=control"]
     return words + list(extra)
@@ -98,10 +106,26 @@ def accelerator(kernel: Callable[[], Path]) -> str:
 @functools.cache
 def _kvm_runs(kernel: Path) -> bool:
     """Whether a kernel under KVM gets as far as missing its root file system. It takes 1 s emulated, so KVM that needs longer is none."""
-    words = [BINARY, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc", "-accel", "kvm", "-cpu", "host", "-m", "256"]
+    words = [
+        BINARY,
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-machine",
+        "pc",
+        "-accel",
+        "kvm",
+        "-cpu",
+        "host",
+        "-m",
+        "256",
+    ]
     words += ["-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1"]
     try:
-        done = subprocess.run(words, capture_output=True, timeout=KVM_TRIAL_SECONDS, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            words, capture_output=True, timeout=KVM_TRIAL_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
         say(f"a kernel did not start in {KVM_TRIAL_SECONDS:.0f} s under KVM; going on with emulation")
         return False
@@ -136,7 +160,13 @@ def launch_process(directory: Path, words: Sequence[str], cwd: Path, log: Path, 
     """Start a process that outlives us, writes to `log`, and is known by the file `pid` in `directory`."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=pass_fds
+            words,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=pass_fds,
         )
     _children[process.pid] = process
     (directory / "pid").write_text(f"{process.pid} {_started(process.pid)}\n", encoding="ascii")
@@ -206,7 +236,12 @@ class Monitor:
         folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # The long way round to a socket whose path may be too long for an address.
-            wait_until(lambda: self._connect(directory, f"/proc/self/fd/{folder}/qmp.sock"), f"the monitor of {directory}", limit=60, every=0.05)
+            wait_until(
+                lambda: self._connect(directory, f"/proc/self/fd/{folder}/qmp.sock"),
+                f"the monitor of {directory}",
+                limit=60,
+                every=0.05,
+            )
         except OSError as error:
             self._socket.close()
             raise LabError(f"the monitor of {directory} does not answer: {error}") from error
@@ -285,7 +320,9 @@ def launch_from(directory: Path, words: Sequence[str], snapshot: Path) -> None:
         launch(directory, words, snapshot=handle)
     with Monitor(directory) as monitor:
         wait_until(
-            lambda: monitor.execute("query-status")["status"] != "inmigrate", f"the snapshot to load in {directory}", every=0.05
+            lambda: monitor.execute("query-status")["status"] != "inmigrate",
+            f"the snapshot to load in {directory}",
+            every=0.05,
         )
         monitor.execute("cont")
 

@@ -47,7 +47,9 @@ def ensure(nvr: str) -> Path:
     """The release package NAME-VERSION-RELEASE, as a noarch .rpm of the cache; built at most once. LabError where rpmbuild fails."""
     match = re.fullmatch(r"([a-zA-Z][\w-]*)-([\w.]+)-([\w.]+)", nvr)
     if match is None:
-        raise LabError(f"{nvr!r} does not name a package; NAME-VERSION-RELEASE was expected, such as centos-release-7-9.2009.1.el7.centos")
+        raise LabError(
+            f"{nvr!r} does not name a package; NAME-VERSION-RELEASE was expected, such as centos-release-7-9.2009.1.el7.centos"
+        )
     name, version, release = match.groups()
     target = cache_dir() / "release-rpms" / f"{nvr}.noarch.rpm"
     spec = SPEC.format(name=name, version=version, release=release)
@@ -63,7 +65,16 @@ def ensure(nvr: str) -> Path:
 def _build(spec: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".making-", dir=target.parent) as scratch:
         (Path(scratch) / "release.spec").write_text(spec, "utf-8")
-        words = ["rpmbuild", "-bb", "--quiet", "--target", "noarch", "--dbpath", f"{scratch}/db", f"{scratch}/release.spec"]
+        words = [
+            "rpmbuild",
+            "-bb",
+            "--quiet",
+            "--target",
+            "noarch",
+            "--dbpath",
+            f"{scratch}/db",
+            f"{scratch}/release.spec",
+        ]
         for define in (*DEFINES, f"_topdir {scratch}", f"_rpmdir {scratch}"):
             words += ["--define", define]
         try:

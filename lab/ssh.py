@@ -20,7 +20,10 @@ def key(name: str) -> Path:
     with locked(directory / "lock"):
         if not path.exists():
             directory.chmod(0o700)
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"realip-toa-lab {name}", "-f", str(path)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"realip-toa-lab {name}", "-f", str(path)],
+                check=True,
+            )
     return path
 
 
@@ -58,9 +61,24 @@ def options(known: Path) -> list[str]:
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
-def command(port: int, known: Path, words: Sequence[str] = (), user: str = "root", flags: Sequence[str] = ()) -> list[str]:
+def command(
+    port: int, known: Path, words: Sequence[str] = (), user: str = "root", flags: Sequence[str] = ()
+) -> list[str]:
     """The words of an ssh to the machine behind `port`; `words` are what runs there."""
-    login = ["ssh", "-F", "none", *flags, *options(known), "-i", str(login_key()), "-p", str(port), "-l", user, "127.0.0.1"]
+    login = [
+        "ssh",
+        "-F",
+        "none",
+        *flags,
+        *options(known),
+        "-i",
+        str(login_key()),
+        "-p",
+        str(port),
+        "-l",
+        user,
+        "127.0.0.1",
+    ]
     return [*login, "--", *words] if words else login
 
 
@@ -68,11 +86,15 @@ def run(port: int, known: Path, script: str, limit: float = 600) -> str:
     """What `script` prints when root runs it there; LabError with its words when it fails."""
     words = command(port, known, [script], flags=["-o", "BatchMode=yes"])
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=limit, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=limit, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired as error:
         raise LabError(f"the machine on port {port} did not finish in {limit:.0f} s: {script}") from error
     if done.returncode != 0:
-        raise LabError(f"the machine on port {port} answered {done.returncode} to: {script}\n{done.stdout}{done.stderr}".rstrip())
+        raise LabError(
+            f"the machine on port {port} answered {done.returncode} to: {script}\n{done.stdout}{done.stderr}".rstrip()
+        )
     return done.stdout
 
 

@@ -85,7 +85,13 @@ def repository(modules: Mapping[str, Path], target: Path) -> None:
         spec = Path(scratch) / "vtoa.spec"
         spec.write_text(SPEC.format(root=root, releases=" ".join(modules), files="\n".join(_owned(modules))), "utf-8")
         words = ["rpmbuild", "-bb", "--quiet", "--target", "x86_64", "--dbpath", f"{scratch}/db", str(spec)]
-        for define in (*DEFINES, f"_topdir {scratch}", f"_rpmdir {target}", "__os_install_post %{nil}", "_build_id_links none"):
+        for define in (
+            *DEFINES,
+            f"_topdir {scratch}",
+            f"_rpmdir {target}",
+            "__os_install_post %{nil}",
+            "_build_id_links none",
+        ):
             words += ["--define", define]
         _run(words)
     _run(["createrepo_c", "--quiet", str(target)])
@@ -104,4 +110,6 @@ def _run(words: list[str]) -> None:
     except FileNotFoundError as error:
         raise LabError(f"{words[0]} is not installed; lab/apt-packages.txt lists what the lab needs") from error
     if done.returncode != 0:
-        raise LabError(f"making the repository of vtoa failed ({words[0]}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise LabError(
+            f"making the repository of vtoa failed ({words[0]}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )

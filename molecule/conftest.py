@@ -54,7 +54,13 @@ def translated(host):
 
     def of(module):
         lines = host.file(f"/proc/net/{module}_stats").content_string.splitlines()
-        return sum(int(count) for line in lines if line.startswith("syn_recv_sock_toa") for count in line.split()[1:] if count.isdigit())
+        return sum(
+            int(count)
+            for line in lines
+            if line.startswith("syn_recv_sock_toa")
+            for count in line.split()[1:]
+            if count.isdigit()
+        )
 
     return of
 

@@ -24,7 +24,9 @@ NOX = [str(Path(sys.executable).with_name("nox")), "-f", str(ROOT / "noxfile.py"
 
 def layers(tag: str) -> list[str]:
     """The sessions of noxfile.py that carry a tag, in its order."""
-    listed = subprocess.run([*NOX, "--list", "--json", "-t", tag], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        [*NOX, "--list", "--json", "-t", tag], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [entry["session"] for entry in json.loads(listed)]
 
 
@@ -62,8 +64,14 @@ class Run:
     def _run(self, layer: str) -> None:
         begin = time.monotonic()
         process = subprocess.Popen(
-            [*NOX, "-s", layer], env={**os.environ, "REALIP_READY": "1", "REALIP_CORES": "ends"},
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            [*NOX, "-s", layer],
+            env={**os.environ, "REALIP_READY": "1", "REALIP_CORES": "ends"},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
         with self._lock:
             self._processes[layer] = process
@@ -85,7 +93,9 @@ class Run:
 
 def processor() -> tuple[int, int]:
     """(ticks in which something was computed, all ticks) of all cores since the machine came up, by proc(5)."""
-    user, nice, system, idle, waiting, *others = map(int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9])
+    user, nice, system, idle, waiting, *others = map(
+        int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
+    )
     busy = user + nice + system + sum(others)
     return busy, busy + idle + waiting
 
@@ -106,7 +116,12 @@ def main() -> int:
             worker.join()
     busy, total = (now - then for now, then in zip(processor(), ticks, strict=True))
     # Lab machines are nobody's children: what they compute is in the sum alone.
-    print("\n".join(f"test: {layer:24} {seconds:5.0f} s, {run.computed[layer]:5.0f} s computed" for layer, seconds in run.seconds.items()))
+    print(
+        "\n".join(
+            f"test: {layer:24} {seconds:5.0f} s, {run.computed[layer]:5.0f} s computed"
+            for layer, seconds in run.seconds.items()
+        )
+    )
     left = [layer for layer in LAYERS if layer not in run.seconds]
     verdict = f"FAILED: {', '.join(run.failed)}" if run.failed else "all passed"
     took = f"{time.monotonic() - begin:.0f} s in all, processors busy {100 * busy / max(total, 1):.0f}%"

@@ -102,7 +102,14 @@ class Job:
 
 
 def launch(
-    folder: Path, project: Path, template: str, inventory: t.Any, *, limit: str = "", check: bool = False, **variables: t.Any
+    folder: Path,
+    project: Path,
+    template: str,
+    inventory: t.Any,
+    *,
+    limit: str = "",
+    check: bool = False,
+    **variables: t.Any,
 ) -> Job:
     """What AWX does with a template: a private folder, the options of the template, its own variables beside those of the survey, ansible-runner.
 
@@ -113,8 +120,16 @@ def launch(
     private.mkdir(parents=True, exist_ok=True)
     ident = str(1 + len(list(private.glob("artifacts/*"))))
     settings = {"toa_report_dir": str(private / "reports"), "toa_lock_cache": str(private / "packages")}
-    own = {f"{product}_{name}": value for product in ("awx", "tower") for name, value in {**OWN, "job_template_name": template}.items()}
-    options = ["--become"] * item.get("become_enabled", False) + ["--diff"] * item.get("diff_mode", False) + ["--check"] * check
+    own = {
+        f"{product}_{name}": value
+        for product in ("awx", "tower")
+        for name, value in {**OWN, "job_template_name": template}.items()
+    }
+    options = (
+        ["--become"] * item.get("become_enabled", False)
+        + ["--diff"] * item.get("diff_mode", False)
+        + ["--check"] * check
+    )
     ansible_runner.run(
         private_data_dir=str(private), ident=ident, project_dir=str(project), playbook=item["playbook"], inventory=inventory, limit=limit or None,
         forks=item["forks"], timeout=PATIENCE, extravars={**own, **settings, **variables}, cmdline=" ".join(options) or None, quiet=True,
@@ -134,7 +149,9 @@ def launch(
 def nodes(workflow: str) -> t.Iterator[dict[str, t.Any]]:
     """The nodes of a workflow in the order in which they come when each succeeds."""
     known = {node["identifier"]: node for node in WORKFLOWS[workflow]["workflow_nodes"]}
-    follows = {next_["identifier"] for node in known.values() for next_ in node.get("related", {}).get("success_nodes", [])}
+    follows = {
+        next_["identifier"] for node in known.values() for next_ in node.get("related", {}).get("success_nodes", [])
+    }
     (at,) = set(known) - follows
     while at:
         yield known[at]
@@ -143,7 +160,14 @@ def nodes(workflow: str) -> t.Iterator[dict[str, t.Any]]:
 
 
 def run_workflow(
-    folder: Path, project: Path, workflow: str, inventory: t.Any, approve: t.Callable[[Job], bool], *, limit: str = "", **given: t.Any
+    folder: Path,
+    project: Path,
+    workflow: str,
+    inventory: t.Any,
+    approve: t.Callable[[Job], bool],
+    *,
+    limit: str = "",
+    **given: t.Any,
 ) -> dict[str, Job]:
     """A workflow until its end, a failure, or until `approve`, asked with the job before, says no: {identifier of a node: its job}.
 

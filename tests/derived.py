@@ -41,11 +41,20 @@ DEFAULTS_HEAD = """---
 
 # What playbooks and actions read without a role: the option of a module that documents it, or the words themselves.
 ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
-    "toa_build_host": ("playbook build_kernel", {"type": "str", "default": "build", "description": "Host, or pattern of hosts, that builds."}),
+    "toa_build_host": (
+        "playbook build_kernel",
+        {"type": "str", "default": "build", "description": "Host, or pattern of hosts, that builds."},
+    ),
     "toa_catalog": ("toa_plan", "toa_plan"),
     "toa_confirm_timeout": ("toa_boot", "toa_boot"),
-    "toa_hosts": ("every playbook", {"type": "str", "default": "all", "description": "Pattern of hosts that a playbook is about."}),
-    "toa_report_kinds": ("playbook report", {"type": "list", "elements": "str", "description": "Reports whose files are made anew; all that are there."}),
+    "toa_hosts": (
+        "every playbook",
+        {"type": "str", "default": "all", "description": "Pattern of hosts that a playbook is about."},
+    ),
+    "toa_report_kinds": (
+        "playbook report",
+        {"type": "list", "elements": "str", "description": "Reports whose files are made anew; all that are there."},
+    ),
 }
 
 
@@ -66,7 +75,10 @@ def rows() -> dict[str, dict[str, t.Any]]:
         readers = found.get(f"toa_{name}", {"readers": []})["readers"]
         found[f"toa_{name}"] = {**documented("toa_plan")[name], "default": default, "readers": ["toa_plan", *readers]}
     for name, (reader, option) in ELSEWHERE.items():
-        found[name] = {**(option if isinstance(option, dict) else documented(option)[name.removeprefix("toa_")]), "readers": [reader]}
+        found[name] = {
+            **(option if isinstance(option, dict) else documented(option)[name.removeprefix("toa_")]),
+            "readers": [reader],
+        }
     return dict(sorted(found.items()))
 
 
@@ -77,11 +89,15 @@ def planner() -> t.Any:
 @functools.lru_cache
 def documented(name: str) -> dict[str, dict[str, t.Any]]:
     """Documented options of a module, those of its fragments included."""
-    page = yaml.safe_load(importlib.import_module(f"ansible_collections.realip.toa.plugins.modules.{name}").DOCUMENTATION)
+    page = yaml.safe_load(
+        importlib.import_module(f"ansible_collections.realip.toa.plugins.modules.{name}").DOCUMENTATION
+    )
     options: dict[str, dict[str, t.Any]] = {}
     for fragment in page["extends_documentation_fragment"]:
         file, _dot, section = fragment.removeprefix("realip.toa.").partition(".")
-        shared = importlib.import_module(f"ansible_collections.realip.toa.plugins.doc_fragments.{file}").ModuleDocFragment
+        shared = importlib.import_module(
+            f"ansible_collections.realip.toa.plugins.doc_fragments.{file}"
+        ).ModuleDocFragment
         options |= yaml.safe_load(getattr(shared, section.upper() or "DOCUMENTATION")).get("options") or {}
     return options | page["options"]
 
@@ -92,10 +108,13 @@ def page() -> str:
 
 def defaults() -> str:
     """The role toa's: each variable that a role reads and that need not be given."""
-    given = {name: option["default"] for _role, name, option in specs() if name.startswith("toa_") and "default" in option}
+    given = {
+        name: option["default"] for _role, name, option in specs() if name.startswith("toa_") and "default" in option
+    }
     return DEFAULTS_HEAD + "".join(
         f"{textwrap.fill(first_sentence(row), 120, initial_indent='# ', subsequent_indent='# ')}\n{name}: {json.dumps(given[name])}\n"
-        for name, row in rows().items() if name in given
+        for name, row in rows().items()
+        if name in given
     )
 
 
@@ -106,7 +125,9 @@ def first_sentence(row: dict[str, t.Any]) -> str:
 
 def cells(name: str, row: dict[str, t.Any]) -> tuple[str, ...]:
     kind = f"list of {row['elements']}" if row.get("elements") else row.get("type", "str")
-    default = "required" if row.get("required") else "" if row.get("default") in (None, "") else f"`{plain(row['default'])}`"
+    default = (
+        "required" if row.get("required") else "" if row.get("default") in (None, "") else f"`{plain(row['default'])}`"
+    )
     words = row["description"] if isinstance(row["description"], str) else " ".join(row["description"])
     choices = [str(choice) for choice in row.get("choices") or [] if choice != ""]
     told = words + (f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else "")
@@ -120,21 +141,27 @@ def plain(value: object) -> str:
 
 def without_markup(text: str) -> str:
     """Ansible's semantic markup as Markdown, safe in a cell of a table."""
-    text = re.sub(r"\bO\((\w+)\)", lambda match: f"`toa_{match[1]}`" if match[1] in planner().POLICY else f"`{match[1]}`", text)
+    text = re.sub(
+        r"\bO\((\w+)\)", lambda match: f"`toa_{match[1]}`" if match[1] in planner().POLICY else f"`{match[1]}`", text
+    )
     text = re.sub(r"\b[CVOPE]\(([^()]*(?:\([^()]*\)[^()]*)*)\)", r"`\1`", text)
     text = re.sub(r"\bM\(([^)]*)\)", r"`\1`", text)
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def vendors() -> tuple[str, ...]:
-    choices: tuple[str, ...] = importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.option_formats").VENDOR_CHOICES
+    choices: tuple[str, ...] = importlib.import_module(
+        "ansible_collections.realip.toa.plugins.plugin_utils.option_formats"
+    ).VENDOR_CHOICES
     return choices
 
 
 def controller() -> str:
     """awx/controller.yml, in which people write: only the line with the choices is anew."""
     question = re.compile(r"^(question_vendor:.*?\n  choices: )\[[^]]*\]", re.MULTILINE | re.DOTALL)
-    return question.sub(lambda found: f"{found[1]}[{', '.join(vendors())}]", CONTROLLER.read_text(encoding="utf-8"), count=1)
+    return question.sub(
+        lambda found: f"{found[1]}[{', '.join(vendors())}]", CONTROLLER.read_text(encoding="utf-8"), count=1
+    )
 
 
 def pattern() -> str:

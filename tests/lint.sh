@@ -5,6 +5,7 @@ VENVS="${REALIP_VENVS:-${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa/venvs}"
 PATH="$VENVS/dev/bin:$PATH"
 echo "lint: ruff"
 ruff check --no-cache .
+ruff format --no-cache --check -q .
 echo "lint: mypy"
 mypy
 echo "lint: yamllint"

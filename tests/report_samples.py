@@ -38,7 +38,7 @@ NASTY = (
     '"><svg/onload=document.title=2>',
     "<!--<script>",
     "]]>&lt;b&gt; &amp; <b>bold</b>",
-    "=HYPERLINK(\"http://192.0.2.9\",\"x\")",
+    '=HYPERLINK("http://192.0.2.9","x")',
     "@SUM(1+1)*cmd|' /C calc'!A0",
     "{{ lookup('pipe', 'id') }}",
     "\u2028\u2029 \x00\x08 \ufffe \u202eright to left",
@@ -70,7 +70,11 @@ def proof(kind: str = "200/8", works: bool = True) -> dict[str, t.Any]:
             port += 1
             case.peer_port = port
             reads = works and case.kind == kind and case.packet == "ack"
-            address = case.shown(probe_cases.CLIENTS[case.format.family], probe_cases.CLIENT_PORT) if reads else case.shown(case.peer, port)
+            address = (
+                case.shown(probe_cases.CLIENTS[case.format.family], probe_cases.CLIENT_PORT)
+                if reads
+                else case.shown(case.peer, port)
+            )
             case.accept = case.getpeername = address
         return cases
 
@@ -99,7 +103,9 @@ def moment(seconds: float) -> str:
     return (START + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def rollout(count: int, failed: t.Iterable[int] = (), lost: t.Iterable[int] = (), begun_waves: int = 4) -> dict[str, dict[str, t.Any]]:
+def rollout(
+    count: int, failed: t.Iterable[int] = (), lost: t.Iterable[int] = (), begun_waves: int = 4
+) -> dict[str, dict[str, t.Any]]:
     """A fleet after a rollout in waves of 1, 5%, 25% and the rest."""
     failed, lost = set(failed), set(lost)
     ends = [1, 1 + max(1, count // 20), 1 + max(1, count // 20) + max(1, count // 4), count]
@@ -113,7 +119,11 @@ def rollout(count: int, failed: t.Iterable[int] = (), lost: t.Iterable[int] = ()
             if wave <= begun_waves:
                 began = 300 * (wave - 1) + number % 20
                 variables["__toa_timing"] = {"began": moment(began), "ended": moment(began + 120 + number % 60)}
-                boot = {"elapsed": 40.0 + number % 30, "kernel": plan["kernel_target"], "began": moment(began + 50)} if plan["reboot"] else {}
+                boot = (
+                    {"elapsed": 40.0 + number % 30, "kernel": plan["kernel_target"], "began": moment(began + 50)}
+                    if plan["reboot"]
+                    else {}
+                )
                 variables["__toa_outcome"] = {"state": "proved", "probe": proof(), "boot": boot}
                 if number in failed:
                     variables["__toa_outcome"] = {**FAILED, "probe": proof(works=False), "boot": boot}
@@ -133,12 +143,24 @@ def hostile() -> dict[str, dict[str, t.Any]]:
         known = variables["ansible_facts"]["toa"]
         known["os"]["pretty_name"] = known["os"]["id"] = words
         known["kernel"]["release"] = known["kernel"]["arch"] = words
-        plan = {**variables["__toa_looked"]["plan"], "state": "pending", "backend": words, "steps": [words], "option_kinds": [words], "kernel_target": words}
+        plan = {
+            **variables["__toa_looked"]["plan"],
+            "state": "pending",
+            "backend": words,
+            "steps": [words],
+            "option_kinds": [words],
+            "kernel_target": words,
+        }
         plan["reasons"] = [{"code": words, "severity": "block", "message": words, "remedy": words, "backend": words}]
         variables["__toa_looked"]["plan"] = plan
         row = {"case": words, "kind": words, "packet": words, "listener": words, "family": 4, "expected": words, "accept": words, "getpeername": words,
                "getsockopt_1348": words, "ok": False, "note": words}  # fmt: skip
-        probe = {"verdict": words, "reason": words, "matrix": [row], "summary": {"cases": 1, "ok": 0, "failed": [words], "untestable": []}}
+        probe = {
+            "verdict": words,
+            "reason": words,
+            "matrix": [row],
+            "summary": {"cases": 1, "ok": 0, "failed": [words], "untestable": []},
+        }
         variables["__toa_outcome"] = {"state": "failed", "stage": words, "code": words, "message": words, "remedy": words, "probe": probe,
                                     "boot": {"kernel": words, "elapsed": 3.0, "began": words}}  # fmt: skip
         variables["__toa_turn"] = {"wave": 1}

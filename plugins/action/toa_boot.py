@@ -24,7 +24,11 @@ class ActionModule(ToaAction):
         "restore": {"type": "bool", "default": False},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {
-        "required_if": [("state", "default", ["kernel"]), ("state", "armed", ["kernel"]), ("state", "confirmed", ["kernel"])],
+        "required_if": [
+            ("state", "default", ["kernel"]),
+            ("state", "armed", ["kernel"]),
+            ("state", "confirmed", ["kernel"]),
+        ],
     }
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
@@ -37,6 +41,9 @@ class ActionModule(ToaAction):
         if value is None:
             return None
         if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}", str(value)):
-            raise ToaError("bad_option", f"{_TIMEOUT_VARIABLE} is {value!r}; expected seconds, as a whole number",
-                           f"correct {_TIMEOUT_VARIABLE}")
+            raise ToaError(
+                "bad_option",
+                f"{_TIMEOUT_VARIABLE} is {value!r}; expected seconds, as a whole number",
+                f"correct {_TIMEOUT_VARIABLE}",
+            )
         return int(value)

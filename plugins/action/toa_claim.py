@@ -46,7 +46,9 @@ class ActionModule(ToaAction):
         try:
             closed = window.closed(text, datetime.datetime.now(datetime.timezone.utc))
         except ValueError as problem:
-            raise ToaError("bad_option", str(problem), "correct toa_window, for instance: Sat,Sun 01:00-05:00 Europe/Berlin") from None
+            raise ToaError(
+                "bad_option", str(problem), "correct toa_window, for instance: Sat,Sun 01:00-05:00 Europe/Berlin"
+            ) from None
         if closed:
             raise ToaError("outside_window", closed, "run again within the change window")
 
@@ -80,7 +82,13 @@ class _Process(t.NamedTuple):
         """Whether `key` is a process of this machine that has ended."""
         machine, _space, rest = key.partition(" ")
         pid, _space, started = rest.partition(" ")
-        return machine == self.machine and pid.isascii() and pid.isdigit() and len(pid) < 10 and _started(int(pid)) != started
+        return (
+            machine == self.machine
+            and pid.isascii()
+            and pid.isdigit()
+            and len(pid) < 10
+            and _started(int(pid)) != started
+        )
 
 
 def _machine() -> str:

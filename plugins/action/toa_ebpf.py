@@ -30,8 +30,14 @@ class ActionModule(ToaAction):
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
         vendor = args.pop("vendor") or self.variable("toa_vendor", task_vars) or ""
-        listed = args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
-        trusted = args["trusted_sources"] if args["trusted_sources"] is not None else self.variable("toa_trusted_sources", task_vars)
+        listed = (
+            args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
+        )
+        trusted = (
+            args["trusted_sources"]
+            if args["trusted_sources"] is not None
+            else self.variable("toa_trusted_sources", task_vars)
+        )
         try:
             args["option_kinds"] = formats.wanted(vendor, listed or []) or list(formats.COMMON)
             args["trusted_sources"] = sources.normalise(trusted or [])
@@ -39,5 +45,9 @@ class ActionModule(ToaAction):
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_ebpf`") from None
         unknown = formats.unknown(args["option_kinds"])
         if unknown:
-            raise ToaError("unknown_format", f"nobody knows what an option {', '.join(unknown)} carries", "correct option_kinds, as in ['200/8']")
+            raise ToaError(
+                "unknown_format",
+                f"nobody knows what an option {', '.join(unknown)} carries",
+                "correct option_kinds, as in ['200/8']",
+            )
         return {**args, "object": ebpf_object.PACKED if args["state"] == "attached" else ""}

@@ -38,5 +38,16 @@ class ActionModule(ToaAction):
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_guard`") from None
         method = given("method", "toa_guard_method") or "auto"
         if method not in self.SPEC["method"]["choices"]:
-            raise ToaError("bad_option", f"toa_guard_method is {method!r:.40}; expected auto, nft or iptables", "leave it out to take what works")
-        return {"state": args["state"], "check": args["check"], "kinds": kinds, "trusted_sources": trusted, "ports": ports, "method": method}
+            raise ToaError(
+                "bad_option",
+                f"toa_guard_method is {method!r:.40}; expected auto, nft or iptables",
+                "leave it out to take what works",
+            )
+        return {
+            "state": args["state"],
+            "check": args["check"],
+            "kinds": kinds,
+            "trusted_sources": trusted,
+            "ports": ports,
+            "method": method,
+        }

@@ -51,11 +51,18 @@ class ActionModule(ToaAction):
         try:
             minutes = int(given("interval", "toa_monitor_interval") or 5)
             kinds = formats.wanted(given("vendor", "toa_vendor") or "", given("option_kinds", "toa_option_kinds") or [])
-            probe_args = {"option_kinds": kinds, "peers": peers.trusted_peers(trusted), "families": peers.trusted_families(trusted), "rows": "none"}
+            probe_args = {
+                "option_kinds": kinds,
+                "peers": peers.trusted_peers(trusted),
+                "families": peers.trusted_families(trusted),
+                "rows": "none",
+            }
         except (ValueError, TypeError) as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_monitor`") from None
         if not 1 <= minutes <= LONGEST:
-            raise ToaError("bad_option", f"interval {minutes}: expected minutes from 1 to {LONGEST}", "leave it out for 5 minutes")
+            raise ToaError(
+                "bad_option", f"interval {minutes}: expected minutes from 1 to {LONGEST}", "leave it out for 5 minutes"
+            )
         return {
             "state": args["state"],
             "backend": args["backend"],

@@ -11,7 +11,11 @@ class ActionModule(ToaAction):
     ENTRY = "programs.persistence"
     SPEC = {
         "name": {"type": "str", "default": "toa"},
-        "method": {"type": "str", "choices": ["auto", "modules_load", "rc_local", "sysconfig_modules", "systemd", "service"], "default": "auto"},
+        "method": {
+            "type": "str",
+            "choices": ["auto", "modules_load", "rc_local", "sysconfig_modules", "systemd", "service"],
+            "default": "auto",
+        },
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     TIMEOUT = 120

@@ -88,16 +88,24 @@ class ActionModule(ToaAction):
     def act(self, args: Result, task_vars: Variables) -> Result:
         strange = variables.misspelt(task_vars)
         if strange:
-            raise ToaError("unknown_variable", "; ".join(strange), "correct the name; variables that begin with toa_ belong to this collection")
+            raise ToaError(
+                "unknown_variable",
+                "; ".join(strange),
+                "correct the name; variables that begin with toa_ belong to this collection",
+            )
         try:
             policy = planner.policy_of({key: args[key] for key in planner.POLICY})
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
             own = [*(args["catalog"] or []), *self._read_catalog(args["catalog_file"], task_vars)]
             entries = catalog.load(own) if own else CATALOG
-            lock = catalog.read_lock(args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars))
+            lock = catalog.read_lock(
+                args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars)
+            )
         except ValueError as problem:
-            raise ToaError("bad_policy", str(problem), "correct the option or variable; see `ansible-doc realip.toa.toa_plan`") from problem
+            raise ToaError(
+                "bad_policy", str(problem), "correct the option or variable; see `ansible-doc realip.toa.toa_plan`"
+            ) from problem
         if args["assume"]:
             known, probe = facts.assumed(**args["assume"]), None
         else:
@@ -106,7 +114,11 @@ class ActionModule(ToaAction):
                 return answer
             known, probe = facts.build(answer.get("facts")), facts.probe(answer.get("probe"))
         goal = args["goal"]
-        plan = planner.decide(known, policy, entries, lock, probe) if goal == "install" else removal.decide(known, policy, entries, goal)
+        plan = (
+            planner.decide(known, policy, entries, lock, probe)
+            if goal == "install"
+            else removal.decide(known, policy, entries, goal)
+        )
         if not args["assume"] and planner.wants_headers(plan, known):
             known["build"] = self._ask_for_headers(known, task_vars)
             plan = planner.decide(known, policy, entries, lock, probe)
@@ -126,7 +138,9 @@ class ActionModule(ToaAction):
     def _ask_for_headers(self, known: Mapping[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
         """`build` of the facts with what the host's repositories say: a command, and so a call of its own for the few that need it."""
         answer = self.call({"release": known["kernel"]["release"]}, task_vars, entry="building.tools")
-        return t.cast(dict[str, t.Any], facts.CLEAN["build"]({**known["build"], **({} if answer.get("failed") else answer)}))
+        return t.cast(
+            dict[str, t.Any], facts.CLEAN["build"]({**known["build"], **({} if answer.get("failed") else answer)})
+        )
 
     def _with_digest(self, policy: dict[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
         """The digest of a source that lies on the controller is what it has; so a plan sees that it has changed."""
@@ -143,22 +157,31 @@ class ActionModule(ToaAction):
 
     def _read_catalog(self, path: str | None, task_vars: Variables) -> list[dict[str, t.Any]]:
         """Entries of toa.catalog.yml, none where there is no such file. Raises CatalogError."""
-        found = next((base / (path or CATALOG_FILE) for base in bases(task_vars) if (base / (path or CATALOG_FILE)).is_file()), None)
+        found = next(
+            (base / (path or CATALOG_FILE) for base in bases(task_vars) if (base / (path or CATALOG_FILE)).is_file()),
+            None,
+        )
         return built.read_catalog(found.read_text(encoding="utf-8")) if found else []
 
     def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
         """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""
-        found = next((base / (path or LOCKFILE) for base in bases(task_vars) if (base / (path or LOCKFILE)).is_file()), None)
+        found = next(
+            (base / (path or LOCKFILE) for base in bases(task_vars) if (base / (path or LOCKFILE)).is_file()), None
+        )
         if found is None:
             return None
         try:
             if found.stat().st_size > LOCKFILE_LIMIT:
-                raise catalog.CatalogError(f"lock file {found} has more than {LOCKFILE_LIMIT} bytes; that is no lock file")
+                raise catalog.CatalogError(
+                    f"lock file {found} has more than {LOCKFILE_LIMIT} bytes; that is no lock file"
+                )
             content = catalog.parse_yaml(found.read_bytes())
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
             raise catalog.CatalogError(f"lock file {found} cannot be read: {problem}") from problem
         if content is None:
             return None
         if not isinstance(content, Mapping):
-            raise catalog.CatalogError(f"lock file {found} holds no `packages`; write it with the playbook realip.toa.lock")
+            raise catalog.CatalogError(
+                f"lock file {found} holds no `packages`; write it with the playbook realip.toa.lock"
+            )
         return content

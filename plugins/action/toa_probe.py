@@ -42,9 +42,15 @@ class ActionModule(ToaAction):
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
         if not 1 <= args["timeout"] <= LONGEST:
-            raise ToaError("bad_option", f"timeout {args['timeout']}: expected seconds from 1 to {LONGEST}", "leave it out for 10 seconds")
+            raise ToaError(
+                "bad_option",
+                f"timeout {args['timeout']}: expected seconds from 1 to {LONGEST}",
+                "leave it out for 10 seconds",
+            )
         vendor = args.pop("vendor") or self.variable("toa_vendor", task_vars) or ""
-        listed = args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
+        listed = (
+            args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
+        )
         trusted = self.variable("toa_trusted_sources", task_vars)
         try:
             args["option_kinds"] = formats.wanted(vendor, listed or [])

@@ -60,12 +60,18 @@ class ActionModule(ToaAction):
 
     def _check(self, args: Result) -> None:
         if args["only_if_needed"] and not args["kernel"]:
-            raise ToaError("bad_option", "only_if_needed: kernel says what is needed, and is not given", "give kernel as well")
+            raise ToaError(
+                "bad_option", "only_if_needed: kernel says what is needed, and is not given", "give kernel as well"
+            )
         if args["timeout"] < 1:
-            raise ToaError("bad_option", f"timeout: {args['timeout']} is no number of seconds to wait", "give 1 or more")
+            raise ToaError(
+                "bad_option", f"timeout: {args['timeout']} is no number of seconds to wait", "give 1 or more"
+            )
         if self._connection.transport == "local":
             raise ToaError(
-                "reboot_of_controller", "this would reboot the machine that runs Ansible", "reach it over SSH from another machine, or leave it out"
+                "reboot_of_controller",
+                "this would reboot the machine that runs Ansible",
+                "reach it over SSH from another machine, or leave it out",
             )
 
     def _door(self) -> tuple[str, int] | None:
@@ -73,10 +79,15 @@ class ActionModule(ToaAction):
         connection = self._connection
         if connection.transport != "ssh":
             return None
-        address = (str(connection.get_option("host") or self._play_context.remote_addr), int(connection.get_option("port") or 22))
+        address = (
+            str(connection.get_option("host") or self._play_context.remote_addr),
+            int(connection.get_option("port") or 22),
+        )
         return address if door.opens(address, door.PATIENCE) else None
 
-    def _wait(self, before: Result, args: Result, task_vars: Variables, started: float, address: tuple[str, int] | None) -> Result:
+    def _wait(
+        self, before: Result, args: Result, task_vars: Variables, started: float, address: tuple[str, int] | None
+    ) -> Result:
         """The host's identity after the reboot; ToaError where it does not come back within the time."""
         deadline = started + args["timeout"]
         pause, looks = FIRST_PAUSE, 0
@@ -90,7 +101,10 @@ class ActionModule(ToaAction):
                 address = None
             last = self._look(task_vars, min(FIRST_CONNECT + looks // 2, LONGEST_CONNECT), deadline)
             looks += 1
-            display.vv(f"{time.monotonic() - started:.1f} s after the reboot was asked for: {_told(last)}", host=self._play_context.remote_addr)
+            display.vv(
+                f"{time.monotonic() - started:.1f} s after the reboot was asked for: {_told(last)}",
+                host=self._play_context.remote_addr,
+            )
             knock = bool(last.get("failed"))
             if not last.get("failed"):
                 if last["boot_id"] != before["boot_id"] and (last["up"] or not args["wait_for_boot"]):
@@ -124,8 +138,11 @@ class ActionModule(ToaAction):
         """Nothing shared with an earlier boot: a master connection whose other end has gone would make us wait for its timeout."""
         connection = self._connection
         kept = {}
-        for option, value in (("timeout", lambda old: connect), ("ssh_args", lambda old: NO_MULTIPLEXING.format(timeout=connect) + (old or "")),
-                              ("reconnection_retries", lambda old: 0)):
+        for option, value in (
+            ("timeout", lambda old: connect),
+            ("ssh_args", lambda old: NO_MULTIPLEXING.format(timeout=connect) + (old or "")),
+            ("reconnection_retries", lambda old: 0),
+        ):
             if connection.has_option(option):
                 kept[option] = connection.get_option(option)
                 connection.set_option(option, value(kept[option]))
@@ -156,7 +173,14 @@ def _told(look: Result) -> str:
 
 def _result(before: Result, after: Result, elapsed: float, changed: bool = True) -> Result:
     seen = [{"boot_id": who["boot_id"], "kernel": who["kernel"]} for who in (before, after)]
-    return {"changed": changed, "elapsed": round(elapsed, 1), "toa_state": "up", "before": seen[0], "after": seen[1], **seen[1]}
+    return {
+        "changed": changed,
+        "elapsed": round(elapsed, 1),
+        "toa_state": "up",
+        "before": seen[0],
+        "after": seen[1],
+        **seen[1],
+    }
 
 
 def _judged(result: Result, wanted: str | None) -> Result:
@@ -191,7 +215,8 @@ def _gave_up(before: Result, last: Result, timeout: int, elapsed: float) -> ToaE
         )
     return ToaError(
         "reboot_did_not_happen",
-        f"the host is still in the boot {before['boot_id']}" + (f": {last['refusal']}" if last["refusal"] else f" after {timeout} s"),
+        f"the host is still in the boot {before['boot_id']}"
+        + (f": {last['refusal']}" if last["refusal"] else f" after {timeout} s"),
         "see on the host what holds the reboot up (systemctl list-jobs, systemd-inhibit --list)",
         **data,
     )

@@ -31,7 +31,12 @@ class ActionModule(ToaAction):
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "kind": {"type": "str", "required": True, "choices": list(report.FAILURES)},
         "dir": {"type": "path", "required": True},
-        "formats": {"type": "list", "elements": "str", "choices": list(report_files.FORMATS), "default": ["html", "json"]},
+        "formats": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(report_files.FORMATS),
+            "default": ["html", "json"],
+        },
         "only": {"type": "str", "default": ""},
         "reread": {"type": "bool", "default": False},
         "parts": {"type": "list", "elements": "path", "default": []},
@@ -44,14 +49,22 @@ class ActionModule(ToaAction):
         before = _read(stored)
         parts = _parts(args["parts"], args["kind"])
         if not parts and args["reread"] and before is None:
-            return {"files": [], "lines": [f"no report of a {args['kind']} in {folder}"], "summary": {}, "attention": False, "verdict": ""}
+            return {
+                "files": [],
+                "lines": [f"no report of a {args['kind']} in {folder}"],
+                "summary": {},
+                "attention": False,
+                "verdict": "",
+            }
         try:
             if parts:
                 data = _merged(parts, before, args["only"])
             else:
                 data = _again(before or {}, args["only"]) if args["reread"] else self._made(args, before, task_vars)
         except SelectionError as problem:
-            raise ToaError("bad_selection", f"toa_only: {problem}", "correct the expression; see docs/guides/selections.md") from problem
+            raise ToaError(
+                "bad_selection", f"toa_only: {problem}", "correct the expression; see docs/guides/selections.md"
+            ) from problem
         # A report that was narrowed must not become what the next run is compared with.
         narrowed = args["only"] if parts else args["reread"]
         formats = [name for name in args["formats"] if not (narrowed and name == "json")]
@@ -98,7 +111,11 @@ def _parts(patterns: list[str], kind: str) -> list[Result]:
     missing = [str(folder) for folder, part in zip(folders, found, strict=True) if part is None]
     if missing and len(missing) < len(found):
         words = f"there is no report of a {kind} in {', '.join(missing[:5])}, and there is one in the other parts"
-        raise ToaError("part_missing", words, "run that part again, or name the kinds of report that all parts have in toa_report_kinds")
+        raise ToaError(
+            "part_missing",
+            words,
+            "run that part again, or name the kinds of report that all parts have in toa_report_kinds",
+        )
     return [part for part in found if part is not None]
 
 
@@ -106,7 +123,9 @@ def _merged(parts: list[Result], before: Result | None, only: str) -> Result:
     try:
         whole = report.merged(parts, before)
     except ValueError as problem:
-        raise ToaError("bad_parts", str(problem), "name the reports of the slices of one run, and no others") from problem
+        raise ToaError(
+            "bad_parts", str(problem), "name the reports of the slices of one run, and no others"
+        ) from problem
     return _again(whole, only)
 
 
@@ -118,10 +137,18 @@ def _read(path: Path) -> Result | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) and content.get("schema") == report.SCHEMA and isinstance(content.get("hosts"), list) else None
+    return (
+        content
+        if isinstance(content, dict)
+        and content.get("schema") == report.SCHEMA
+        and isinstance(content.get("hosts"), list)
+        else None
+    )
 
 
-def _write(folder: Path, kind: str, formats: dict[str, tuple[str, t.Callable[[Result], str]]], data: Result) -> list[str]:
+def _write(
+    folder: Path, kind: str, formats: dict[str, tuple[str, t.Callable[[Result], str]]], data: Result
+) -> list[str]:
     """Each file is there in whole, new or old, at every moment: somebody may be looking at it."""
     written = []
     try:

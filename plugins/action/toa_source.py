@@ -97,11 +97,19 @@ class ActionModule(ToaAction):
         url, commit, sha256 = args["url"], args["commit"] or "", (args["sha256"] or "").lower()
         if source_archive.is_for_host(url, commit):
             if not sha256 and not args["accept_unverified"]:
-                raise ToaError("no_digest", f"no SHA-256 of {url} is known, so what the server sends could be anything",
-                               "name it in toa_source_sha256, or set toa_accept_unverified_packages: true")
+                raise ToaError(
+                    "no_digest",
+                    f"no SHA-256 of {url} is known, so what the server sends could be anything",
+                    "name it in toa_source_sha256, or set toa_accept_unverified_packages: true",
+                )
             return {"url": url, "sha256": sha256, "commit": "", "archive": ""}
         archive = source_store.archive(url, commit, sha256, bases(task_vars), Path(args["store"]).expanduser())
-        return {"url": url, "sha256": archive.sha256, "commit": commit, "archive": base64.b64encode(archive.data).decode("ascii")}
+        return {
+            "url": url,
+            "sha256": archive.sha256,
+            "commit": commit,
+            "archive": base64.b64encode(archive.data).decode("ascii"),
+        }
 
     # ---- kernels
 
@@ -110,13 +118,25 @@ class ActionModule(ToaAction):
         if args["what"] == "tree" and args["state"] == "absent":
             return self.call({"state": "absent", "check": args["check"]}, task_vars, entry="programs.kernel_build")
         if args["state"] != "present":
-            raise ToaError("bad_option", "a kernel is built (state: present); a package of it is installed and removed by toa_package", "leave `state` out")
+            raise ToaError(
+                "bad_option",
+                "a kernel is built (state: present); a package of it is installed and removed by toa_package",
+                "leave `state` out",
+            )
         if "://" in args["url"] and not args["sha256"] and not args["accept_unverified"]:
-            raise ToaError("no_digest", f"no SHA-256 of {args['url']} is known, so what the server sends could be anything",
-                           "name it (sha256), or set toa_accept_unverified_packages: true")
-        request = {name: args[name] for name in ("check", "config", "config_file", "buildid", "arch", "jobs", "work", "spec_options", "release")}
+            raise ToaError(
+                "no_digest",
+                f"no SHA-256 of {args['url']} is known, so what the server sends could be anything",
+                "name it (sha256), or set toa_accept_unverified_packages: true",
+            )
+        request = {
+            name: args[name]
+            for name in ("check", "config", "config_file", "buildid", "arch", "jobs", "work", "spec_options", "release")
+        }
         request["room_kib"] = (args["room"] or 0) << 10
-        request["patches"] = [{"name": Path(path).name, "data": _packed(path, bases(task_vars))} for path in args["patches"]]
+        request["patches"] = [
+            {"name": Path(path).name, "data": _packed(path, bases(task_vars))} for path in args["patches"]
+        ]
         request.update(format=args["what"], source={"url": args["url"], "sha256": (args["sha256"] or "").lower()})
         changed, told, said_at = False, "", 0.0
         while True:
@@ -128,7 +148,9 @@ class ActionModule(ToaAction):
                 return {**answer, "changed": changed}
             step = f"step {answer.get('number')} of {answer.get('of')}"
             if step != told or time.monotonic() - said_at > PROGRESS_EVERY:
-                self._say(f"{task_vars.get('inventory_hostname')}: {step}: {answer.get('step')}; {answer.get('detail')}")
+                self._say(
+                    f"{task_vars.get('inventory_hostname')}: {step}: {answer.get('step')}; {answer.get('detail')}"
+                )
                 told, said_at = step, time.monotonic()
             time.sleep(ASK_EVERY)
 
@@ -147,7 +169,14 @@ class ActionModule(ToaAction):
         with source_store.locked(place):
             if place.exists():
                 built = place.read_bytes()
-                answer = self.call({**wanted, "source": {**wanted["source"], "archive": ""}, "built": base64.b64encode(built).decode("ascii")}, task_vars)
+                answer = self.call(
+                    {
+                        **wanted,
+                        "source": {**wanted["source"], "archive": ""},
+                        "built": base64.b64encode(built).decode("ascii"),
+                    },
+                    task_vars,
+                )
                 return _plain(answer, taken=answer.get("changed") is True)
             answer = self.call({**wanted, "method": "plain", "return_module": True}, task_vars)
             if not answer.get("failed"):
@@ -168,9 +197,15 @@ def _secret(path: str | None) -> str:
     try:
         data = Path(path).read_bytes()
     except OSError as problem:
-        raise ToaError("bad_option", f"{path} cannot be read: {problem.strerror}", "name a file on the controller") from problem
+        raise ToaError(
+            "bad_option", f"{path} cannot be read: {problem.strerror}", "name a file on the controller"
+        ) from problem
     if len(data) > KEY_LIMIT or b"-----BEGIN" not in data:
-        raise ToaError("bad_option", f"{path} holds no key or certificate in PEM form", "convert it: openssl x509 -inform der, openssl pkey")
+        raise ToaError(
+            "bad_option",
+            f"{path} holds no key or certificate in PEM form",
+            "convert it: openssl x509 -inform der, openssl pkey",
+        )
     return data.decode("ascii", "replace")
 
 
@@ -178,6 +213,11 @@ def _packed(path: str, where: list[Path]) -> str:
     """A patch on the controller as base64: its bytes count, whatever they spell; raises ToaError."""
     found = next((base / path for base in where if (base / path).is_file()), None)
     if found is None or found.stat().st_size > PATCH_LIMIT:
-        raise ToaError("bad_option", f"there is no patch {path} on the controller" if found is None else f"{path} has more than {PATCH_LIMIT} bytes",
-                       "name a file, relative to the playbook or the inventory")
+        raise ToaError(
+            "bad_option",
+            f"there is no patch {path} on the controller"
+            if found is None
+            else f"{path} has more than {PATCH_LIMIT} bytes",
+            "name a file, relative to the playbook or the inventory",
+        )
     return base64.b64encode(found.read_bytes()).decode("ascii")

@@ -99,7 +99,9 @@ class CallbackModule(CallbackBase):
                 self._turns[host] = _mapping(hostvars.raw_get(host).get("__toa_turn"))
         sizes = Counter(self._turns[host].get("part", 1) for host in everyone)
         self._in_wave = True
-        self._progress.batch(batch, self._turns.get(batch[0], {}), [sizes[part] for part in sorted(sizes)], time.monotonic())
+        self._progress.batch(
+            batch, self._turns.get(batch[0], {}), [sizes[part] for part in sorted(sizes)], time.monotonic()
+        )
         self._tell(at_once=True)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -142,7 +144,9 @@ class CallbackModule(CallbackBase):
             self._tell()
         elif task.action == PLAN and self._looking:
             lost = data.get("toa_state") == "lost"
-            self._progress.looked("lost" if lost else "failed" if failed else str(_mapping(data.get("plan")).get("state") or "failed"))
+            self._progress.looked(
+                "lost" if lost else "failed" if failed else str(_mapping(data.get("plan")).get("state") or "failed")
+            )
             self._tell()
         elif self._in_wave:
             self._outcome(host, _mapping(data.get("ansible_facts")))

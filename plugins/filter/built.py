@@ -17,7 +17,13 @@ def toa_built(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return as_data(_said(built.packages, results))
 
 
-def toa_built_catalog(packages: Sequence[Mapping[str, Any]], match: Mapping[str, Any], option_kinds: Sequence[str], source: str, before: str) -> str:
+def toa_built_catalog(
+    packages: Sequence[Mapping[str, Any]],
+    match: Mapping[str, Any],
+    option_kinds: Sequence[str],
+    source: str,
+    before: str,
+) -> str:
     """The text of toa.catalog.yml with these packages as an entry."""
     return as_data(_said(built.render_catalog, packages, match, option_kinds, source, before))
 
@@ -40,7 +46,13 @@ def _native(value: Any) -> Any:
         return {_native(key): _native(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_native(item) for item in value]
-    return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return (
+        str.__str__(value)
+        if isinstance(value, str)
+        else int(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else value
+    )
 
 
 class FilterModule:

@@ -48,7 +48,12 @@ def toa_lock(fetched: Iterable[Mapping[str, Any]], before: str, update: bool = F
 
 
 def toa_turns(
-    order: Iterable[str], hostvars: Mapping[str, Any], only: str = "", waves: Any = None, max_failures: Any = 0, max_rebooting: Any = 0
+    order: Iterable[str],
+    hostvars: Mapping[str, Any],
+    only: str = "",
+    waves: Any = None,
+    max_failures: Any = 0,
+    max_rebooting: Any = 0,
 ) -> list[dict[str, Any]]:
     """Each pending host with its turn in the waves; those that would reboot outside of their change window get an outcome instead, and no turn."""
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -60,7 +65,13 @@ def toa_turns(
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
     taken = [{**turn, "group": "toa_pending", "outcome": {}} for turn in turns]
-    return as_data(taken + [{"host": host, "turn": {}, "group": "toa_outside_window", "outcome": fleet.outside(shut[host])} for host in shut])
+    return as_data(
+        taken
+        + [
+            {"host": host, "turn": {}, "group": "toa_outside_window", "outcome": fleet.outside(shut[host])}
+            for host in shut
+        ]
+    )
 
 
 def _window_shut(variables: Mapping[str, Any], now: datetime.datetime) -> str:
@@ -73,7 +84,9 @@ def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
     return fleet.batches(hostvars[host]["__toa_turn"] for host in hosts)
 
 
-def toa_gate(hosts: Iterable[str], hostvars: Mapping[str, Any], turn: Mapping[str, Any], ask: bool = False) -> dict[str, Any]:
+def toa_gate(
+    hosts: Iterable[str], hostvars: Mapping[str, Any], turn: Mapping[str, Any], ask: bool = False
+) -> dict[str, Any]:
     """Whether later waves may begin after the part in which `turn` is."""
     return as_data(fleet.gate(list(hosts), hostvars, turn, ask))
 

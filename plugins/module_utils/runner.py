@@ -200,7 +200,7 @@ def plain(value, depth=0):
         return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, type(u"")):
+    if isinstance(value, type("")):
         return _without_surrogates(value)
     if isinstance(value, float):
         return value if value - value == 0 else repr(value)
@@ -219,7 +219,7 @@ def plain(value, depth=0):
 
 def _key(key):
     text = plain(key)
-    return text if isinstance(text, type(u"")) else str(text)
+    return text if isinstance(text, type("")) else str(text)
 
 
 def _without_surrogates(text):
@@ -242,16 +242,24 @@ def _send(answer_fd, call, answer):
     try:
         body = json.dumps(plain(answer))
     except Exception:
-        body = json.dumps({"failed": True, "code": "bad_answer", "msg": "the answer cannot be written as JSON: %s" % _text(sys.exc_info()[1])})
+        body = json.dumps(
+            {
+                "failed": True,
+                "code": "bad_answer",
+                "msg": "the answer cannot be written as JSON: %s" % _text(sys.exc_info()[1]),
+            }
+        )
     if len(body) > call["limit"]:
-        body = json.dumps({
-            "failed": True,
-            "code": "bad_answer",
-            "msg": "the host's answer has %d bytes; at most %d are accepted" % (len(body), call["limit"]),
-        })
+        body = json.dumps(
+            {
+                "failed": True,
+                "code": "bad_answer",
+                "msg": "the host's answer has %d bytes; at most %d are accepted" % (len(body), call["limit"]),
+            }
+        )
     data = ("\n@realip-toa %s %d %s @end %s\n" % (call["nonce"], len(body), body, call["nonce"])).encode("ascii")
     try:
         while data:
-            data = data[os.write(answer_fd, data):]
+            data = data[os.write(answer_fd, data) :]
     except OSError:
         pass  # the controller has gone; there is nobody to tell

@@ -86,7 +86,9 @@ def parse(text: object) -> Format:
     """ "200/8" -> Format(200, 8); ValueError with one sentence for anything that cannot be an address option."""
     match = _FORMAT.match(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"{text!r:.80} is not an option format; write KIND/LENGTH as in '200/8' (Tencent) or '254/8' (Alibaba, Huawei)")
+        raise ValueError(
+            f"{text!r:.80} is not an option format; write KIND/LENGTH as in '200/8' (Tencent) or '254/8' (Alibaba, Huawei)"
+        )
     found = Format(int(match.group(1)), int(match.group(2)))
     if found.kind in TAKEN_KINDS:
         raise ValueError(

@@ -13,7 +13,15 @@ from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks
 DEFAULTS = ("192.0.2.2", "2001:db8:0:1::2")
 
 # Whom nobody has to believe; the first of each family is what the target code uses by itself (probe_cases.STRANGERS).
-STRANGERS = ("198.51.100.66", "192.0.2.66", "203.0.113.66", "100.64.0.66", "2001:db8:0:2::66", "2001:db8:ffff::66", "fd00::66")
+STRANGERS = (
+    "198.51.100.66",
+    "192.0.2.66",
+    "203.0.113.66",
+    "100.64.0.66",
+    "2001:db8:0:2::66",
+    "2001:db8:ffff::66",
+    "fd00::66",
+)
 
 
 def trusted_peers(networks: Sequence[str]) -> list[str]:
@@ -25,7 +33,11 @@ def trusted_peers(networks: Sequence[str]) -> list[str]:
     peers = []
     for default in map(ipaddress.ip_address, DEFAULTS):
         # The kernel takes no packet from a loopback or multicast address, whoever trusts it.
-        usable = [network for network in parsed if network.version == default.version and not (network.is_loopback or network.is_multicast)]
+        usable = [
+            network
+            for network in parsed
+            if network.version == default.version and not (network.is_loopback or network.is_multicast)
+        ]
         if usable and not any(default in network for network in usable):
             peers.append(str(next(iter(usable[0].hosts()))))
     return peers

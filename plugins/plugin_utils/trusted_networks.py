@@ -22,7 +22,9 @@ def parse(texts: object) -> list[Network]:
         try:
             networks.append(ipaddress.ip_network(str(text).strip(), strict=False))
         except ValueError:
-            raise ValueError(f"trusted source {text!r:.80} is not a network; write it as in '10.0.0.0/8' or '2001:db8::/32'") from None
+            raise ValueError(
+                f"trusted source {text!r:.80} is not a network; write it as in '10.0.0.0/8' or '2001:db8::/32'"
+            ) from None
     return networks
 
 

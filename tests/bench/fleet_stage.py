@@ -69,11 +69,28 @@ class FleetStage(EbpfStage):
             assert done.returncode == 0, done.stderr
         for name in ("host_key", "user_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder / name], check=True)
-        (folder / "sshd_config").write_text("\n".join((
-            "ListenAddress 0.0.0.0:2222", f"HostKey {folder}/host_key", "PidFile none", f"AuthorizedKeysFile {folder}/user_key.pub", "StrictModes no",
-            # What the hosts this is for offer. Both ends from OpenSSH 9.0 on agree on sntrup761, which takes several times as long as all the rest of a run.
-            f"KexAlgorithms {KEX}", "UsePAM no", "PermitRootLogin yes", "MaxStartups 500", "MaxSessions 500", "LogLevel ERROR", "PrintMotd no", "UseDNS no", "",
-        )))
+        (folder / "sshd_config").write_text(
+            "\n".join(
+                (
+                    "ListenAddress 0.0.0.0:2222",
+                    f"HostKey {folder}/host_key",
+                    "PidFile none",
+                    f"AuthorizedKeysFile {folder}/user_key.pub",
+                    "StrictModes no",
+                    # What the hosts this is for offer. Both ends from OpenSSH 9.0 on agree on sntrup761, which takes
+                    # several times as long as all the rest of a run.
+                    f"KexAlgorithms {KEX}",
+                    "UsePAM no",
+                    "PermitRootLogin yes",
+                    "MaxStartups 500",
+                    "MaxSessions 500",
+                    "LogLevel ERROR",
+                    "PrintMotd no",
+                    "UseDNS no",
+                    "",
+                )
+            )
+        )
         # A cgroup beside the fleet's, not below it: nothing that is attached to the hosts reaches the controller.
         self.controllers = self.cgroup.with_name(self.cgroup.name + "-controllers")
         self.controllers.mkdir()
@@ -94,11 +111,17 @@ class FleetStage(EbpfStage):
 
     def inventory(self, size: int) -> Path:
         """A fleet of `size` addresses."""
-        hosts = {f"web{number:04}": {"ansible_host": f"127.1.{number >> 8}.{number & 255}"} for number in range(1, size + 1)}
+        hosts = {
+            f"web{number:04}": {"ansible_host": f"127.1.{number >> 8}.{number & 255}"} for number in range(1, size + 1)
+        }
         variables = {
-            "ansible_port": 2222, "ansible_user": "root", "ansible_ssh_private_key_file": str(self.folder / "user_key"),
+            "ansible_port": 2222,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(self.folder / "user_key"),
             "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o IdentitiesOnly=yes",
-            "toa_vendor": "tencent", "toa_backends": ["ebpf"], "toa_report_dir": str(self.folder / "reports"),
+            "toa_vendor": "tencent",
+            "toa_backends": ["ebpf"],
+            "toa_report_dir": str(self.folder / "reports"),
         }
         path = self.folder / f"inventory-{size}.json"
         path.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
@@ -106,8 +129,11 @@ class FleetStage(EbpfStage):
 
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": f"/tmp/.toa-bench-{os.getpid()}", "ANSIBLE_NOCOLOR": "1",
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": f"/tmp/.toa-bench-{os.getpid()}",
+            "ANSIBLE_NOCOLOR": "1",
             # No session is kept: every playbook logs in anew, as the first of a working day does.
             "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=5s",
             # In favour of the builtin modules: nobody has to look for a Python on the host first. Ours looks for one in any case.
@@ -160,7 +186,14 @@ class Memory(threading.Thread):
 
 def used(cgroup: Path) -> float:
     """Seconds of CPU that a cgroup has used so far."""
-    return next(int(line.split()[1]) for line in (cgroup / "cpu.stat").read_text().splitlines() if line.startswith("usage_usec")) / 1e6
+    return (
+        next(
+            int(line.split()[1])
+            for line in (cgroup / "cpu.stat").read_text().splitlines()
+            if line.startswith("usage_usec")
+        )
+        / 1e6
+    )
 
 
 def busy() -> float:

@@ -28,7 +28,11 @@ def load() -> dict[str, dict[str, Entry]]:
 def put(bench: str, piece: str, **figures: t.Any) -> None:
     """Keep the figures of one piece."""
     kept = load()
-    kept.setdefault(bench, {})[piece] = {"at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%MZ}", "machine": machine(), **figures}
+    kept.setdefault(bench, {})[piece] = {
+        "at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%MZ}",
+        "machine": machine(),
+        **figures,
+    }
     part = FIGURES.with_suffix(".part")
     part.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     part.replace(FIGURES)
@@ -50,5 +54,7 @@ def machine() -> Entry:
 
 def first_line(*words: t.Any) -> str:
     """What a command says of its version."""
-    done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     return done.stdout.split("\n", 1)[0].strip()

@@ -105,13 +105,20 @@ def of_core(figures: Figures, core: str) -> dict[int, Fleet]:
 
 def setup(figures: Figures) -> str:
     entries = [entry for pieces in figures.values() for entry in pieces.values()]
-    machines = sorted({
-        f"{one['cpus']} CPUs ({one['model']}), {one['memory']}, Linux {one['kernel']}, {one['openssh'].split(',')[0]}, the hosts' {one['python']}"
-        for one in (entry["machine"] for entry in entries)
-    })
+    machines = sorted(
+        {
+            f"{one['cpus']} CPUs ({one['model']}), {one['memory']}, Linux {one['kernel']}, {one['openssh'].split(',')[0]}, the hosts' {one['python']}"
+            for one in (entry["machine"] for entry in entries)
+        }
+    )
     cores = sorted({f"{entry['version']} on {entry['python']}" for entry in figures.get("fleet", {}).values()})
     when = sorted(entry["at"] for entry in entries)
-    rows = [("machine", "; ".join(machines)), ("controllers", "; ".join(cores)), ("forks", ", ".join(forks(figures))), ("taken", f"{when[0]} to {when[-1]}")]
+    rows = [
+        ("machine", "; ".join(machines)),
+        ("controllers", "; ".join(cores)),
+        ("forks", ", ".join(forks(figures))),
+        ("taken", f"{when[0]} to {when[-1]}"),
+    ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
@@ -121,7 +128,11 @@ def forks(figures: Figures) -> list[str]:
 
 def goals(figures: Figures) -> str:
     found = [goal for core in CORES for goal in goals_of_core(of_core(figures, core))] + [*other_goals(figures)]
-    missing = [f"| {words} | {limit} | not measured | |" for words, limit in PROMISED.items() if not any(goal.words.startswith(words) for goal in found)]
+    missing = [
+        f"| {words} | {limit} | not measured | |"
+        for words, limit in PROMISED.items()
+        if not any(goal.words.startswith(words) for goal in found)
+    ]
     return table("| | goal | measured | |", [*(goal.row() for goal in found), *missing])
 
 
@@ -129,7 +140,13 @@ def goals_of_core(by_size: dict[int, Fleet]) -> t.Iterator[Goal]:
     for size, fleet in by_size.items():
         where = f"core {fleet.core}, {size:,} hosts"
         for which, words in (("wall", "wall"), ("cpu", "CPU of the controller")) if "ping" in fleet.runs else ():
-            yield Goal(f"converged fleet against one ping, {words}: {where}", 0.8, fleet.ratio("ping", which), "", crowded=fleet.crowded("rollout"))
+            yield Goal(
+                f"converged fleet against one ping, {words}: {where}",
+                0.8,
+                fleet.ratio("ping", which),
+                "",
+                crowded=fleet.crowded("rollout"),
+            )
         if "by hand" in fleet.runs:
             for which, words in (("wall", "wall"), ("cpu", "CPU of the controller")):
                 words = f"converged fleet against the documents by hand, {words}: {where}"
@@ -141,21 +158,50 @@ def goals_of_core(by_size: dict[int, Fleet]) -> t.Iterator[Goal]:
             words = f"growth, {words} a host at {most:,} hosts against {least:,}: core {by_size[most].core}"
             yield Goal(words, 1.1, growth, "", crowded=by_size[most].crowded("rollout"))
     if most >= 1000:
-        yield Goal(f"memory of the controller: core {by_size[most].core}, {most:,} hosts", 200, by_size[most].middle("rollout", "rss"), " MiB")
+        yield Goal(
+            f"memory of the controller: core {by_size[most].core}, {most:,} hosts",
+            200,
+            by_size[most].middle("rollout", "rss"),
+            " MiB",
+        )
 
 
 def other_goals(figures: Figures) -> t.Iterator[Goal]:
     for entry in figures.get("first rollout", {}).values():
         ratio = entry["rollout"]["wall"] / entry["script"]["wall"]
         crowded = max(entry[which]["others"] for which in ("rollout", "script")) > CROWDED
-        yield Goal(f"first rollout of a kernel package against a bare script, wall: {entry['hosts']}", 1.25, ratio, "", crowded=crowded)
+        yield Goal(
+            f"first rollout of a kernel package against a bare script, wall: {entry['hosts']}",
+            1.25,
+            ratio,
+            "",
+            crowded=crowded,
+        )
     for name, entry in figures.get("ebpf", {}).items():
         if name.startswith("nginx"):
-            yield Goal(f"accepted connections with the eBPF backend against none: {name}", 0.97, statistics.median(entry["ratios"]), "", at_least=True)
+            yield Goal(
+                f"accepted connections with the eBPF backend against none: {name}",
+                0.97,
+                statistics.median(entry["ratios"]),
+                "",
+                at_least=True,
+            )
     for entry in figures.get("host", {}).values():
         crowded = entry["others"] > CROWDED
-        yield Goal(f"probe matrix, default case ({entry['cases']} cases)", 150, statistics.median(entry["matrix"]), " ms", crowded=crowded)
-        yield Goal("one look (`toa_facts`), CPU of the host", 60, statistics.median(entry["programs"]["toa_facts"]["cpu"]), " ms", crowded=crowded)
+        yield Goal(
+            f"probe matrix, default case ({entry['cases']} cases)",
+            150,
+            statistics.median(entry["matrix"]),
+            " ms",
+            crowded=crowded,
+        )
+        yield Goal(
+            "one look (`toa_facts`), CPU of the host",
+            60,
+            statistics.median(entry["programs"]["toa_facts"]["cpu"]),
+            " ms",
+            crowded=crowded,
+        )
     for entry in figures.get("module build", {}).values():
         ratio = statistics.median(ours / make for make, ours in zip(entry["make"], entry["ours"], strict=True))
         yield Goal("building a module (`toa_source`) against `make` alone, wall", 1.1, ratio, "")
@@ -174,9 +220,15 @@ def runs(figures: Figures) -> str:
         for name in ORDER:
             if name in fleet.runs:
                 mark = "†" if fleet.crowded(name) else ""
-                wall, cpu, main, hosts, rss = (number(fleet.middle(name, which)) for which in ("wall", "cpu", "main", "hosts", "rss"))
-                ratio = ["", ""] if name == "rollout" else [f"{fleet.ratio(name, which):.2f}" for which in ("wall", "cpu")]
-                rows.append(f"| {fleet.core}, {fleet.hosts:,} | {name}{mark} | {wall} | {cpu} | {main} | {hosts} | {rss} | {ratio[0]} | {ratio[1]} |")
+                wall, cpu, main, hosts, rss = (
+                    number(fleet.middle(name, which)) for which in ("wall", "cpu", "main", "hosts", "rss")
+                )
+                ratio = (
+                    ["", ""] if name == "rollout" else [f"{fleet.ratio(name, which):.2f}" for which in ("wall", "cpu")]
+                )
+                rows.append(
+                    f"| {fleet.core}, {fleet.hosts:,} | {name}{mark} | {wall} | {cpu} | {main} | {hosts} | {rss} | {ratio[0]} | {ratio[1]} |"
+                )
     return table(head, rows)
 
 
@@ -205,7 +257,11 @@ def growth(figures: Figures) -> str:
 
 
 def growth_table(figures: Figures) -> str:
-    head = "| core | | " + " | ".join(f"{size:,} hosts" for size in SIZES) + f" | each further host | {PAPER:,} hosts on paper |"
+    head = (
+        "| core | | "
+        + " | ".join(f"{size:,} hosts" for size in SIZES)
+        + f" | each further host | {PAPER:,} hosts on paper |"
+    )
     rows = []
     for core in CORES:
         by_size = of_core(figures, core)
@@ -214,7 +270,9 @@ def growth_table(figures: Figures) -> str:
         for which, words, unit in (
             ("wall", "wall", "s"), ("cpu", "CPU of the controller", "s"), ("main", "of it the main process", "s"), ("rss", "memory, largest process", "MiB"),
         ):  # fmt: skip
-            cells = [f"{number(by_size[size].middle('rollout', which))} {unit}" if size in by_size else "" for size in SIZES]
+            cells = [
+                f"{number(by_size[size].middle('rollout', which))} {unit}" if size in by_size else "" for size in SIZES
+            ]
             each = slope(by_size, which)
             small = f"{each * 1000:.1f} ms" if unit == "s" else f"{each * 1024:.0f} KiB"
             most = max(by_size)
@@ -246,7 +304,11 @@ def host(figures: Figures) -> str:
 def decision(figures: Figures) -> str:
     rows = []
     for entry in figures.get("decision", {}).values():
-        words = {"facts": "facts out of the hosts' answers, checked", "decide": "the decision", "report": "the report's data"}
+        words = {
+            "facts": "facts out of the hosts' answers, checked",
+            "decide": "the decision",
+            "report": "the report's data",
+        }
         rows = [f"| {words[name]} | {seconds:.2f} |" for name, seconds in entry["seconds"].items()]
     return table(f"| for {PAPER:,} hosts, on one core | s |", rows)
 
@@ -277,7 +339,11 @@ def raw(figures: Figures) -> str:
         for name in ORDER:
             for which in ("wall", "cpu"):
                 if len(fleet.runs.get(name, [])) > 1:
-                    rows.append(f"| {fleet.core}, {fleet.hosts:,} | {name}, {which} s | " + ", ".join(number(run[which]) for run in fleet.runs[name]) + " |")
+                    rows.append(
+                        f"| {fleet.core}, {fleet.hosts:,} | {name}, {which} s | "
+                        + ", ".join(number(run[which]) for run in fleet.runs[name])
+                        + " |"
+                    )
     return table("| core, hosts | | rounds |", rows)
 
 
@@ -306,7 +372,9 @@ def plots(figures: Figures) -> dict[str, str]:
     ]  # fmt: skip
     return {
         "bench-growth.svg": plot.chart("Wall time of a whole run", "hosts", "seconds", series, logarithmic=True),
-        "bench-memory.svg": plot.chart("Memory of the controller, largest process", "hosts", "MiB", memory, limit=(200.0, "goal: 200 MiB")),
+        "bench-memory.svg": plot.chart(
+            "Memory of the controller, largest process", "hosts", "MiB", memory, limit=(200.0, "goal: 200 MiB")
+        ),
     }
 
 

@@ -59,7 +59,14 @@ def apart(places: list[float], least: float) -> list[float]:
     return moved
 
 
-def chart(title: str, across: str, up: str, series: list[Series], logarithmic: bool = False, limit: tuple[float, str] | None = None) -> str:
+def chart(
+    title: str,
+    across: str,
+    up: str,
+    series: list[Series],
+    logarithmic: bool = False,
+    limit: tuple[float, str] | None = None,
+) -> str:
     """An SVG with a line for each series, named at its end; `limit` is a line of its own."""
     values = [point for one in series for point in one.points] or [(1.0, 1.0)]
     most = max([y for _x, y in values] + ([limit[0]] if limit else []))
@@ -70,11 +77,17 @@ def chart(title: str, across: str, up: str, series: list[Series], logarithmic: b
     parts = [f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>']
     for value in ticks(low_y, most * 1.1, logarithmic):
         parts.append(f'<path class="grid" d="M{LEFT} {y_axis.at(value)}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text class="small" text-anchor="end" x="{LEFT - 8}" y="{y_axis.at(value) + 4}">{value:g}</text>')
+        parts.append(
+            f'<text class="small" text-anchor="end" x="{LEFT - 8}" y="{y_axis.at(value) + 4}">{value:g}</text>'
+        )
     for value in sorted({x for x, _y in values}):
-        parts.append(f'<text class="small" text-anchor="middle" x="{x_axis.at(value)}" y="{HEIGHT - BOTTOM + 18}">{value:,.0f}</text>')
+        parts.append(
+            f'<text class="small" text-anchor="middle" x="{x_axis.at(value)}" y="{HEIGHT - BOTTOM + 18}">{value:,.0f}</text>'
+        )
     parts.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) // 2}" y="{HEIGHT - 14}" text-anchor="middle">{escape(across)}</text>')
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) // 2}" y="{HEIGHT - 14}" text-anchor="middle">{escape(across)}</text>'
+    )
     parts.append(f'<text x="14" y="{TOP - 6}">{escape(up)}</text>')
     if limit:
         parts.append(f'<path class="limit" d="M{LEFT} {y_axis.at(limit[0])}H{WIDTH - RIGHT}"/>')
@@ -84,10 +97,14 @@ def chart(title: str, across: str, up: str, series: list[Series], logarithmic: b
         line = "L".join(f"{x_axis.at(x)} {y_axis.at(y)}" for x, y in one.points)
         style = ' class="older"' if one.dashed else ""
         parts.append(f'<path{style} stroke="{COLOURS[one.kind]}" d="M{line}"/>')
-        parts += [f'<circle r="3" fill="{COLOURS[one.kind]}" cx="{x_axis.at(x)}" cy="{y_axis.at(y)}"/>' for x, y in one.points]
+        parts += [
+            f'<circle r="3" fill="{COLOURS[one.kind]}" cx="{x_axis.at(x)}" cy="{y_axis.at(y)}"/>' for x, y in one.points
+        ]
         ends.append((y_axis.at(one.points[-1][1]), one))
     ends.sort(key=lambda end: end[0])
     for place, (_end, one) in zip(apart([end for end, _one in ends], 15), ends, strict=True):
-        parts.append(f'<text class="small" style="fill: {COLOURS[one.kind]}" x="{WIDTH - RIGHT + 10}" y="{place + 4}">{escape(one.name)}</text>')
+        parts.append(
+            f'<text class="small" style="fill: {COLOURS[one.kind]}" x="{WIDTH - RIGHT + 10}" y="{place + 4}">{escape(one.name)}</text>'
+        )
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><title>{escape(title)}</title><style>{STYLE}</style>'
     return "\n".join([head, *parts, "</svg>", ""])

@@ -33,16 +33,33 @@ def answer(number: int) -> dict[str, object]:
     boot = {"boot_id": f"boot-{number}", "loader": "grub2", "config": "/boot/grub/grub.cfg", "default": release, "next": "", "env_writable": True,
             "one_shot": True, "reason": "", "free_kib": 1 << 20}  # fmt: skip
     return {
-        "os_files": {"/etc/os-release": text}, "uname": {"release": release, "machine": "x86_64"},
-        "package_manager": "deb" if name.startswith(("ubuntu", "debian")) else "rpm", "init": "systemd", "boot": boot, "kernels": kernels,
-        "python": {"executable": "/usr/bin/python3", "version": [3, 6, 8]}, "modules": [], "counters": {f"packets_{number}": number}, "persistence": [],
-        "ebpf": {"possible": name == "debian-12", "reason": "", "cgroup2": "/sys/fs/cgroup", "attached": [], "foreign": []}, "state": {}, "unread": [],
+        "os_files": {"/etc/os-release": text},
+        "uname": {"release": release, "machine": "x86_64"},
+        "package_manager": "deb" if name.startswith(("ubuntu", "debian")) else "rpm",
+        "init": "systemd",
+        "boot": boot,
+        "kernels": kernels,
+        "python": {"executable": "/usr/bin/python3", "version": [3, 6, 8]},
+        "modules": [],
+        "counters": {f"packets_{number}": number},
+        "persistence": [],
+        "ebpf": {
+            "possible": name == "debian-12",
+            "reason": "",
+            "cgroup2": "/sys/fs/cgroup",
+            "attached": [],
+            "foreign": [],
+        },
+        "state": {},
+        "unread": [],
     }
 
 
 def test_ten_thousand_hosts_on_one_core() -> None:
     answers = [json.dumps(answer(number)) for number in range(HOSTS)]
-    policy = planner.policy_of({"vendor": "tencent", "accept_unverified_packages": True, "accept_kernel_downgrade": True})
+    policy = planner.policy_of(
+        {"vendor": "tencent", "accept_unverified_packages": True, "accept_kernel_downgrade": True}
+    )
     entries, lock = catalog.load(), catalog.read_lock(None)
     clock = time.process_time
     begin = clock()
@@ -50,13 +67,21 @@ def test_ten_thousand_hosts_on_one_core() -> None:
     built = clock()
     plans = [planner.decide(one, policy, entries, lock, None) for one in known]
     decided = clock()
-    looked = {f"web{number}": {"__toa_looked": {"plan": plan}, "ansible_facts": {"toa": known[number]}} for number, plan in enumerate(plans)}
+    looked = {
+        f"web{number}": {"__toa_looked": {"plan": plan}, "ansible_facts": {"toa": known[number]}}
+        for number, plan in enumerate(plans)
+    }
     told = report.build(looked, "plan")
     reported = clock()
     figures = {"facts": built - begin, "decide": decided - built, "report": reported - decided}
-    states = {state: sum(plan["state"] == state for plan in plans) for state in sorted({plan["state"] for plan in plans})}
+    states = {
+        state: sum(plan["state"] == state for plan in plans) for state in sorted({plan["state"] for plan in plans})
+    }
     assert len(told["hosts"]) == HOSTS and states["pending"] >= HOSTS / 2, states
-    print(f"\ndecision, {HOSTS:,} hosts ({states}): " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in figures.items()))
+    print(
+        f"\ndecision, {HOSTS:,} hosts ({states}): "
+        + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in figures.items())
+    )
     ledger.put(
         "decision", "one core", hosts=HOSTS, version=ledger.first_line(sys.executable, "-V"),
         seconds={name: round(seconds, 3) for name, seconds in figures.items()}, states=states,

@@ -25,7 +25,12 @@ HERE = Path(__file__).parent
 PAIRS = 60
 SLICE = 100  # milliseconds
 GOAL = 0.97
-HOOKS = {"realip_peer4": "getpeername4", "realip_peer6": "getpeername6", "realip_getopt": "getsockopt", "realip_sockops": "sock_ops"}
+HOOKS = {
+    "realip_peer4": "getpeername4",
+    "realip_peer6": "getpeername6",
+    "realip_getopt": "getsockopt",
+    "realip_sockops": "sock_ops",
+}
 OBJECT = HERE.parent.parent / "plugins/plugin_utils/ebpf/toa.bpf.o"
 INCLUDE = f"-I/usr/include/{os.uname().machine}-linux-gnu"
 
@@ -55,12 +60,18 @@ class Connections:
         program = folder / "connections"
         subprocess.run(["cc", "-O2", "-Wall", "-o", program, HERE / "fixtures/connections.c"], check=True)
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
-        server = f"nginx -c {folder}/nginx.conf >/dev/null & nginx=$!; until ss -Hltn | grep -q :8080; do :; done;" if nginx else "nginx=;"
+        server = (
+            f"nginx -c {folder}/nginx.conf >/dev/null & nginx=$!; until ss -Hltn | grep -q :8080; do :; done;"
+            if nginx
+            else "nginx=;"
+        )
         script = (
             f"echo $$ >{stage.mount}/server/cgroup.procs; ip link set lo up; renice -n -15 $$ >/dev/null; taskset -p 1 $$ >/dev/null; {server}"
-            f"{program} {stage.mount}/client/cgroup.procs {8080 if nginx else ''}; test -z \"$nginx\" || {{ kill $nginx; wait $nginx; }}"
+            f'{program} {stage.mount}/client/cgroup.procs {8080 if nginx else ""}; test -z "$nginx" || {{ kill $nginx; wait $nginx; }}'
         )
-        self.process = subprocess.Popen(stage.command("unshare", "-n", "sh", "-c", script), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            stage.command("unshare", "-n", "sh", "-c", script), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def a_second(self) -> tuple[float, str]:
         """Connections a second, and how many of them showed the client that the option names: all, some, none."""
@@ -86,8 +97,13 @@ def measure(stage: EbpfStage, folder: Path, sends: bool, nginx: bool) -> float:
     programs = stage.programs(f"{stage.mount}/server")
     if sends:
         sender = folder / "sender.o"
-        subprocess.run(["clang", "-O2", "-g", "-target", "bpf", INCLUDE, "-c", HERE / "fixtures/toa_sender.bpf.c", "-o", sender], check=True)
-        stage.sh(f"bpftool prog load {sender} /sys/fs/bpf/sender && bpftool cgroup attach {stage.mount}/client sock_ops pinned /sys/fs/bpf/sender")
+        subprocess.run(
+            ["clang", "-O2", "-g", "-target", "bpf", INCLUDE, "-c", HERE / "fixtures/toa_sender.bpf.c", "-o", sender],
+            check=True,
+        )
+        stage.sh(
+            f"bpftool prog load {sender} /sys/fs/bpf/sender && bpftool cgroup attach {stage.mount}/client sock_ops pinned /sys/fs/bpf/sender"
+        )
     connections = Connections(stage, folder, nginx)
     ratios, rates = [], []
     try:
@@ -106,12 +122,23 @@ def measure(stage: EbpfStage, folder: Path, sends: bool, nginx: bool) -> float:
     ratio, rate = statistics.median(ratios), statistics.median(rates)
     server = "nginx" if nginx else "accept() and close() alone"
     what = "an option on every connection" if sends else "no option on any connection"
-    ledger.put("ebpf", f"{server}, {what}", ratios=[round(one, 4) for one in ratios], rates=[round(one) for one in rates], slice=SLICE)
-    print(f"\nebpf: {server}, {what}: {ratio:.3f} of {rate:,.0f} accepted connections/s; {1e6 / rate * (1 / ratio - 1):+.2f} us each", end="")
+    ledger.put(
+        "ebpf",
+        f"{server}, {what}",
+        ratios=[round(one, 4) for one in ratios],
+        rates=[round(one) for one in rates],
+        slice=SLICE,
+    )
+    print(
+        f"\nebpf: {server}, {what}: {ratio:.3f} of {rate:,.0f} accepted connections/s; {1e6 / rate * (1 / ratio - 1):+.2f} us each",
+        end="",
+    )
     return ratio
 
 
-SENDS = pytest.mark.parametrize("sends", [True, False], ids=["every connection carries an option", "a server that never meets an option"])
+SENDS = pytest.mark.parametrize(
+    "sends", [True, False], ids=["every connection carries an option", "a server that never meets an option"]
+)
 
 
 @SENDS
@@ -133,6 +160,9 @@ def test_verification(stage: EbpfStage) -> None:
     assert len(found) == 4, log[-2000:]
     ledger.put("ebpf verification", "all programs", programs=[[int(part) for part in program] for program in found])
     for time, instructions, states in found:
-        print(f"\nebpf: verified {int(instructions):,} instructions, {states} states at most, in {int(time) / 1000:,.0f} ms", end="")
+        print(
+            f"\nebpf: verified {int(instructions):,} instructions, {states} states at most, in {int(time) / 1000:,.0f} ms",
+            end="",
+        )
         assert int(instructions) < 100_000
     print("\n" + shown)

@@ -43,8 +43,23 @@ def lab(*words: str) -> None:
 
 def ansible(playbook: str, folder: Path, **variables: t.Any) -> str:
     given = {"toa_lockfile": str(folder / "toa.lock.yml"), "toa_report_dir": str(folder), **variables}
-    words = [Path(sys.executable).with_name("ansible-playbook"), "-i", RUN / "inventory.yml", "--limit", ",".join(MACHINES), "-e", json.dumps(given), playbook]
-    done = subprocess.run(list(map(str, words)), cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True, text=True)
+    words = [
+        Path(sys.executable).with_name("ansible-playbook"),
+        "-i",
+        RUN / "inventory.yml",
+        "--limit",
+        ",".join(MACHINES),
+        "-e",
+        json.dumps(given),
+        playbook,
+    ]
+    done = subprocess.run(
+        list(map(str, words)),
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -56,8 +71,21 @@ class Machine:
         self.name, self.variables = name, variables
 
     def ssh(self, script: str, check: bool = True) -> bool:
-        words = ["ssh", "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", *shlex.split(self.variables["ansible_ssh_common_args"])]
-        words += ["-i", self.variables["ansible_ssh_private_key_file"], "-p", str(self.variables["ansible_port"]), f"root@{self.variables['ansible_host']}"]
+        words = [
+            "ssh",
+            "-o",
+            "ConnectTimeout=5",
+            "-o",
+            "BatchMode=yes",
+            *shlex.split(self.variables["ansible_ssh_common_args"]),
+        ]
+        words += [
+            "-i",
+            self.variables["ansible_ssh_private_key_file"],
+            "-p",
+            str(self.variables["ansible_port"]),
+            f"root@{self.variables['ansible_host']}",
+        ]
         done = subprocess.run([*words, script], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert not check or done.returncode == 0, f"{self.name}: {script}: {done.stderr}"
         return done.returncode == 0
@@ -95,7 +123,11 @@ class Clock:
     def figures(self, **more: float) -> dict[str, float]:
         wall = time.monotonic() - self.begin
         others = max(0.0, busy() - self._busy - (self._used() - self._ours)) / (wall * CPUS)
-        return {"wall": round(wall, 1), "others": round(others, 3), **{name: round(value, 1) for name, value in more.items()}}
+        return {
+            "wall": round(wall, 1),
+            "others": round(others, 3),
+            **{name: round(value, 1) for name, value in more.items()},
+        }
 
 
 def emulators() -> list[int]:
@@ -116,7 +148,10 @@ def test_first_rollout(machines: dict[str, Machine], tmp_path: Path) -> None:
     ansible("realip.toa.plan", tmp_path)
     plans = {entry["host"]: entry for entry in json.loads((tmp_path / "plan.json").read_text())["hosts"]}
     mirror = next(iter(machines.values())).variables["toa_package_mirror"]
-    packages = {Path(item["file"]).name: item["url"] for item in yaml.safe_load((tmp_path / "toa.lock.yml").read_text())["packages"]}
+    packages = {
+        Path(item["file"]).name: item["url"]
+        for item in yaml.safe_load((tmp_path / "toa.lock.yml").read_text())["packages"]
+    }
 
     def job(name: str) -> float:
         kernel = plans[name]["kernel_target"]

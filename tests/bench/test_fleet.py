@@ -56,7 +56,9 @@ def test_converged_fleet(stage: FleetStage, core: str, size: int) -> None:
         runs.setdefault(name, []).append(stage.ansible(core, PLAYBOOKS[name], size))
         # Kept as they come: a run of the largest fleets takes its time, and may be ended.
         kept = {name: [figures.rounded() for figures in taken] for name, taken in runs.items()}
-        ledger.put("fleet", f"{core} {size}", core=core, version=version, python=python, hosts=size, forks=FORKS, runs=kept)
+        ledger.put(
+            "fleet", f"{core} {size}", core=core, version=version, python=python, hosts=size, forks=FORKS, runs=kept
+        )
     print(f"\n{core}, {size} hosts, {FORKS} forks")
     ours = runs["rollout"]
     for name, taken in runs.items():

@@ -39,7 +39,9 @@ PROGRAMS: dict[str, tuple[str, dict[str, t.Any]]] = {
 def once(stage: EbpfStage, program: str) -> tuple[float, float, str]:
     """(milliseconds of CPU, of wall, what was printed) of one Python that reads this program from its stdin, start and end included."""
     begin = time.monotonic()
-    child = subprocess.Popen(stage.command("/usr/bin/python3", "-ES", "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        stage.command("/usr/bin/python3", "-ES", "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert child.stdin and child.stdout
     child.stdin.write(program)
     child.stdin.close()
@@ -72,14 +74,27 @@ def test_look_and_proof(stage: EbpfStage) -> None:
     matrix = [proof["elapsed_ms"] for proof in proofs]
     figures = {
         name: {
-            "sent": len(programs[name]), "answer": len(runs[-1][2]),
-            "cpu": [round(cpu, 1) for cpu, _wall, _printed in runs], "wall": [round(wall, 1) for _cpu, wall, _printed in runs],
+            "sent": len(programs[name]),
+            "answer": len(runs[-1][2]),
+            "cpu": [round(cpu, 1) for cpu, _wall, _printed in runs],
+            "wall": [round(wall, 1) for _cpu, wall, _printed in runs],
         }
         for name, runs in taken.items()
     }
-    ledger.put("host", "one host", programs=figures, others=round(others, 3), matrix=matrix, cases=proofs[-1]["summary"]["cases"])
+    ledger.put(
+        "host",
+        "one host",
+        programs=figures,
+        others=round(others, 3),
+        matrix=matrix,
+        cases=proofs[-1]["summary"]["cases"],
+    )
     print()
     for name, entry in figures.items():
         cpu, wall = statistics.median(entry["cpu"]), statistics.median(entry["wall"])
-        print(f"{name:10} {cpu:6.1f} ms CPU {wall:6.1f} ms wall, {entry['sent']:,} bytes sent, {entry['answer']:,} back")
-    print(f"probe matrix {statistics.median(matrix)} ms (goal {PROBE_GOAL}), {proofs[-1]['summary']['cases']} cases; goal of a look {LOOK_GOAL} ms of CPU")
+        print(
+            f"{name:10} {cpu:6.1f} ms CPU {wall:6.1f} ms wall, {entry['sent']:,} bytes sent, {entry['answer']:,} back"
+        )
+    print(
+        f"probe matrix {statistics.median(matrix)} ms (goal {PROBE_GOAL}), {proofs[-1]['summary']['cases']} cases; goal of a look {LOOK_GOAL} ms of CPU"
+    )

@@ -57,9 +57,16 @@ def test_a_build_takes_as_long_as_make(root, tmp_path):
     make(), ours()
     pairs = [(make(), ours()) for _round in range(ROUNDS)]
     ratio = statistics.median(mine / bare for bare, mine in pairs)
-    ledger.put("module build", "toa", make=[round(bare, 2) for bare, _mine in pairs], ours=[round(mine, 2) for _bare, mine in pairs])
-    print(f"\nmodule build: {statistics.median(mine for _bare, mine in pairs):.2f} s, make alone {statistics.median(bare for bare, _mine in pairs):.2f} s, "
-          f"ratio {ratio:.3f} (goal {LIMIT})")
+    ledger.put(
+        "module build",
+        "toa",
+        make=[round(bare, 2) for bare, _mine in pairs],
+        ours=[round(mine, 2) for _bare, mine in pairs],
+    )
+    print(
+        f"\nmodule build: {statistics.median(mine for _bare, mine in pairs):.2f} s, make alone {statistics.median(bare for bare, _mine in pairs):.2f} s, "
+        f"ratio {ratio:.3f} (goal {LIMIT})"
+    )
     begin = time.monotonic()
     source.main({**args, "state": "present"})
     built = time.monotonic() - begin

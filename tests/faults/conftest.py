@@ -150,4 +150,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("fault matrix")
         terminalreporter.write_line("\n".join(lines(MATRIX)))
         today = datetime.datetime.now(datetime.timezone.utc).date()
-        cases.keep(ROOT / "docs" / "faults.md", {name: f"{result}, {today}" for name, result, _ended, _seconds in MATRIX})
+        cases.keep(
+            ROOT / "docs" / "faults.md", {name: f"{result}, {today}" for name, result, _ended, _seconds in MATRIX}
+        )

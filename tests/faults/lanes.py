@@ -46,7 +46,14 @@ def _lane(lane: str, words: list[str], results: Path, codes: dict[str, int]) -> 
     environment = {**os.environ, "REALIP_LAB_RUN": str(run), "REALIP_FAULTS_RESULTS": str(results)}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--lane", lane, str(HERE), *words]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert process.stdout is not None
     for line in process.stdout:

@@ -29,12 +29,28 @@ def rollout(lab: t.Any, case: Case, variables: dict[str, t.Any], folder: Path) -
     report = folder / "report"
     given = {"toa_lockfile": str(lab.lockfile), "toa_report_dir": str(report), **variables}
     hosts = lab.victim if case.alone else f"{lab.victim},{OTHER}"
-    words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(lab.inventory), "--limit", hosts, "-e", json.dumps(given), "rollout.yml"]
+    words = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "-i",
+        str(lab.inventory),
+        "--limit",
+        hosts,
+        "-e",
+        json.dumps(given),
+        "rollout.yml",
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1",
                    # Where skipped tasks are not shown, a task is announced when its first result is there; deeds are done as it begins.
                    "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1"}  # fmt: skip
     child = subprocess.Popen(
-        words, cwd=ROOT, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        words,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         code, output = _watched(lab, case, child)

@@ -86,7 +86,9 @@ def test_hosts_that_are_left_untouched(lab: t.Any, tmp_path: Path) -> None:
         converge(lab, UNTOUCHED_ROWS[-1])
     except Exception as problem:
         problems.append(f"it does not converge: {problem}")
-        results = {name: ("FAIL", f"{ended}; {in_short(problem)}", began) for name, (_result, ended, began) in results.items()}
+        results = {
+            name: ("FAIL", f"{ended}; {in_short(problem)}", began) for name, (_result, ended, began) in results.items()
+        }
         raise
     finally:
         for name, (result, ended, began) in results.items():
@@ -99,8 +101,15 @@ def test_hosts_that_are_left_untouched(lab: t.Any, tmp_path: Path) -> None:
 def test_played(row: Played) -> None:
     started = time.monotonic()
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", f"tests/integration/{row.test}"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1500, stdin=subprocess.DEVNULL)
-    judged(row.name, "ok" if done.returncode == 0 else "FAIL", f"simulated: {done.stdout.strip().splitlines()[-1:]}", started)
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1500, stdin=subprocess.DEVNULL
+    )
+    judged(
+        row.name,
+        "ok" if done.returncode == 0 else "FAIL",
+        f"simulated: {done.stdout.strip().splitlines()[-1:]}",
+        started,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -145,7 +154,9 @@ def come_back(lab: t.Any, case: Case) -> None:
     deadline = time.monotonic() + BACK_WITHIN
     seen: list[str] = []
     while seen[:1] != [wanted] or seen[2:] not in (["running"], ["degraded"]):
-        assert time.monotonic() < deadline, f"{lab.victim} is not back on {wanted}: {seen or 'no answer'}; {lab.console[-2000:]}"
+        assert time.monotonic() < deadline, (
+            f"{lab.victim} is not back on {wanted}: {seen or 'no answer'}; {lab.console[-2000:]}"
+        )
         try:
             seen = lab.ssh(lab.victim, f"timeout 30 sh -c {shlex.quote(WHERE)}", check=False).split()
         except subprocess.TimeoutExpired:
@@ -155,14 +166,20 @@ def come_back(lab: t.Any, case: Case) -> None:
 def look(lab: t.Any, case: Case, entry: dict[str, t.Any]) -> str:
     assert lab.one_line(OTHER, TOUCHED) == lab.other_as_it_was, "the rest of the fleet was touched"
     kernel, uptime = lab.ssh(lab.victim, "uname -r; cut -d ' ' -f 1 /proc/uptime").split()
-    assert not case.at or case.at.what != "reset" or float(uptime) < time.monotonic() - lab.reset_at, "the button did nothing"
+    assert not case.at or case.at.what != "reset" or float(uptime) < time.monotonic() - lab.reset_at, (
+        "the button did nothing"
+    )
     told = f"{entry.get('state', 'no report')} {entry.get('code', '')}: {entry.get('message') or entry.get('why', '')}"
     if entry:
         assert entry["state"] in case.state.split(" or "), told
-        assert not case.codes or {entry["code"], *(reason["code"] for reason in entry["reasons"])} & set(case.codes), told
+        assert not case.codes or {entry["code"], *(reason["code"] for reason in entry["reasons"])} & set(case.codes), (
+            told
+        )
         assert all(word.format(**lab.kernels) in f"{told} {entry['reasons']}" for word in case.words), told
     assert kernel == lab.kernels[case.kernel], (kernel, told)
-    installed = lab.one_line(lab.victim, f"test -e /boot/vmlinuz-{lab.kernels['toa']} && echo {INSTALLED} || echo {STOCK}")
+    installed = lab.one_line(
+        lab.victim, f"test -e /boot/vmlinuz-{lab.kernels['toa']} && echo {INSTALLED} || echo {STOCK}"
+    )
     assert installed == case.start or case.start == STOCK and not case.untouched, (installed, told)
     hooks = lab.ssh(lab.victim, "cat /run/hooks 2>/dev/null; true").split()
     assert "undrain" not in case.hooks or hooks[-1:] == ["undrained"], hooks

@@ -49,10 +49,14 @@ def believed(lab: t.Any) -> None:
     probe = proof(lab)
     assert probe["verdict"] == "translating", probe
     seen = {row["case"]: row["getpeername"] for row in probe["matrix"]}
-    assert seen["200/8 ack inet"] == "203.0.113.7:4242" and seen["200/8 ack inet spoof"].startswith("198.51.100.9:"), seen
+    assert seen["200/8 ack inet"] == "203.0.113.7:4242" and seen["200/8 ack inet spoof"].startswith("198.51.100.9:"), (
+        seen
+    )
 
 
 def proof(lab: t.Any) -> dict[str, t.Any]:
-    answer = lab.target(lab.victim, "probe", option_kinds=["200/8"], groups=["spoof"], untrusted_peers=["198.51.100.9"], guard=True)
+    answer = lab.target(
+        lab.victim, "probe", option_kinds=["200/8"], groups=["spoof"], untrusted_peers=["198.51.100.9"], guard=True
+    )
     found: dict[str, t.Any] = answer["probe"]
     return found

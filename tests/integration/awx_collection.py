@@ -33,7 +33,9 @@ def modules() -> Path:
             subprocess.run(command, check=True, capture_output=True, timeout=600)
             (wheel,) = Path(wheels).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(CACHE, [name for name in archive.namelist() if name.startswith(INSIDE) and name.endswith(".py")])
+                archive.extractall(
+                    CACHE, [name for name in archive.namelist() if name.startswith(INSIDE) and name.endswith(".py")]
+                )
     return folder
 
 
@@ -41,7 +43,11 @@ def argument_spec(module: str) -> dict[str, t.Any]:
     """The dict(...) that a module gives to ControllerAPIModule, read and not run."""
     tree = ast.parse((modules() / f"{module}.py").read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "argument_spec":
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "argument_spec"
+        ):
             return t.cast("dict[str, t.Any]", _value(node.value))
     raise LookupError(f"awx.awx.{module} has no argument_spec")
 
@@ -50,7 +56,11 @@ def documentation(module: str) -> dict[str, t.Any]:
     """The options of a module as it documents them."""
     tree = ast.parse((modules() / f"{module}.py").read_text())
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "DOCUMENTATION":
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "DOCUMENTATION"
+        ):
             return t.cast("dict[str, t.Any]", yaml.safe_load(ast.literal_eval(node.value))["options"])
     raise LookupError(f"awx.awx.{module} documents nothing")
 

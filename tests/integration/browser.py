@@ -57,7 +57,9 @@ class Browser:
 
     def open(self, page: Path, scheme: str = "light", fragment: str = "") -> None:
         """Opens a page as somebody would whose system is `scheme`."""
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
         # Another fragment of the same page would not load it again.
         self.driver.get("about:blank")
         self.driver.get(page.as_uri() + fragment)
@@ -88,7 +90,11 @@ class Browser:
 
     def focus(self) -> str:
         """What a screen reader would say of the element that has the focus."""
-        return str(self.run("const at = document.activeElement; return at.getAttribute('aria-label') || at.id || at.textContent"))
+        return str(
+            self.run(
+                "const at = document.activeElement; return at.getAttribute('aria-label') || at.id || at.textContent"
+            )
+        )
 
     def problems(self) -> list[str]:
         """What the console says since the last look."""
@@ -108,7 +114,7 @@ class Browser:
 
 def parse(colour: str) -> tuple[float, ...]:
     """rgb(r, g, b) or rgba(r, g, b, a) as four numbers."""
-    numbers = [float(part) for part in colour[colour.index("(") + 1:-1].replace("/", ",").split(",")]
+    numbers = [float(part) for part in colour[colour.index("(") + 1 : -1].replace("/", ",").split(",")]
     return (*numbers[:3], numbers[3] if len(numbers) > 3 else 1.0)
 
 
@@ -126,7 +132,10 @@ def backdrop(colours: t.Iterable[str]) -> tuple[float, ...]:
 
 def luminance(colour: tuple[float, ...]) -> float:
     """Relative luminance, WCAG 2.2."""
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (number / 255 for number in colour[:3])]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (number / 255 for number in colour[:3])
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

@@ -44,7 +44,13 @@ class Cell(t.NamedTuple):
         return [name, name, plain]
 
 
-CELLS = [Cell(text, packet, *place, variant) for variant in VARIANTS for text in KNOWN_FORMATS for packet in PACKETS for place in PLACES]
+CELLS = [
+    Cell(text, packet, *place, variant)
+    for variant in VARIANTS
+    for text in KNOWN_FORMATS
+    for packet in PACKETS
+    for place in PLACES
+]
 
 
 def is_read(packet: str, variant: str) -> bool:

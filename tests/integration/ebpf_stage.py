@@ -41,7 +41,9 @@ chmod 755 /usr/local/sbin/systemctl
 
 
 def cgroup2_mount() -> str:
-    return next(line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == "cgroup2")
+    return next(
+        line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"
+    )
 
 
 def other_object() -> str:
@@ -78,10 +80,16 @@ class EbpfStage(Stage):
         return ["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, "--wd=" + str(ROOT), "sh", "-c", script]
 
     def run(self, *words: t.Any, inside: bool = True, **more: t.Any) -> subprocess.CompletedProcess[str]:
-        line = self.command(*words) if inside else ["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, *map(str, words)]
+        line = (
+            self.command(*words)
+            if inside
+            else ["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, *map(str, words)]
+        )
         return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, **more)
 
-    def target(self, entry: str, python: str = "/usr/bin/python3", before: str = "", inside: bool = True, **args: t.Any) -> dict[str, t.Any]:
+    def target(
+        self, entry: str, python: str = "/usr/bin/python3", before: str = "", inside: bool = True, **args: t.Any
+    ) -> dict[str, t.Any]:
         """The answer of a target module, run as the channel does; `before` is Python that goes first."""
         done = self.run(python, "-", input=before + self.program(entry, **args), inside=inside)
         frame = re.search(r"\n@realip-toa stage \d+ (.*) @end stage\n", done.stdout)
@@ -91,27 +99,40 @@ class EbpfStage(Stage):
     @staticmethod
     def program(entry: str, **args: t.Any) -> str:
         """What the channel would send to run a target module, ours or one of tests/integration/target."""
-        return bundle.build(entry, (str(Path(__file__).parent / "target"),)).render({"check": False, **args}, "stage", 120).decode()
+        return (
+            bundle.build(entry, (str(Path(__file__).parent / "target"),))
+            .render({"check": False, **args}, "stage", 120)
+            .decode()
+        )
 
     def ebpf(self, state: str = "attached", kinds: t.Sequence[str] = ("200/8",), **args: t.Any) -> dict[str, t.Any]:
         """toa_ebpf without the controller, for speed."""
-        return self.target("programs.ebpf", **{"state": state, "option_kinds": list(kinds), "object": ebpf_object.PACKED, **args})
+        return self.target(
+            "programs.ebpf", **{"state": state, "option_kinds": list(kinds), "object": ebpf_object.PACKED, **args}
+        )
 
     def crafted(self, cases: t.Iterable[t.Sequence[t.Any]], between: str = "") -> list[list[t.Any]]:
         """Rows of target/crafted.py; a case may leave out what is usual: option, packet, listener, family, variant, peer."""
         usual = ["", "ack", "inet", 4, "", ""]
-        complete = [[*case, *usual[len(case):]] for case in cases]
+        complete = [[*case, *usual[len(case) :]] for case in cases]
         return self.target("crafted", cases=complete, between=["/bin/sh", "-c", between] if between else [])["rows"]
 
     def programs(self, cgroup: str = "") -> dict[str, int]:
         """{name: id} of what is attached to the stage's cgroup, as bpftool sees it from outside."""
         folder = str(self.cgroup) + cgroup.removeprefix(self.mount)
-        shown = subprocess.run(["bpftool", "-j", "cgroup", "show", folder], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run(
+            ["bpftool", "-j", "cgroup", "show", folder], capture_output=True, text=True, check=True
+        ).stdout
         return {program["name"]: program["id"] for program in json.loads(shown.strip() or "[]")}
 
     def detach_by_hand(self) -> None:
         """As a reboot does: the programs and what is pinned are gone, the files stay."""
-        hooks = {"realip_peer4": "getpeername4", "realip_peer6": "getpeername6", "realip_getopt": "getsockopt", "realip_sockops": "sock_ops"}
+        hooks = {
+            "realip_peer4": "getpeername4",
+            "realip_peer6": "getpeername6",
+            "realip_getopt": "getsockopt",
+            "realip_sockops": "sock_ops",
+        }
         for name, number in self.programs().items():
             subprocess.run(["bpftool", "cgroup", "detach", self.cgroup, hooks[name], "id", str(number)], check=True)
         self.sh("rm -rf /sys/fs/bpf/realip-toa")
@@ -119,21 +140,41 @@ class EbpfStage(Stage):
     def attach_foreign(self, hook: str, flags: str) -> None:
         """A program of somebody else's, which allows everything."""
         kind, attach_type = {"getpeername4": (18, 29), "sock_ops": (13, 3)}[hook]
-        instructions = ctypes.create_string_buffer(struct.pack("=BBhiBBhi", 0xB7, 0, 0, 1, 0x95, 0, 0, 0))  # r0 = 1; exit
+        instructions = ctypes.create_string_buffer(
+            struct.pack("=BBhiBBhi", 0xB7, 0, 0, 1, 0x95, 0, 0, 0)
+        )  # r0 = 1; exit
         licence = ctypes.create_string_buffer(b"GPL")
         code, gpl = ctypes.addressof(instructions), ctypes.addressof(licence)
         attributes = struct.pack("=IIQQIIQII16sII", kind, 2, code, gpl, 0, 0, 0, 0, 0, b"cil_peer4", 0, attach_type)
         program = bpf_query.bpf(5, attributes)[0]  # BPF_PROG_LOAD
         folder = os.open(self.cgroup, os.O_RDONLY)
         try:
-            bpf_query.bpf(8, struct.pack("=IIII", folder, program, attach_type, 2 if flags == "multi" else 0))  # BPF_PROG_ATTACH
+            bpf_query.bpf(
+                8, struct.pack("=IIII", folder, program, attach_type, 2 if flags == "multi" else 0)
+            )  # BPF_PROG_ATTACH
         finally:
             os.close(program)
             os.close(folder)
 
-    def module(self, name: str, core: str = "core-2.21", check: bool = False, variables: dict[str, t.Any] | None = None, **args: t.Any) -> dict[str, t.Any]:
+    def module(
+        self,
+        name: str,
+        core: str = "core-2.21",
+        check: bool = False,
+        variables: dict[str, t.Any] | None = None,
+        **args: t.Any,
+    ) -> dict[str, t.Any]:
         """The result of one module, run by Ansible itself over the local connection."""
-        words = [VENVS / core / "bin/ansible", "localhost", "-c", "local", "-i", "localhost,", "-m", f"realip.toa.{name}"]
+        words = [
+            VENVS / core / "bin/ansible",
+            "localhost",
+            "-c",
+            "local",
+            "-i",
+            "localhost,",
+            "-m",
+            f"realip.toa.{name}",
+        ]
         words += ["-a", json.dumps(args)] if args else []
         words += ["-e", json.dumps({"ansible_python_interpreter": "/usr/bin/python3", **(variables or {})})]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}

@@ -28,7 +28,9 @@ class Fleet:
         self.sshd = Sshd(folder / "sshd", {}, list(self.addresses.values()))
         for kind in ("drain", "undrain", "health"):
             write = f"echo {kind} >>{folder}/{{{{ inventory_hostname }}}}.hooks"
-            (folder / f"{kind}.yml").write_text(json.dumps([{"name": f"Operator | {kind}", "ansible.builtin.raw": write}]))
+            (folder / f"{kind}.yml").write_text(
+                json.dumps([{"name": f"Operator | {kind}", "ansible.builtin.raw": write}])
+            )
 
     def __enter__(self) -> Fleet:
         self.sshd.__enter__()
@@ -70,12 +72,18 @@ class Fleet:
 
     def inventory(self, names: t.Sequence[str], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         common = {
-            "toa_package_mirror": "http://127.0.0.1:1", "toa_accept_unverified_packages": True, "toa_backends": ["kernel_package"],
-            "toa_reboot_timeout": 15, "toa_report_dir": str(self.reports), **variables,
+            "toa_package_mirror": "http://127.0.0.1:1",
+            "toa_accept_unverified_packages": True,
+            "toa_backends": ["kernel_package"],
+            "toa_reboot_timeout": 15,
+            "toa_report_dir": str(self.reports),
+            **variables,
         }
         hosts: dict[str, t.Any] = {}
         for name in names:
-            hosts |= self.sshd.host(name, self.addresses[name], ansible_python_interpreter=f"{PRETENDER} {self.path(name)}")
+            hosts |= self.sshd.host(
+                name, self.addresses[name], ansible_python_interpreter=f"{PRETENDER} {self.path(name)}"
+            )
         return {"all": {"hosts": hosts, "vars": common}}
 
     @property
@@ -87,7 +95,9 @@ class Fleet:
 
     def controller(self, core: str) -> Controller:
         settings = {
-            "ANSIBLE_FORKS": "12", "ANSIBLE_PIPELINING": "true", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "error",
+            "ANSIBLE_FORKS": "12",
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "error",
             # As a checkout has it: the second connection to a host is a new session of the first.
             "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60s",
         }
@@ -95,13 +105,20 @@ class Fleet:
         folder.mkdir(exist_ok=True)
         return Controller(core, folder, settings, patience=400)
 
-    def words(self, playbook: str, names: t.Sequence[str], variables: dict[str, t.Any], options: t.Sequence[str]) -> list[str]:
+    def words(
+        self, playbook: str, names: t.Sequence[str], variables: dict[str, t.Any], options: t.Sequence[str]
+    ) -> list[str]:
         inventory = self.folder / f"inventory-{'-'.join([names[0], names[-1]])}.json"
         inventory.write_text(json.dumps(self.inventory(names, variables)))
         return ["ansible-playbook", "-i", str(inventory), f"realip.toa.{playbook}", *options]
 
     def play(
-        self, core: str, playbook: str = "rollout", names: t.Sequence[str] = (), options: t.Sequence[str] = (), **variables: t.Any
+        self,
+        core: str,
+        playbook: str = "rollout",
+        names: t.Sequence[str] = (),
+        options: t.Sequence[str] = (),
+        **variables: t.Any,
     ) -> tuple[Run, dict[str, t.Any]]:
         """Run a playbook; returns the run and the report by host."""
         report = self.reports / f"{playbook}.json"
@@ -111,7 +128,9 @@ class Fleet:
         told = json.loads(report.read_text()) if report.exists() else {"hosts": []}
         return run, {entry["host"]: entry for entry in told["hosts"]}
 
-    def start(self, core: str, name: str, playbook: str = "rollout", names: t.Sequence[str] = (), **variables: t.Any) -> subprocess.Popen[str]:
+    def start(
+        self, core: str, name: str, playbook: str = "rollout", names: t.Sequence[str] = (), **variables: t.Any
+    ) -> subprocess.Popen[str]:
         """Start a playbook for one host, or several; the host `name` may end its controller (`faults: {kill_at: STEP}`)."""
         controller = self.controller(core)
         controller.folder = self.folder / f"run-{name}"

@@ -94,7 +94,9 @@ class Grub:
 
     def _fetch(self) -> None:
         self.files.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *PACKAGES], cwd=self.files, check=True)
+        subprocess.run(
+            ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *PACKAGES], cwd=self.files, check=True
+        )
         for package in self.files.glob("*.deb"):
             subprocess.run(["dpkg", "-x", package, self.files], check=True)
         (self.files / "done").touch()
@@ -105,7 +107,7 @@ class Grub:
     def kernel(self, release: str) -> bytes:
         name = release.encode() + b" "
         place = self._kernel.index(b"KERNEL ") + len(b"KERNEL ")
-        return self._kernel[:place] + name + b"\0" + self._kernel[place + len(name) + 1:]
+        return self._kernel[:place] + name + b"\0" + self._kernel[place + len(name) + 1 :]
 
     def disk(self, tree: Path, prefix: str) -> Path:
         """A disk with `tree` on its first partition and GRUB in its first sectors; `prefix` is GRUB's folder in the tree."""
@@ -137,5 +139,7 @@ class Grub:
 
     @staticmethod
     def read(disk: Path, name: str) -> bytes | None:
-        done = subprocess.run(["debugfs", "-R", f"cat {name}", f"{disk}?offset={PARTITION_AT}"], check=True, capture_output=True)
+        done = subprocess.run(
+            ["debugfs", "-R", f"cat {name}", f"{disk}?offset={PARTITION_AT}"], check=True, capture_output=True
+        )
         return None if b"File not found" in done.stderr else done.stdout

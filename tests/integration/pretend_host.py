@@ -23,8 +23,19 @@ OS_RELEASE = 'NAME="Ubuntu"\nVERSION="16.04.7 LTS (Xenial Xerus)"\nID=ubuntu\nID
 TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'touch %s') }}"
 
 FRESH = {
-    "boot": 1, "kernel": STOCK, "default": STOCK, "next": None, "installed": False, "held": False, "loaded": False, "persistent": False,
-    "guard": None, "state": {}, "faults": {}, "journal": [], "away": False,
+    "boot": 1,
+    "kernel": STOCK,
+    "default": STOCK,
+    "next": None,
+    "installed": False,
+    "held": False,
+    "loaded": False,
+    "persistent": False,
+    "guard": None,
+    "state": {},
+    "faults": {},
+    "journal": [],
+    "away": False,
 }
 
 
@@ -38,9 +49,17 @@ def main(path):
         host["path"] = path
         if host["away"]:
             sys.exit(255)
-        step = " ".join(word for word in (entry, args.get("op") or args.get("state") or "", "drained" if args.get("drained") else "") if word)
+        step = " ".join(
+            word
+            for word in (entry, args.get("op") or args.get("state") or "", "drained" if args.get("drained") else "")
+            if word
+        )
         refusal = host["faults"].get("once", {}).pop(step, "")
-        answer = {"failed": True, "code": "scripted", "msg": refusal, "remedy": ""} if refusal else HANDLERS[entry](host, args, modules)
+        answer = (
+            {"failed": True, "code": "scripted", "msg": refusal, "remedy": ""}
+            if refusal
+            else HANDLERS[entry](host, args, modules)
+        )
         host["journal"].append(step + (" (check)" if args.get("check") else ""))
         with open(path + ".part", "w") as file:
             json.dump({key: value for key, value in host.items() if key != "path"}, file, indent=1)
@@ -81,7 +100,11 @@ def kill_controller(path):
 
 def survey(host, args, modules):
     claims = host["loaded"]
-    return {"changed": False, "facts": facts(host), "probe": proof(host, args["probe_args"]) if claims and args.get("probe") else None}
+    return {
+        "changed": False,
+        "facts": facts(host),
+        "probe": proof(host, args["probe_args"]) if claims and args.get("probe") else None,
+    }
 
 
 def facts(host):
@@ -89,26 +112,66 @@ def facts(host):
     kernels = [{"release": STOCK, "image": "/boot/vmlinuz-" + STOCK, "toa_modules": []}]
     if host["installed"]:
         kernels.append({"release": TOA, "image": "/boot/vmlinuz-" + TOA, "toa_modules": ["toa"]})
-    module = {"name": "toa", "file": f"/lib/modules/{TOA}/kernel/net/toa/toa.ko", "loaded": host["loaded"], "live": host["loaded"]}
-    place = {"path": "/etc/modules-load.d/realip-toa.conf", "kind": "modules_load", "module": "toa", "effective": True, "ours": True}
+    module = {
+        "name": "toa",
+        "file": f"/lib/modules/{TOA}/kernel/net/toa/toa.ko",
+        "loaded": host["loaded"],
+        "live": host["loaded"],
+    }
+    place = {
+        "path": "/etc/modules-load.d/realip-toa.conf",
+        "kind": "modules_load",
+        "module": "toa",
+        "effective": True,
+        "ours": True,
+    }
     pretty = host["faults"].get("pretty_name")
     return {
         "os_files": {"/etc/os-release": OS_RELEASE.replace("Ubuntu 16.04.7 LTS", pretty) if pretty else OS_RELEASE},
-        "uname": {"release": host["kernel"], "machine": "x86_64"}, "package_manager": "deb", "init": "systemd",
+        "uname": {"release": host["kernel"], "machine": "x86_64"},
+        "package_manager": "deb",
+        "init": "systemd",
         "python": {"executable": "/usr/bin/python3", "version": [3, 5, 2]},
-        "boot": {"boot_id": f"boot-{host['boot']}", "loader": "grub2", "config": "/boot/grub/grub.cfg", "default": host["default"],
-                 "next": host["next"] or "", "env_writable": True, "one_shot": True, "reason": "", "free_kib": 1 << 20},
-        "kernels": kernels, "modules": [module] if running_toa else [], "counters": {}, "ebpf": {"possible": False}, "service": None,
-        "persistence": [place] if host["persistent"] else [], "security": {}, "container": "", "conflicts": [], "held": [], "unread": [],
-        "firewall": {"backend": "nft", "guard": host["guard"]}, "state": host["state"],
+        "boot": {
+            "boot_id": f"boot-{host['boot']}",
+            "loader": "grub2",
+            "config": "/boot/grub/grub.cfg",
+            "default": host["default"],
+            "next": host["next"] or "",
+            "env_writable": True,
+            "one_shot": True,
+            "reason": "",
+            "free_kib": 1 << 20,
+        },
+        "kernels": kernels,
+        "modules": [module] if running_toa else [],
+        "counters": {},
+        "ebpf": {"possible": False},
+        "service": None,
+        "persistence": [place] if host["persistent"] else [],
+        "security": {},
+        "container": "",
+        "conflicts": [],
+        "held": [],
+        "unread": [],
+        "firewall": {"backend": "nft", "guard": host["guard"]},
+        "state": host["state"],
     }
 
 
 def proof(host, args):
     kinds = args.get("option_kinds") or ["200/8"]
     verdict = host["faults"].get("verdict", "translating")
-    return {"verdict": verdict, "reason": "as scripted", "matrix": [], "option_kinds": kinds if verdict == "translating" else [],
-            "wanted_kinds": kinds, "capabilities": {"getpeername": verdict == "translating"}, "claims": ["toa"], "elapsed_ms": 1}
+    return {
+        "verdict": verdict,
+        "reason": "as scripted",
+        "matrix": [],
+        "option_kinds": kinds if verdict == "translating" else [],
+        "wanted_kinds": kinds,
+        "capabilities": {"getpeername": verdict == "translating"},
+        "claims": ["toa"],
+        "elapsed_ms": 1,
+    }
 
 
 def probe(host, args, modules):
@@ -159,8 +222,15 @@ def reboot(host, args, modules):
                 host["kernel"] = host["default"]
                 host["state"]["boot"].update(state="reverted_by_guard", reason="not confirmed within 600 s")
         host["loaded"] = host["persistent"] and host["kernel"] == TOA
-    return {"changed": args["op"] == "trigger", "boot_id": f"boot-{host['boot']}", "kernel": host["kernel"], "uptime": 1.0,
-            "systemd_state": "running", "up": True, "refusal": ""}
+    return {
+        "changed": args["op"] == "trigger",
+        "boot_id": f"boot-{host['boot']}",
+        "kernel": host["kernel"],
+        "uptime": 1.0,
+        "systemd_state": "running",
+        "up": True,
+        "refusal": "",
+    }
 
 
 def kmod(host, args, modules):
@@ -179,7 +249,12 @@ def persist(host, args, modules):
 
 def guard(host, args, modules):
     before = host["guard"]
-    rules = {"active": True, "method": "nft", "at_boot": "systemd", **{key: args[key] for key in ("kinds", "trusted_sources", "ports")}}
+    rules = {
+        "active": True,
+        "method": "nft",
+        "at_boot": "systemd",
+        **{key: args[key] for key in ("kinds", "trusted_sources", "ports")},
+    }
     if not args["check"]:
         host["guard"] = rules if args["state"] == "present" else None
     return {"changed": (before is None) == (args["state"] == "present"), "before": {}, "after": {}}
@@ -227,8 +302,19 @@ def runner_source(modules):
         return file.read()
 
 
-HANDLERS = {"plan": survey, "probe": probe, "package": packages, "boot": boot, "reboot": reboot, "module": kmod, "persistence": persist, "claim": claim,
-            "echo": echo, "monitor": monitor, "guard": guard}
+HANDLERS = {
+    "plan": survey,
+    "probe": probe,
+    "package": packages,
+    "boot": boot,
+    "reboot": reboot,
+    "module": kmod,
+    "persistence": persist,
+    "claim": claim,
+    "echo": echo,
+    "monitor": monitor,
+    "guard": guard,
+}
 
 
 # ---- answers that are meant to do harm
@@ -276,14 +362,37 @@ def not_numbers(host, nonce, answer):
 
 
 def wrong_types(host, nonce, answer):
-    send(nonce, json.dumps({"facts": {"boot": 7, "kernels": {"a": 1}, "os_files": [1], "uname": "x", "state": [[[]]], "modules": [None, 3]}, "probe": "yes"}))
+    send(
+        nonce,
+        json.dumps(
+            {
+                "facts": {
+                    "boot": 7,
+                    "kernels": {"a": 1},
+                    "os_files": [1],
+                    "uname": "x",
+                    "state": [[[]]],
+                    "modules": [None, 3],
+                },
+                "probe": "yes",
+            }
+        ),
+    )
 
 
 def steering(host, nonce, answer):
     """Keys with which a result steers Ansible."""
     mark = TEMPLATE % host["faults"]["mark"]
-    answer.update(unreachable=True, ansible_facts={"ansible_connection": "local", "__toa_outcome": {"state": "proved"}}, add_host={"host_name": "x"},
-                  warnings=[mark], exception=mark, _ansible_no_log=True, diff={"before": mark}, skipped=True)
+    answer.update(
+        unreachable=True,
+        ansible_facts={"ansible_connection": "local", "__toa_outcome": {"state": "proved"}},
+        add_host={"host_name": "x"},
+        warnings=[mark],
+        exception=mark,
+        _ansible_no_log=True,
+        diff={"before": mark},
+        skipped=True,
+    )
     send(nonce, json.dumps(answer))
 
 
@@ -317,7 +426,22 @@ def silent(host, nonce, answer):
 
 HOSTILE = {
     name.__name__: name
-    for name in (huge, flood, binary, binary_frame, deep, wide, digits, not_numbers, wrong_types, steering, template, template_error, two_frames, silent)
+    for name in (
+        huge,
+        flood,
+        binary,
+        binary_frame,
+        deep,
+        wide,
+        digits,
+        not_numbers,
+        wrong_types,
+        steering,
+        template,
+        template_error,
+        two_frames,
+        silent,
+    )
 }
 
 if __name__ == "__main__":

@@ -18,8 +18,15 @@ MACROS = "%_dbpath /var/lib/rpm\n"
 
 
 def build(
-    folder: Path, name: str, version: str, release: str, files: dict[str, str], scripts: dict[str, str] | None = None, header: str = "",
-    arch: str = "x86_64", directories: t.Sequence[str] = (),
+    folder: Path,
+    name: str,
+    version: str,
+    release: str,
+    files: dict[str, str],
+    scripts: dict[str, str] | None = None,
+    header: str = "",
+    arch: str = "x86_64",
+    directories: t.Sequence[str] = (),
 ) -> Path:
     """An .rpm with these files ({path: text}) and scripts ({"%post": body})."""
     work = folder / "rpmbuild"
@@ -28,7 +35,16 @@ def build(
     for path, text in files.items():
         (tree / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (tree / path.lstrip("/")).write_text(text)
-    lines = [f"Name: {name}", f"Version: {version}", f"Release: {release}", "Summary: test", "License: GPL", *header.splitlines(), "%description", "test"]
+    lines = [
+        f"Name: {name}",
+        f"Version: {version}",
+        f"Release: {release}",
+        "Summary: test",
+        "License: GPL",
+        *header.splitlines(),
+        "%description",
+        "test",
+    ]
     lines += ["%install", "mkdir -p %{buildroot}", f"cp -a {tree}/. %{{buildroot}}/" if files else ":"]
     for script, body in (scripts or {}).items():
         lines += [script, body]
@@ -36,33 +52,83 @@ def build(
     spec = work / f"{name}-{version}-{release}.spec"
     spec.parent.mkdir(parents=True, exist_ok=True)
     spec.write_text("\n".join(lines) + "\n")
-    options = ["--define", f"_topdir {work}", "--define", "_build_id_links none", "--define", "debug_package %{nil}", "--define", f"_rpmdir {folder}"]
+    options = [
+        "--define",
+        f"_topdir {work}",
+        "--define",
+        "_build_id_links none",
+        "--define",
+        "debug_package %{nil}",
+        "--define",
+        f"_rpmdir {folder}",
+    ]
     options += ["--define", "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"]
-    done = subprocess.run(["rpmbuild", "-bb", "--quiet", "--target", arch, *options, spec], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["rpmbuild", "-bb", "--quiet", "--target", arch, *options, spec], capture_output=True, text=True, check=False
+    )
     path = folder / f"{name}-{version}-{release}.{arch}.rpm"
     assert done.returncode == 0 and path.exists(), done.stdout + done.stderr
     return path
 
 
-def kernel(folder: Path, release: str = RELEASE, scripts: dict[str, str] | None = None, header: str = "", more: dict[str, str] | None = None) -> Path:
+def kernel(
+    folder: Path,
+    release: str = RELEASE,
+    scripts: dict[str, str] | None = None,
+    header: str = "",
+    more: dict[str, str] | None = None,
+) -> Path:
     """A kernel as rpms of Enterprise Linux 6 and 7 have it."""
     version, rest, arch = re.fullmatch(r"([^-]+)-(.*)\.([^.]+)", release).groups()
-    files = {f"/boot/vmlinuz-{release}": "kernel" * 1000, f"/lib/modules/{release}/kernel/net/toa/toa.ko": "module", **(more or {})}
-    return build(folder, "kernel", version, rest, files, scripts, header, arch, [f"/lib/modules/{release}", f"/lib/modules/{release}/kernel"])
+    files = {
+        f"/boot/vmlinuz-{release}": "kernel" * 1000,
+        f"/lib/modules/{release}/kernel/net/toa/toa.ko": "module",
+        **(more or {}),
+    }
+    return build(
+        folder,
+        "kernel",
+        version,
+        rest,
+        files,
+        scripts,
+        header,
+        arch,
+        [f"/lib/modules/{release}", f"/lib/modules/{release}/kernel"],
+    )
 
 
 def item(path: Path, url: str, release: str = RELEASE) -> dict[str, t.Any]:
     """The entry of a plan for a kernel's rpm that is served below `url`."""
     data = path.read_bytes()
     return {
-        "name": re.sub(r"-[^-]+-[^-]+$", "", path.stem), "file": path.name, "url": f"{url}/{path.name}", "size": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(), "format": "rpm", "role": "image", "release": release,
+        "name": re.sub(r"-[^-]+-[^-]+$", "", path.stem),
+        "file": path.name,
+        "url": f"{url}/{path.name}",
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "format": "rpm",
+        "role": "image",
+        "release": release,
     }
 
 
 def make_root(root: Path, folder: Path) -> Path:
     """A bare host: an rpm database, a shell with its libraries, a running kernel that rpm knows."""
-    for name in ("boot", "run", "bin", "lib64", "proc", "etc", "lib/modules", "var/lib/rpm", "var/cache", "dev", "tmp", "var/tmp"):
+    for name in (
+        "boot",
+        "run",
+        "bin",
+        "lib64",
+        "proc",
+        "etc",
+        "lib/modules",
+        "var/lib/rpm",
+        "var/cache",
+        "dev",
+        "tmp",
+        "var/tmp",
+    ):
         (root / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", root / "bin/busybox")
     for tool in ("sh", "touch", "echo", "rm", "mkdir", "cat"):

@@ -46,12 +46,18 @@ def tried() -> list[str]:
 def pythons() -> dict[str, str]:
     """Every Python that target code may meet here: "2.7" -> the path of one, from PATH and from pyenv."""
     names = ["python2.6", "python2.7", *(f"python3.{minor}" for minor in range(4, 15))]
-    candidates = [found for name in names if (found := shutil.which(name, path=os.environ["PATH"] + ":/usr/bin:/usr/local/bin"))]
+    candidates = [
+        found for name in names if (found := shutil.which(name, path=os.environ["PATH"] + ":/usr/bin:/usr/local/bin"))
+    ]
     candidates += map(str, sorted(Path.home().glob(".pyenv/versions/*/bin/python")))
     found = {}
     for path in candidates:
         answer = subprocess.run(
-            [path, "-c", "import sys; sys.stdout.write('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False, timeout=60
+            [path, "-c", "import sys; sys.stdout.write('%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         if answer.returncode == 0 and re.fullmatch(r"\d+\.\d+", answer.stdout):
             found.setdefault(answer.stdout, path)
@@ -74,19 +80,25 @@ class Sshd:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
         for name in ("host_key", "user_key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self.folder / name], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self.folder / name], check=True
+            )
         for user in (getpass.getuser(), *self.accounts):
             self.authorise(user)
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         addresses = [*self.addresses, *self.characters]
         for start in range(0, len(addresses), LISTEN_LIMIT):
-            self._start(addresses[start:start + LISTEN_LIMIT])
+            self._start(addresses[start : start + LISTEN_LIMIT])
         return self
 
     def __exit__(self, *unused: object) -> None:
         """Sessions are ended too: kept open by ControlPersist, they would hold on to the accounts that they are of."""
-        sessions = [int(pid) for process in self.processes for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        sessions = [
+            int(pid)
+            for process in self.processes
+            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        ]
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
         for process in self.processes:
@@ -102,7 +114,9 @@ class Sshd:
         config = self.folder / f"sshd_config.{addresses[0]}"
         config.write_text("\n".join(self._config(addresses)) + "\n")
         with open(self.folder / f"sshd.log.{addresses[0]}", "wb") as log:
-            process = subprocess.Popen([*self._known(), sshd, "-D", "-e", "-f", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [*self._known(), sshd, "-D", "-e", "-f", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
         self.processes.append(process)
         self._wait_until_it_listens(process, addresses[0])
 
@@ -111,8 +125,19 @@ class Sshd:
         if not self.accounts:
             return []
         passwd = self.folder / "passwd"
-        passwd.write_text(Path("/etc/passwd").read_text() + "".join(f"{name}:x:0:0::/root:/bin/sh\n" for name in self.accounts))
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', passwd]
+        passwd.write_text(
+            Path("/etc/passwd").read_text() + "".join(f"{name}:x:0:0::/root:/bin/sh\n" for name in self.accounts)
+        )
+        return [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            'mount --bind "$0" /etc/passwd && exec "$@"',
+            passwd,
+        ]
 
     def authorise(self, user: str) -> None:
         keys = self.folder / f"authorized_keys.{user}"
@@ -126,11 +151,21 @@ class Sshd:
         yield "PidFile none"
         yield f"AuthorizedKeysFile {self.folder}/authorized_keys.%u"
         yield from (
-            "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes",
-            "MaxStartups 200", "MaxSessions 200", "LogLevel ERROR", "PrintMotd no", "UseDNS no",
+            "StrictModes no",
+            "UsePAM no",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "PermitRootLogin yes",
+            "MaxStartups 200",
+            "MaxSessions 200",
+            "LogLevel ERROR",
+            "PrintMotd no",
+            "UseDNS no",
         )
         # A program, not internal-sftp: so a ForceCommand gets it as the command that it is for an ordinary account.
-        yield "Subsystem sftp " + next(filter(os.path.exists, ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server")))
+        yield "Subsystem sftp " + next(
+            filter(os.path.exists, ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server"))
+        )
         for address, lines in self.characters.items():
             yield f"Match LocalAddress {address}"
             yield from (f"    {line}" for line in lines)
@@ -193,7 +228,11 @@ class Controller:
         home = self.folder / "controller"
         home.mkdir(parents=True, exist_ok=True)
         (home / "ansible.cfg").touch()
-        kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "USER", "LOGNAME", "TERM")}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key in ("PATH", "HOME", "LANG", "USER", "LOGNAME", "TERM")
+        }
         return {
             **kept,
             "LC_ALL": "C.UTF-8",
@@ -255,7 +294,13 @@ class Controller:
             raise AssertionError(f"{' '.join(words)} did not end:\n{output}") from None
         after = os.times()
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        return Run(child.returncode, list(map(json.loads, results.read_text().splitlines())), output, after.elapsed - before.elapsed, cpu)
+        return Run(
+            child.returncode,
+            list(map(json.loads, results.read_text().splitlines())),
+            output,
+            after.elapsed - before.elapsed,
+            cpu,
+        )
 
 
 def result_of(run: Run, name: str = "host") -> dict[str, t.Any]:

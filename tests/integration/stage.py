@@ -37,11 +37,15 @@ class Stage:
         self.base = folder / "stage"
         self.base.mkdir(parents=True)
         script = SETUP.format(folders=" ".join(FOLDERS), base=self.base)
-        self.holder = subprocess.Popen(["unshare", *self.NAMESPACES, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.holder = subprocess.Popen(
+            ["unshare", *self.NAMESPACES, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         if self.holder.stdout.readline() != "ready\n":
             raise RuntimeError("no overlay file systems here")
         login = folder / "login"
-        login.write_text(f'exec nsenter -t {self.holder.pid} {" ".join(self.NAMESPACES)} --wd=/ sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        login.write_text(
+            f'exec nsenter -t {self.holder.pid} {" ".join(self.NAMESPACES)} --wd=/ sh -c "$SSH_ORIGINAL_COMMAND"\n'
+        )
         self.address = address
         self.sshd = Sshd(folder / "sshd", {address: [f"ForceCommand . {login}"]}, [])
 
@@ -59,7 +63,12 @@ class Stage:
 
     def sh(self, command: str) -> str:
         """Output of a command on the stage."""
-        done = subprocess.run(["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, "sh", "-c", command], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["nsenter", "-t", str(self.holder.pid), *self.NAMESPACES, "sh", "-c", command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done.stdout + done.stderr
 
     def written(self) -> dict[str, str]:
@@ -76,4 +85,8 @@ class Stage:
                 elif path.is_file():
                     found[name] = path.read_bytes().decode("latin-1")
         machine = {name: Path(name) for name in found}
-        return {name: text for name, text in found.items() if not (machine[name].is_file() and machine[name].read_bytes().decode("latin-1") == text)}
+        return {
+            name: text
+            for name, text in found.items()
+            if not (machine[name].is_file() and machine[name].read_bytes().decode("latin-1") == text)
+        }

@@ -32,7 +32,9 @@ class Installed(Fleet):
 @pytest.fixture(scope="module")
 def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artefact")
-    run = Controller(cores()[0], folder).command(["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(ROOT)])
+    run = Controller(cores()[0], folder).command(
+        ["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(ROOT)]
+    )
     assert run.rc == 0, run.output
     (built,) = folder.glob("realip-toa-1.*.tar.gz")
     return built
@@ -47,7 +49,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, artefact: Path) -> t.Iterato
 
 
 def galaxy(fleet: Installed, *words: str) -> Run:
-    run = fleet.controller(cores()[-1]).command(["ansible-galaxy", "collection", words[0], "-p", str(fleet.collections), *words[1:]])
+    run = fleet.controller(cores()[-1]).command(
+        ["ansible-galaxy", "collection", words[0], "-p", str(fleet.collections), *words[1:]]
+    )
     assert run.rc == 0, run.output
     return run
 
@@ -68,7 +72,9 @@ def test_what_is_installed_is_what_was_built(fleet: Installed) -> None:
 
 def test_every_playbook_is_found_by_its_name(fleet: Installed) -> None:
     names = [path.stem for path in (ROOT / "playbooks").glob("*.yml")]
-    run = fleet.controller(cores()[-1]).command(["ansible-playbook", "--syntax-check", *(f"realip.toa.{name}" for name in names)])
+    run = fleet.controller(cores()[-1]).command(
+        ["ansible-playbook", "--syntax-check", *(f"realip.toa.{name}" for name in names)]
+    )
     assert run.rc == 0 and run.output.count("playbook: ") == len(names), run.output
 
 
@@ -81,5 +87,8 @@ def test_a_host_goes_all_the_way_and_back(fleet: Installed, version: str) -> Non
     )  # fmt: skip
     for playbook, state, kernel in steps:
         run, report = fleet.play(version, playbook)
-        assert run.rc == 0 and report["web01"]["state"] == state and fleet.host("web01")["kernel"] == kernel, (playbook, run.output)
+        assert run.rc == 0 and report["web01"]["state"] == state and fleet.host("web01")["kernel"] == kernel, (
+            playbook,
+            run.output,
+        )
     assert (fleet.reports / "remove.html").is_file()

@@ -36,8 +36,25 @@ SURVEYED = [*DATA["controller_templates"], *DATA["controller_workflows"]]
 QUESTIONS = {question["variable"]: question for item in SURVEYED for question in item["survey_spec"].get("spec", [])}
 
 # What AWX takes as a question (documentation of its API, job_template_survey_spec).
-QUESTION_TYPES = {"text": str, "textarea": str, "integer": int, "float": float, "multiplechoice": str, "multiselect": str}
-QUESTION_KEYS = {"question_name", "question_description", "variable", "type", "choices", "min", "max", "default", "required"}
+QUESTION_TYPES = {
+    "text": str,
+    "textarea": str,
+    "integer": int,
+    "float": float,
+    "multiplechoice": str,
+    "multiselect": str,
+}
+QUESTION_KEYS = {
+    "question_name",
+    "question_description",
+    "variable",
+    "type",
+    "choices",
+    "min",
+    "max",
+    "default",
+    "required",
+}
 
 # Variables whose spec says `raw`: what a text has to be is for the code that reads it, and the jobs below run with it.
 RAW = {"toa_waves": "1,5%,25%,100%", "toa_max_failures": "0", "toa_window": ""}
@@ -45,7 +62,11 @@ RAW = {"toa_waves": "1,5%,25%,100%", "toa_max_failures": "0", "toa_window": ""}
 
 def variables() -> dict[str, dict[str, t.Any]]:
     """Every variable that a role or toa_plan documents, as {type, default, choices}."""
-    known = {f"toa_{name}": {**Plan.SPEC[name], "default": default} for name, default in planner.POLICY.items() if name in Plan.SPEC}
+    known = {
+        f"toa_{name}": {**Plan.SPEC[name], "default": default}
+        for name, default in planner.POLICY.items()
+        if name in Plan.SPEC
+    }
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         known.update(yaml.safe_load(path.read_text())["argument_specs"]["main"].get("options") or {})
     return known
@@ -66,7 +87,11 @@ def test_the_check_would_find_a_mistake() -> None:
 
 
 def test_applying_it(tmp_path: Path) -> None:
-    environment = {**os.environ, **awx_collection.stand_in(tmp_path, KINDS.values()), "ANSIBLE_CONFIG": str(tmp_path / "none.cfg")}
+    environment = {
+        **os.environ,
+        **awx_collection.stand_in(tmp_path, KINDS.values()),
+        "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
+    }
     done = subprocess.run([str(BIN / "ansible-playbook"), "-i", "localhost,", str(ROOT / "awx" / "apply.yml")],
                           env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -79,7 +104,11 @@ def test_what_is_named_is_there() -> None:
     environments = {item["name"] for item in DATA["controller_execution_environments"]}
     for template in TEMPLATES.values():
         assert (ROOT / template["playbook"]).is_file(), template["playbook"]
-        assert set(template["labels"]) <= labels and template["project"] in projects and template["execution_environment"] in environments
+        assert (
+            set(template["labels"]) <= labels
+            and template["project"] in projects
+            and template["execution_environment"] in environments
+        )
     for schedule in DATA["controller_schedules"]:
         assert schedule["unified_job_template"] in TEMPLATES
         assert re.fullmatch(r"DTSTART;TZID=Etc/UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1", schedule["rrule"])
@@ -87,7 +116,9 @@ def test_what_is_named_is_there() -> None:
 
 def test_every_playbook_has_a_template() -> None:
     """But `report`, whose files a job would leave behind in its container."""
-    playbooks = {path.name for path in (ROOT / "playbooks").glob("*.yml")} - {"report.yml", "rollout.yml"} | {"rollout.yml"}
+    playbooks = {path.name for path in (ROOT / "playbooks").glob("*.yml")} - {"report.yml", "rollout.yml"} | {
+        "rollout.yml"
+    }
     assert {Path(template["playbook"]).name for template in TEMPLATES.values()} == playbooks
 
 
@@ -100,7 +131,10 @@ def test_the_workflow_asks_after_the_first_wave() -> None:
         assert set(node) <= set(documented)
         assert set(node["unified_job_template"]) <= set(documented["unified_job_template"]["suboptions"])
         if node["unified_job_template"]["type"] == "job_template":
-            asked = {question["variable"] for question in TEMPLATES[node["unified_job_template"]["name"]]["survey_spec"]["spec"]}
+            asked = {
+                question["variable"]
+                for question in TEMPLATES[node["unified_job_template"]["name"]]["survey_spec"]["spec"]
+            }
             # What the workflow asks for wins over its nodes in AWX.
             assert set(node.get("extra_data", {})) <= asked - asked_once
         # Whatever fails ends the workflow: nothing follows but on success.
@@ -108,7 +142,10 @@ def test_the_workflow_asks_after_the_first_wave() -> None:
     path = [node["identifier"] for node in awx_jobs.nodes(workflow["name"])]
     assert path == ["plan", "canary", "approval", "rollout", "verify"] and set(path) == set(nodes)
     assert nodes["approval"]["unified_job_template"]["type"] == "workflow_approval"
-    assert (nodes["canary"]["extra_data"], nodes["rollout"]["extra_data"]) == ({"toa_pause_after_canary": "true"}, {"toa_pause_after_canary": "false"})
+    assert (nodes["canary"]["extra_data"], nodes["rollout"]["extra_data"]) == (
+        {"toa_pause_after_canary": "true"},
+        {"toa_pause_after_canary": "false"},
+    )
 
 
 # ---- surveys
@@ -156,7 +193,11 @@ def test_who_answers_nothing_overrides_nothing(item: dict) -> None:
     """An answer is an extra variable, and wins over the inventory: consents are not asked for, and what is left empty is not passed."""
     given = awx_jobs.answers(item)
     assert "" not in given.values()
-    assert not {name for name in given if name.startswith(("toa_accept_", "toa_trusted_")) or name in ("toa_vendor", "toa_only", "toa_window")}
+    assert not {
+        name
+        for name in given
+        if name.startswith(("toa_accept_", "toa_trusted_")) or name in ("toa_vendor", "toa_only", "toa_window")
+    }
 
 
 # ---- the pattern and the execution environment
@@ -184,14 +225,20 @@ def test_ansible_builder_makes_a_context(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     text = (context / "Containerfile").read_text()
     assert "quay.io/centos/centos:stream10" in text and "ansible-core>=2.21" in text
-    assert yaml.safe_load((context / "_build" / "requirements.yml").read_text()) == {"collections": [{"name": "realip.toa"}]}
+    assert yaml.safe_load((context / "_build" / "requirements.yml").read_text()) == {
+        "collections": [{"name": "realip.toa"}]
+    }
     # The context's own script finds what the collection needs, as it would inside of the build.
     answer = subprocess.run([sys.executable, str(context / "_build" / "scripts" / "introspect.py"), "introspect", str(ROOT / "collections")],
                             capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     found = yaml.safe_load(answer.stdout)
     assert [line.split("#")[0].strip() for line in found["python"]] == ["jmespath>=1.0"]
-    assert {line.split("#")[0].strip() for line in found["system"]} == {"openssh-clients [platform:rpm]", "openssh-client [platform:dpkg]", "sshpass"}
+    assert {line.split("#")[0].strip() for line in found["system"]} == {
+        "openssh-clients [platform:rpm]",
+        "openssh-client [platform:dpkg]",
+        "sshpass",
+    }
 
 
 # ---- jobs
@@ -210,7 +257,9 @@ HERE = {"all": {"hosts": {"web1": {"ansible_connection": "local", "ansible_pytho
 def test_a_job(project: Path, template: str, check: bool) -> None:
     # A workflow gives the artefacts of the job before as variables.
     before = {"kind": "plan", "summary": {"pending": 1}, "attention": False, "verdict": ""}
-    job = awx_jobs.launch(project.parent, project, template, HERE, check=check, **awx_jobs.answers(TEMPLATES[template]), toa_report=before)
+    job = awx_jobs.launch(
+        project.parent, project, template, HERE, check=check, **awx_jobs.answers(TEMPLATES[template]), toa_report=before
+    )
     job.check()
     kind = template.split()[1]
     made = job.report(kind)
@@ -242,6 +291,14 @@ def test_a_job_with_a_wrong_answer_says_so_once(project: Path) -> None:
 
 
 def test_a_build_host_that_is_not_meant_builds_nothing(project: Path) -> None:
-    job = awx_jobs.launch(project.parent, project, "TOA build_kernel", HERE, toa_only="facts.os.id == 'nothing'", toa_build_host="web1", toa_kernel_source="/x")
+    job = awx_jobs.launch(
+        project.parent,
+        project,
+        "TOA build_kernel",
+        HERE,
+        toa_only="facts.os.id == 'nothing'",
+        toa_build_host="web1",
+        toa_kernel_source="/x",
+    )
     assert job.status == "successful" and len(job.results("toa_plan")) == 1
     assert job.results("toa_source") == []

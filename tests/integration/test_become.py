@@ -43,7 +43,9 @@ def make_account(name: str) -> Account:
 def remove_account(account: Account) -> None:
     """userdel refuses while a session of the account is about to end, so it is asked again for some seconds."""
     deadline = time.monotonic() + 20
-    while (done := subprocess.run(["userdel", "--remove", account.name], capture_output=True, text=True, check=False)).returncode == 8:
+    while (
+        done := subprocess.run(["userdel", "--remove", account.name], capture_output=True, text=True, check=False)
+    ).returncode == 8:
         assert time.monotonic() < deadline, done.stderr
         time.sleep(0.1)
     assert done.returncode == 0, done.stderr

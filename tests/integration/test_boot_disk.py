@@ -53,7 +53,9 @@ class Disk:
         self.write("the old one", "settled")
 
     def write(self, text: str, way: str, python: str = sys.executable) -> int:
-        return subprocess.run([python, "-c", WRITE, str(TESTS), str(self.mounted), text, way, self.filesystem], timeout=60).returncode
+        return subprocess.run(
+            [python, "-c", WRITE, str(TESTS), str(self.mounted), text, way, self.filesystem], timeout=60
+        ).returncode
 
     def as_grub_sees_it(self) -> str:
         done = subprocess.run(["grub-fstest", str(self.image), "cat", "/grub/grub.cfg"], capture_output=True, text=True)

@@ -70,8 +70,22 @@ class Root:
     def __init__(self, folder: Path, systemd: bool) -> None:
         self.folder = folder
         self.boots = 0
-        for name in ("usr", "collection", "dev", "tmp", "run", "var/lib", "boot/grub", "etc/default", "etc/init.d", "proc/sys/kernel/random",
-                     "proc/self", "lib/modules", *(f"etc/rc{level}.d" for level in "0123456S"), *(["run/systemd/system"] if systemd else [])):
+        for name in (
+            "usr",
+            "collection",
+            "dev",
+            "tmp",
+            "run",
+            "var/lib",
+            "boot/grub",
+            "etc/default",
+            "etc/init.d",
+            "proc/sys/kernel/random",
+            "proc/self",
+            "lib/modules",
+            *(f"etc/rc{level}.d" for level in "0123456S"),
+            *(["run/systemd/system"] if systemd else []),
+        ):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for name in ("bin", "sbin", "lib64"):
             (folder / name).symlink_to(f"usr/{name}")
@@ -90,8 +104,13 @@ class Root:
         self.runs(STOCK)
 
     def enter(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", ENTER, "enter", str(self.folder), *argv],
-                              text=True, capture_output=True, timeout=120, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        return subprocess.run(
+            ["unshare", "-m", "--propagation", "private", "sh", "-c", ENTER, "enter", str(self.folder), *argv],
+            text=True,
+            capture_output=True,
+            timeout=120,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
 
     def must(self, *argv: str) -> str:
         done = self.enter(*argv)
@@ -99,7 +118,9 @@ class Root:
         return done.stdout
 
     def do(self, state: str, kernel: str | None = None, **more: Any) -> dict[str, Any]:
-        return json.loads(self.must("/usr/bin/python3", "-B", "-c", CALL, json.dumps({"state": state, "kernel": kernel, **more})))
+        return json.loads(
+            self.must("/usr/bin/python3", "-B", "-c", CALL, json.dumps({"state": state, "kernel": kernel, **more}))
+        )
 
     def install(self, release: str) -> None:
         (self.folder / f"boot/vmlinuz-{release}").write_text("kernel")
@@ -121,7 +142,9 @@ class Root:
     def boot(self) -> dict[str, Any]:
         """Power on: the entry GRUB takes; what was armed is cleared."""
         grub = self.folder / "boot/grub"
-        text = (grub / "grub.cfg").read_text() + ((grub / "custom.cfg").read_text() if (grub / "custom.cfg").exists() else "")
+        text = (grub / "grub.cfg").read_text() + (
+            (grub / "custom.cfg").read_text() if (grub / "custom.cfg").exists() else ""
+        )
         order = boot_order(text, self.environment())
         entry = order["next"] or order["default"]
         if order["next"]:
@@ -162,7 +185,13 @@ def test_whole_sequence(root: Root) -> None:
     assert root.do("default", STOCK)["changed"]
     root.install(NEW)
     armed = root.do("armed", NEW)
-    assert armed["after"] == {"default": STOCK, "next": NEW, "trial": NEW, "guard": True, "grub_default_setting": "saved"}, armed
+    assert armed["after"] == {
+        "default": STOCK,
+        "next": NEW,
+        "trial": NEW,
+        "guard": True,
+        "grub_default_setting": "saved",
+    }, armed
     assert not root.do("armed", NEW)["changed"]
     links = {path: target for path, target in root.files().items() if path not in before and isinstance(target, str)}
     assert len(links) == (3 if (root.folder / "run/systemd").exists() else 4), links

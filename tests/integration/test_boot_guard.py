@@ -33,16 +33,24 @@ class Host:
         self.dir.mkdir()
         self.kmsg.touch()
         self.script.write_text(SCRIPT_TEXT)
-        subprocess.run(["grub-editenv", self.grubenv, "set", "next_entry=realip-toa-trial", "saved_entry=old"], check=True)
+        subprocess.run(
+            ["grub-editenv", self.grubenv, "set", "next_entry=realip-toa-trial", "saved_entry=old"], check=True
+        )
         self.state = {"boot": {"state": "armed", "kernel": NEW, "old": OLD}, "packages": {"armed": "yes"}, "schema": 1}
         (self.dir / "state.json").write_text(json.dumps(self.state, indent=1, sort_keys=True) + "\n")
         self.boots(NEW, MARKED)
         self.uptime(20)
         self.settings(600)
         self.environment = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "GUARD_DIR": str(self.dir), "GUARD_PROC": str(self.proc), "GUARD_KMSG": str(self.kmsg),
-            "GUARD_CONSOLE": str(folder / "no-console"), "GUARD_POLL": "0.02", "GUARD_GRACE": "0.1",
-            "GUARD_REBOOT": f"tee -a {self.rebooted}", "GUARD_FORCE": f"echo forced >>{self.forced}",
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "GUARD_DIR": str(self.dir),
+            "GUARD_PROC": str(self.proc),
+            "GUARD_KMSG": str(self.kmsg),
+            "GUARD_CONSOLE": str(folder / "no-console"),
+            "GUARD_POLL": "0.02",
+            "GUARD_GRACE": "0.1",
+            "GUARD_REBOOT": f"tee -a {self.rebooted}",
+            "GUARD_FORCE": f"echo forced >>{self.forced}",
         }
         self.children: list[subprocess.Popen[str]] = []
 
@@ -61,8 +69,14 @@ class Host:
         (self.dir / "guard.conf").write_text(text.replace("timeout=1\n", f"timeout={timeout}\n"))
 
     def start(self) -> subprocess.Popen[str]:
-        child = subprocess.Popen([*self.shell.split(), str(self.script)], env=self.environment, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [*self.shell.split(), str(self.script)],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.children.append(child)
         return child
 
@@ -124,7 +138,9 @@ def test_old_kernel_after_a_trial_that_never_came_up(host: Host) -> None:
     host.boots(OLD, PLAIN)
     host.run()
     assert host.record() == {
-        "state": "reverted_by_guard", "kernel": NEW, "old": OLD,
+        "state": "reverted_by_guard",
+        "kernel": NEW,
+        "old": OLD,
         "reason": f"the trial boot of {NEW} left no trace (panic, hang, power loss, read-only disk, or it was never booted); {OLD} runs",
     }
     assert not host.rebooted.exists() and not host.armed
@@ -168,7 +184,9 @@ def test_confirmed_in_time(host: Host) -> None:
     (host.dir / "confirmed").write_text(THIS_BOOT + "\n")
     host.ends(child)
     host.uptime(99999)
-    assert not host.rebooted.exists() and "confirmed" in host.log().splitlines()[-1] and host.record()["state"] == "armed"
+    assert (
+        not host.rebooted.exists() and "confirmed" in host.log().splitlines()[-1] and host.record()["state"] == "armed"
+    )
 
 
 def test_confirmed_and_out_of_time_at_once_is_confirmed(host: Host) -> None:

@@ -39,14 +39,22 @@ def test_an_empty_cgroup_has_no_programs(cgroup: Path) -> None:
 
 def test_programs_are_found_by_hook_id_and_name_as_bpftool_sees_them(cgroup: Path) -> None:
     for name, hook in (
-        (b"realip_peer4", "getpeername4"), (b"cil_sock4_getpe", "getpeername4"), (b"", "getpeername6"), (b"realip_sockops", "sock_ops"),
+        (b"realip_peer4", "getpeername4"),
+        (b"cil_sock4_getpe", "getpeername4"),
+        (b"", "getpeername6"),
+        (b"realip_sockops", "sock_ops"),
     ):
         attach(cgroup, name, hook)
     found = bpf_query.programs_on(str(cgroup), sorted(bpf_query.HOOKS))
     assert [(program["hook"], program["name"]) for program in found] == [
-        ("getpeername4", "realip_peer4"), ("getpeername4", "cil_sock4_getpe"), ("getpeername6", ""), ("sock_ops", "realip_sockops"),
+        ("getpeername4", "realip_peer4"),
+        ("getpeername4", "cil_sock4_getpe"),
+        ("getpeername6", ""),
+        ("sock_ops", "realip_sockops"),
     ]
-    seen = json.loads(subprocess.run(["bpftool", "-j", "cgroup", "show", cgroup], check=True, capture_output=True, text=True).stdout)
+    seen = json.loads(
+        subprocess.run(["bpftool", "-j", "cgroup", "show", cgroup], check=True, capture_output=True, text=True).stdout
+    )
     assert sorted(program["id"] for program in found) == sorted(program["id"] for program in seen)
 
 
@@ -58,7 +66,11 @@ def test_facts_tell_ours_from_others(cgroup: Path) -> None:
     assert [program["name"] for program in here] == ["realip_peer4"]
     others = [program for program in facts["ebpf"]["foreign"] if program["cgroup"] == str(cgroup)]
     assert [(program["hook"], program["name"]) for program in others] == [("getpeername4", "cil_sock4_getpe")]
-    assert [conflict for conflict in facts["conflicts"] if conflict["code"] == "conflict_ebpf_getpeername" and "cil_sock4_getpe" in conflict["detail"]]
+    assert [
+        conflict
+        for conflict in facts["conflicts"]
+        if conflict["code"] == "conflict_ebpf_getpeername" and "cil_sock4_getpe" in conflict["detail"]
+    ]
 
 
 def test_a_cgroup_that_is_none_is_an_error_with_a_reason(tmp_path: Path) -> None:

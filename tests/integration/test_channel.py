@@ -17,7 +17,9 @@ from sshd import Controller, Run, Sshd, pythons, result_of
 
 PYTHONS = pythons()
 NET = "127.0.41"
-PLAIN, CSH, FISH, NOISY, BANNER, NOLOGIN, BARE, ANCIENT, HOSTILE_CWD, STUB, OTHER, VICTIM = (f"{NET}.{last}" for last in range(1, 13))
+PLAIN, CSH, FISH, NOISY, BANNER, NOLOGIN, BARE, ANCIENT, HOSTILE_CWD, STUB, OTHER, VICTIM = (
+    f"{NET}.{last}" for last in range(1, 13)
+)
 NOBODY_LISTENS = f"{NET}.99"
 
 OLD_PYTHON = """#!/bin/sh
@@ -33,15 +35,17 @@ exec(compile(sys.stdin.read(), "<stdin>", "exec"))
 def sshd(place: Path) -> t.Iterator[Sshd]:
     scripts = place / "logins"
     characters = {
-        CSH: "exec tcsh -c \"$SSH_ORIGINAL_COMMAND\"",
-        FISH: "exec fish -c \"$SSH_ORIGINAL_COMMAND\"",
-        NOISY: "cat " + str(noise_file(place)) + "; sh -c \"$SSH_ORIGINAL_COMMAND\"; rc=$?; echo 'logout {{ 7 * 7 }}'; exit $rc",
-        BANNER: "cat " + str(noise_file(place)) + "; exec sh -c \"$SSH_ORIGINAL_COMMAND\"",
+        CSH: 'exec tcsh -c "$SSH_ORIGINAL_COMMAND"',
+        FISH: 'exec fish -c "$SSH_ORIGINAL_COMMAND"',
+        NOISY: "cat "
+        + str(noise_file(place))
+        + "; sh -c \"$SSH_ORIGINAL_COMMAND\"; rc=$?; echo 'logout {{ 7 * 7 }}'; exit $rc",
+        BANNER: "cat " + str(noise_file(place)) + '; exec sh -c "$SSH_ORIGINAL_COMMAND"',
         NOLOGIN: "echo This account is currently not available.; exit 1",
-        BARE: f"exec chroot {chroot(place / 'bare')} /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"",
-        ANCIENT: f"PATH={old_python_dir(place)}; exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"",
-        HOSTILE_CWD: f"cd {hostile_dir(place)} && exec sh -c \"$SSH_ORIGINAL_COMMAND\"",
-        STUB: f"PATH={stub_dir(place)}:$PATH; exec sh -c \"$SSH_ORIGINAL_COMMAND\"",
+        BARE: f'exec chroot {chroot(place / "bare")} /bin/sh -c "$SSH_ORIGINAL_COMMAND"',
+        ANCIENT: f'PATH={old_python_dir(place)}; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"',
+        HOSTILE_CWD: f'cd {hostile_dir(place)} && exec sh -c "$SSH_ORIGINAL_COMMAND"',
+        STUB: f'PATH={stub_dir(place)}:$PATH; exec sh -c "$SSH_ORIGINAL_COMMAND"',
     }
     scripts.mkdir()
     lines = {}
@@ -92,7 +96,10 @@ def old_python_dir(place: Path) -> Path:
 def hostile_dir(place: Path) -> Path:
     """A current directory whose modules leave a mark when they are imported."""
     for name in ("json", "zlib", "binascii", "re", "os", "subprocess", "site", "signal", "ansible_collections"):
-        executable(place / f"hostile/{name}.py", f"open({str(place / 'hostile.mark')!r}, 'a').write(__name__)\nraise SystemExit('hostile')\n")
+        executable(
+            place / f"hostile/{name}.py",
+            f"open({str(place / 'hostile.mark')!r}, 'a').write(__name__)\nraise SystemExit('hostile')\n",
+        )
     return place / "hostile"
 
 
@@ -110,7 +117,9 @@ def controller(core: str, place: Path) -> Controller:
 def make_controller(core: str, place: Path) -> Controller:
     remote_tmp = place / "remote_tmp"
     shutil.rmtree(remote_tmp, ignore_errors=True)
-    return Controller(core, place / core, {"ANSIBLE_REMOTE_TMP": str(remote_tmp), "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORKS": "8"})
+    return Controller(
+        core, place / core, {"ANSIBLE_REMOTE_TMP": str(remote_tmp), "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORKS": "8"}
+    )
 
 
 def left_on_hosts(place: Path) -> list[Path]:
@@ -118,7 +127,7 @@ def left_on_hosts(place: Path) -> list[Path]:
     return list((place / "remote_tmp").rglob("*"))
 
 
-AWKWARD_TEXT = "it's \"so\" $HOME `id` \\ \\n ! % %s héllo ☃ 😀"
+AWKWARD_TEXT = 'it\'s "so" $HOME `id` \\ \\n ! % %s héllo ☃ 😀'
 SAID = {"text": AWKWARD_TEXT, "list": [1, 2.5, None, True]}
 TERMINAL = {"ansible_ssh_extra_args": "-o RequestTTY=yes"}
 
@@ -147,14 +156,12 @@ LIES = {
     "huge_number": ("answer(b'{\"a\": ' + b'9' * 100000 + b'}')", "JSON"),
     "silence": ("", "no answer"),
     "steer": (
-        "answer(b'{\"changed\": \"{{ 1 }}\", \"_ansible_x\": 1, \"a\": \"\\\\ud800\", \"ansible_facts\": {\"a\": 1}, "
-        "\"unreachable\": true, \"b\": \"{{ 7 * 7 }}\"}')",
+        'answer(b\'{"changed": "{{ 1 }}", "_ansible_x": 1, "a": "\\\\ud800", "ansible_facts": {"a": 1}, '
+        '"unreachable": true, "b": "{{ 7 * 7 }}"}\')',
         "",
     ),
     "noise": ("out.write(bytes(bytearray(range(256))) * 40000)", "no answer"),
 }
-
-
 
 
 @pytest.fixture(scope="module")
@@ -164,14 +171,26 @@ def fleet(core: str, sshd: Sshd, place: Path) -> Run:
     for version, path in PYTHONS.items():
         for mode in ("plain", *CHECKS):
             hosts |= sshd.host(f"{mode}-{version}", PLAIN, ansible_python_interpreter=path, mode=mode)
-    for name, address in {"csh": CSH, "fish": FISH, "noisy": NOISY, "banner": BANNER, "stub": STUB, "cwd": HOSTILE_CWD}.items():
+    for name, address in {
+        "csh": CSH,
+        "fish": FISH,
+        "noisy": NOISY,
+        "banner": BANNER,
+        "stub": STUB,
+        "cwd": HOSTILE_CWD,
+    }.items():
         hosts |= sshd.host(name, address)
         if address != NOISY:  # Ansible itself cannot make a temporary directory where a login prints after the command
             hosts |= sshd.host(name + "-file", address, **TERMINAL)
     for name, shell in {"dash": "/bin/dash", "bash": "/bin/bash", "busybox": "/bin/busybox sh"}.items():
         hosts |= sshd.host(name, PLAIN, ansible_shell_executable=shell)
     hosts |= sshd.host("two-words", PLAIN, ansible_python_interpreter="/usr/bin/env python3")
-    hosts |= sshd.host("bare", BARE) | sshd.host("ancient", ANCIENT) | sshd.host("nologin", NOLOGIN) | sshd.host("refused", NOBODY_LISTENS)
+    hosts |= (
+        sshd.host("bare", BARE)
+        | sshd.host("ancient", ANCIENT)
+        | sshd.host("nologin", NOLOGIN)
+        | sshd.host("refused", NOBODY_LISTENS)
+    )
     hosts |= sshd.host("named", PLAIN, ansible_python_interpreter="/nowhere/python3")
     hosts |= sshd.host("wrong-key", OTHER, ansible_ssh_private_key_file=str(wrong_key(place, core)))
     hosts |= sshd.host("killed", PLAIN, mode="die") | sshd.host("slow", PLAIN, mode="hang", time=1)
@@ -269,7 +288,9 @@ def test_every_python_behaves_alike(fleet: Run, version: str, mode: str) -> None
     CHECKS[mode](result_of(fleet, f"{mode}-{version}"))
 
 
-@pytest.mark.parametrize("name", ["csh", "fish", "noisy", "banner", "stub", "csh-file", "fish-file", "banner-file", "stub-file"])
+@pytest.mark.parametrize(
+    "name", ["csh", "fish", "noisy", "banner", "stub", "csh-file", "fish-file", "banner-file", "stub-file"]
+)
 def test_any_login(fleet: Run, name: str) -> None:
     assert result_of(fleet, name)["said"] == SAID
 
@@ -286,8 +307,8 @@ def test_current_directory_is_never_imported_from(fleet: Run, place: Path, name:
 
 
 def test_environment_of_the_task(sshd: Sshd, controller: Controller) -> None:
-    run = controller.task(sshd.host("host", PLAIN), "toa_echo", keywords={"environment": {"TOA_TEST": "it's \"$HOME\""}})
-    assert result_of(run)["environment"] == "it's \"$HOME\""
+    run = controller.task(sshd.host("host", PLAIN), "toa_echo", keywords={"environment": {"TOA_TEST": 'it\'s "$HOME"'}})
+    assert result_of(run)["environment"] == 'it\'s "$HOME"'
 
 
 def test_delegated_task_uses_the_delegates_python(sshd: Sshd, controller: Controller) -> None:
@@ -316,7 +337,9 @@ def test_diff_mode_shows_before_and_after(sshd: Sshd, controller: Controller) ->
 
 def test_bad_option_is_named_and_no_host_is_touched(controller: Controller) -> None:
     hosts = {
-        "unknown": {"args": {"sya": 1}}, "type": {"args": {"count": "many"}}, "two": {"args": {"count": "many", "time": "x"}}
+        "unknown": {"args": {"sya": 1}},
+        "type": {"args": {"count": "many"}},
+        "two": {"args": {"count": "many", "time": "x"}},
     }
     for name, words in {"unknown": "sya", "type": "count", "two": "time"}.items():
         result = result_of(controller.task({"host": {"ansible_host": NOBODY_LISTENS}}, "toa_echo", hosts[name]["args"]))
@@ -351,7 +374,8 @@ def test_old_python_answers_with_its_version(fleet: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("refused", "Connection refused"), ("wrong-key", "Permission denied"), ("nologin", "not available")]
+    ("name", "words"),
+    [("refused", "Connection refused"), ("wrong-key", "Permission denied"), ("nologin", "not available")],
 )
 def test_no_way_in_is_a_lost_host(fleet: Run, name: str, words: str) -> None:
     assert_lost(result_of(fleet, name), words)
@@ -408,7 +432,9 @@ def test_a_host_cannot_steer_ansible(fleet: Run) -> None:
 
 def test_what_a_host_says_is_never_a_template(sshd: Sshd, controller: Controller) -> None:
     """Not in the result, and not when a playbook uses the registered result."""
-    hosts = sshd.host("refuse", PLAIN, mode="refuse", look="msg") | sshd.host("change", PLAIN, mode="change", look="diff")
+    hosts = sshd.host("refuse", PLAIN, mode="refuse", look="msg") | sshd.host(
+        "change", PLAIN, mode="change", look="diff"
+    )
     look = {"ansible.builtin.debug": {"msg": "<{{ answer[look] }}>"}}
     run = controller.task(hosts, "toa_echo", {"mode": "{{ mode }}"}, more_tasks=[look], options=["--diff"])
     said = {(line["host"], line["status"]): str(line["result"].get("msg", "")) for line in run.results}

@@ -37,7 +37,9 @@ SNIPPETS = ROOT / "docs" / "guides" / "snippets"
 CENTOS = {"os_release": 'ID="centos"\nVERSION_ID="7"\n', "kernel": "3.10.0-1160.119.1.el7.x86_64"}
 
 # What is typed on a machine with nothing on it is typed there (test_quick_start.py, `make quick-start`); somebody's AWX is played by test_awx.py.
-ELSEWHERE = re.compile(r"(pip|ansible-galaxy collection|python3 -m venv|sudo apt-get|export|make) |ansible-playbook awx/apply.yml|ansible-playbook infra")
+ELSEWHERE = re.compile(
+    r"(pip|ansible-galaxy collection|python3 -m venv|sudo apt-get|export|make) |ansible-playbook awx/apply.yml|ansible-playbook infra"
+)
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -46,12 +48,24 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def every(language: str, pages: t.Iterable[Path] = PAGES) -> list[t.Any]:
-    return [pytest.param(text, id=f"{page.stem} {number}") for page in pages for number, text in enumerate(blocks(page, language), 1)]
+    return [
+        pytest.param(text, id=f"{page.stem} {number}")
+        for page in pages
+        for number, text in enumerate(blocks(page, language), 1)
+    ]
 
 
 def ansible(command: str, *words: t.Any, cwd: Path) -> str:
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run([str(BIN / command), *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [str(BIN / command), *map(str, words)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -75,7 +89,11 @@ def test_no_snippet_hides_from_the_tests() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert set(re.findall(r"^ *```(\S*)", text, re.MULTILINE)) <= known, page
-        assert not re.findall(r"^    (?:ansible\S* .*|- name: .*|toa_\w+: .*|jq .*)", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE), page
+        assert not re.findall(
+            r"^    (?:ansible\S* .*|- name: .*|toa_\w+: .*|jq .*)",
+            re.sub(r"```.*?```", "", text, flags=re.DOTALL),
+            re.MULTILINE,
+        ), page
 
 
 def test_commands_are_those_of_the_collection(tmp_path: Path) -> None:
@@ -88,15 +106,25 @@ def test_commands_are_those_of_the_collection(tmp_path: Path) -> None:
     for command in typed:
         words = shlex.split(command)[1:]
         playbook = next(word for word in words if word.startswith("realip.toa.") or word.endswith("rollout.yml"))
-        assert (ROOT / "playbooks" / f"{playbook.removeprefix('realip.toa.').removesuffix('.yml')}.yml").is_file(), command
+        assert (ROOT / "playbooks" / f"{playbook.removeprefix('realip.toa.').removesuffix('.yml')}.yml").is_file(), (
+            command
+        )
         variables = [words[index + 1] for index, word in enumerate(words) if word == "-e"]
-        named = [set(json.loads(variable)) if variable.startswith("{") else {variable.split("=")[0]} for variable in variables]
+        named = [
+            set(json.loads(variable)) if variable.startswith("{") else {variable.split("=")[0]}
+            for variable in variables
+        ]
         assert set().union(*named) <= KNOWN, command
         for variable in variables:
             # Selections are told apart from what a report alone has (the playbook report).
             if variable.startswith("toa_only=") and playbook != "realip.toa.report":
                 assert selection.problem(variable.split("=", 1)[1].strip('"')) == "", command
-    script = [["import_playbook", word] for word in sorted({word for command in typed for word in shlex.split(command) if word.startswith("realip.toa.")})]
+    script = [
+        ["import_playbook", word]
+        for word in sorted(
+            {word for command in typed for word in shlex.split(command) if word.startswith("realip.toa.")}
+        )
+    ]
     (tmp_path / "all.yml").write_text(json.dumps([{f"ansible.builtin.{key}": value} for key, value in script]))
     ansible("ansible-playbook", "--syntax-check", "-i", inventory, "all.yml", cwd=tmp_path)
 
@@ -110,7 +138,11 @@ def test_the_hosts_of_a_wave_out_of_a_report(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "rollout.json").write_text(json.dumps(made))
     subprocess.run(["sh", "-c", JQ], cwd=tmp_path, check=True)
-    assert (tmp_path / "wave-2").read_text().split() == ["web0002", "web0003"] == [entry["host"] for entry in made["hosts"] if entry["wave"] == 2]
+    assert (
+        (tmp_path / "wave-2").read_text().split()
+        == ["web0002", "web0003"]
+        == [entry["host"] for entry in made["hosts"] if entry["wave"] == 2]
+    )
 
 
 def test_tcpdump_shows_the_option(tmp_path: Path) -> None:
@@ -123,7 +155,7 @@ def test_tcpdump_shows_the_option(tmp_path: Path) -> None:
         captured += struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet
     (tmp_path / "packets").write_bytes(captured)
     words = shlex.split(TCPDUMP)[1:]
-    words[words.index("-ni"):words.index("any") + 1] = ["-nr", str(tmp_path / "packets")]
+    words[words.index("-ni") : words.index("any") + 1] = ["-nr", str(tmp_path / "packets")]
     shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     told = re.findall(r"options \[(.*)\]", shown)
     assert told == ["unknown-200 0x1092cb007107", "exp-1092", "unknown-253 0x1092cb007107"]
@@ -151,8 +183,14 @@ def test_settings_are_ansible_s(text: str, tmp_path: Path) -> None:
     assert {name.lower() for name in taken} == {name for section in settings.sections() for name in settings[section]}
 
 
-WRITTEN = [(f"{page.stem}-{number}", yaml.safe_load(text)) for page in PAGES for number, text in enumerate(blocks(page, "yaml"), 1)]
-VARIABLES = {name: content for name, content in WRITTEN if isinstance(content, dict) and not {"all", "groups"} & set(content)}
+WRITTEN = [
+    (f"{page.stem}-{number}", yaml.safe_load(text))
+    for page in PAGES
+    for number, text in enumerate(blocks(page, "yaml"), 1)
+]
+VARIABLES = {
+    name: content for name, content in WRITTEN if isinstance(content, dict) and not {"all", "groups"} & set(content)
+}
 LISTS = {name: content for name, content in WRITTEN if isinstance(content, list)}
 
 
@@ -161,8 +199,12 @@ def test_inventories_are_read(tmp_path: Path) -> None:
     assert inventories
     for content in inventories:
         (tmp_path / "inventory.yml").write_text(yaml.safe_dump(content))
-        hosts = json.loads(ansible("ansible-inventory", "-i", "inventory.yml", "--list", cwd=tmp_path))["_meta"]["hostvars"]
-        assert hosts and {name for variables in hosts.values() for name in variables if name.startswith("toa_")} <= KNOWN
+        hosts = json.loads(ansible("ansible-inventory", "-i", "inventory.yml", "--list", cwd=tmp_path))["_meta"][
+            "hostvars"
+        ]
+        assert (
+            hosts and {name for variables in hosts.values() for name in variables if name.startswith("toa_")} <= KNOWN
+        )
 
 
 def test_variables_are_taken(tmp_path: Path) -> None:
@@ -183,8 +225,12 @@ def test_playbooks_and_tasks_are_some(tmp_path: Path) -> None:
     for name, content in LISTS.items():
         plays = content if "hosts" in content[0] else [{"hosts": "web", "gather_facts": False, "tasks": content}]
         (tmp_path / f"{name}.yml").write_text(json.dumps(plays))
-    ansible("ansible-playbook", "--syntax-check", "-i", "inventory.yml", *(f"{name}.yml" for name in LISTS), cwd=tmp_path)
-    local = [f"{name}.yml" for name, content in LISTS.items() if [play.get("hosts") for play in content] == ["localhost"]]
+    ansible(
+        "ansible-playbook", "--syntax-check", "-i", "inventory.yml", *(f"{name}.yml" for name in LISTS), cwd=tmp_path
+    )
+    local = [
+        f"{name}.yml" for name, content in LISTS.items() if [play.get("hosts") for play in content] == ["localhost"]
+    ]
     assert local and "failed=0" in ansible("ansible-playbook", "-i", "inventory.yml", *local, cwd=tmp_path)
 
 
@@ -206,7 +252,10 @@ def alerts(content: dict[str, t.Any]) -> None:
 
 def test_selections_of_the_guide() -> None:
     page = (ROOT / "docs" / "guides" / "selections.md").read_text()
-    expressions = [(double or single).strip() for double, single in re.findall(r"^\| [^|]+ \| (?:``(.+?)``|`([^`]+)`) \|$", page, re.MULTILINE)]
+    expressions = [
+        (double or single).strip()
+        for double, single in re.findall(r"^\| [^|]+ \| (?:``(.+?)``|`([^`]+)`) \|$", page, re.MULTILINE)
+    ]
     assert len(expressions) == 9
     assert [selection.problem(expression) for expression in expressions] == [""] * 9
     (told,) = blocks(ROOT / "docs" / "guides" / "selections.md", "text")
@@ -227,7 +276,9 @@ def test_every_playbook_takes_a_selection_and_judges_it_first() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_variables_and_links_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} | {path.stem for path in (ROOT / "plugins" / "filter").glob("toa_*")}
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} | {
+        path.stem for path in (ROOT / "plugins" / "filter").glob("toa_*")
+    }
     assert set(re.findall(r"(?<![.\w/-])toa_\w+", text)) - modules - NO_VARIABLES <= KNOWN
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         # The README is read on Galaxy too, so its links are whole.
@@ -267,7 +318,15 @@ def test_applications_see_the_client(programs: dict[str, list[t.Any]], tmp_path:
     with EbpfStage(tmp_path / "stage") as stage:
 
         def start(*words: t.Any) -> subprocess.Popen[str]:
-            running.append(subprocess.Popen(stage.command(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            running.append(
+                subprocess.Popen(
+                    stage.command(*words),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
             return running[-1]
 
         try:
@@ -298,7 +357,10 @@ def test_applications_see_the_client(programs: dict[str, list[t.Any]], tmp_path:
                     process.terminate()
                     process.communicate(timeout=20)
     for name, lines in said.items():
-        assert [lines[0], lines[1]] == [GIVEN4, GIVEN6 if name != "python" else GIVEN6.replace("[", "").replace("]", "")], (name, lines)
+        assert [lines[0], lines[1]] == [
+            GIVEN4,
+            GIVEN6 if name != "python" else GIVEN6.replace("[", "").replace("]", ""),
+        ], (name, lines)
         assert lines[2].startswith(f"{PEER}:"), (name, lines)
     # nginx asks accept() on an AF_INET listener, which cannot show an IPv6 client.
     assert logged[0] == GIVEN4 and [line.rpartition(":")[0] for line in logged[1:]] == [PEER, PEER]
@@ -306,4 +368,7 @@ def test_applications_see_the_client(programs: dict[str, list[t.Any]], tmp_path:
 
 def listening(pid: int) -> bool:
     """Whether somebody listens on 8080 in that network namespace."""
-    return any(line.split()[1].endswith(":1F90") and line.split()[3] == "0A" for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    return any(
+        line.split()[1].endswith(":1F90") and line.split()[3] == "0A"
+        for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    )

@@ -44,7 +44,9 @@ def instructions(path: Path) -> str:
 
 
 def test_the_object_is_under_a_licence_that_the_kernel_accepts() -> None:
-    contents = subprocess.run(["llvm-objdump", "-s", "-j", "license", OBJECT], capture_output=True, text=True, check=True).stdout
+    contents = subprocess.run(
+        ["llvm-objdump", "-s", "-j", "license", OBJECT], capture_output=True, text=True, check=True
+    ).stdout
     assert contents.rstrip().endswith("GPL.")
 
 
@@ -67,7 +69,11 @@ def test_the_table_of_the_documentation_is_what_was_seen(matrix: list[Row]) -> N
     for packet in PACKETS:
         words = []
         for variant in VARIANTS:
-            seen = {shows_client(row) for cell, row in zip(CELLS, matrix, strict=True) if (cell.packet, cell.variant) == (packet, variant)}
+            seen = {
+                shows_client(row)
+                for cell, row in zip(CELLS, matrix, strict=True)
+                if (cell.packet, cell.variant) == (packet, variant)
+            }
             assert len(seen) == 1, (packet, variant)
             words.append("client" if seen.pop() else "peer")
         lines.append("| " + " | ".join([packet, *words]) + " |")
@@ -186,7 +192,7 @@ def reference(area: bytes, kinds: list[str]) -> tuple[str, int | None] | None:
         if not 2 <= length <= 40:
             return None
         if kind in ours:
-            body = area[at + 2:at + length]
+            body = area[at + 2 : at + length]
             if f"{kind}/{length}" not in kinds or at + length > len(area):
                 return None
             port = struct.unpack("!H", body[:2])[0] if length in (8, 20) else None
@@ -203,9 +209,11 @@ def reference(area: bytes, kinds: list[str]) -> tuple[str, int | None] | None:
 
 def believed(stage: EbpfStage, peers: t.Sequence[str]) -> list[bool]:
     """From each peer, an option on each packet: is it believed? The same answer on every packet."""
-    cases = [(option_of("200/8"), packet, "inet6", 6 if ":" in peer else 4, "", peer) for peer in peers for packet in PACKETS]
+    cases = [
+        (option_of("200/8"), packet, "inet6", 6 if ":" in peer else 4, "", peer) for peer in peers for packet in PACKETS
+    ]
     seen = [shows_client(row) for row in stage.crafted(cases)]
-    assert all(len(set(seen[place:place + 3])) == 1 for place in range(0, len(seen), 3)), seen
+    assert all(len(set(seen[place : place + 3])) == 1 for place in range(0, len(seen), 3)), seen
     return seen[::3]
 
 
@@ -258,7 +266,12 @@ def test_counters(stage: EbpfStage) -> None:
     client, stranger = (option_of("200/8"),), (option_of("200/8"), "ack", "inet", 4, "", "198.51.100.66")
     stage.crafted([client] * 3 + [("",)] * 5 + [stranger] * 2 + [(MALFORMED["shorter than its kind says"],)])
     after = stage.ebpf("status")["counters"]
-    assert {name: after[name] - before[name] for name in after} == {"translated": 3, "no_option": 5, "untrusted": 2, "malformed": 1}
+    assert {name: after[name] - before[name] for name in after} == {
+        "translated": 3,
+        "no_option": 5,
+        "untrusted": 2,
+        "malformed": 1,
+    }
     assert stage.target("programs.facts")["counters"] == {f"ebpf_{name}": value for name, value in after.items()}
 
 

@@ -20,7 +20,15 @@ from sshd import VENVS, pythons
 UNIT = "/etc/systemd/system/realip-toa-ebpf.service"
 FILES = "/var/lib/realip-toa/ebpf"
 PROGRAMS = ["realip_getopt", "realip_peer4", "realip_peer6", "realip_sockops"]
-NOTHING = {"attached": False, "cgroup": "", "object": "", "option_kinds": [], "trusted_sources": [], "getsockopt": False, "at_boot": ""}
+NOTHING = {
+    "attached": False,
+    "cgroup": "",
+    "object": "",
+    "option_kinds": [],
+    "trusted_sources": [],
+    "getsockopt": False,
+    "at_boot": "",
+}
 PYTHONS = pythons()
 
 
@@ -93,7 +101,9 @@ RC_LOCAL = "#!/bin/sh -e\n# rc.local\n\necho started >>/run/rc.log\nexit 0\n"
 
 @pytest.fixture
 def sysvinit(stage: EbpfStage) -> EbpfStage:
-    stage.sh("rm -rf /run/systemd /etc/rc.local; mkdir -p /etc/init.d /etc/rc2.d; : >/etc/inittab; : >/etc/init.d/rc.local")
+    stage.sh(
+        "rm -rf /run/systemd /etc/rc.local; mkdir -p /etc/init.d /etc/rc2.d; : >/etc/inittab; : >/etc/init.d/rc.local"
+    )
     return stage
 
 
@@ -110,7 +120,9 @@ def test_rc_local_attaches_where_there_is_no_systemd(sysvinit: EbpfStage, text: 
     assert stage.ebpf("status")["after"] == answer["after"]
     if text:
         assert stage.sh("cat /run/rc.log") == "started\n"
-    assert stage.target("programs.persistence", name="toa", state="absent")["changed"] is False, "what attaches the programs is not toa_persistence's"
+    assert stage.target("programs.persistence", name="toa", state="absent")["changed"] is False, (
+        "what attaches the programs is not toa_persistence's"
+    )
     stage.ebpf("detached")
     after = host_of(stage)
     after[0].pop("/run/rc.log", None)
@@ -156,7 +168,9 @@ def test_a_big_endian_host(stage: EbpfStage) -> None:
 
 
 def test_lockdown(stage: EbpfStage) -> None:
-    stage.sh("mount -t tmpfs none /sys/kernel/security; echo 'none integrity [confidentiality]' >/sys/kernel/security/lockdown")
+    stage.sh(
+        "mount -t tmpfs none /sys/kernel/security; echo 'none integrity [confidentiality]' >/sys/kernel/security/lockdown"
+    )
     broken = base64.b64encode(zlib.compress(b"\x7fELF" + ebpf_object.OBJECT[4:2000])).decode()
     refused(stage, "lockdown", "confidentiality", object=broken)
     assert stage.ebpf()["after"]["attached"], "where the kernel does not mind, neither do we"
@@ -193,13 +207,17 @@ def test_no_bpftool(stage: EbpfStage) -> None:
 
 
 def test_a_bpftool_that_is_too_old(stage: EbpfStage) -> None:
-    stage.sh("rm -f /usr/sbin/bpftool; printf '#!/bin/sh\\necho bpftool v5.4.1\\n' >/usr/sbin/bpftool; chmod 755 /usr/sbin/bpftool")
+    stage.sh(
+        "rm -f /usr/sbin/bpftool; printf '#!/bin/sh\\necho bpftool v5.4.1\\n' >/usr/sbin/bpftool; chmod 755 /usr/sbin/bpftool"
+    )
     refused(stage, "bpftool_too_old", "5.4")
 
 
 def test_a_bpftool_for_another_kernel(stage: EbpfStage) -> None:
     """Ubuntu's script that finds no tools for the running kernel."""
-    stage.sh("rm -f /usr/sbin/bpftool; printf '#!/bin/sh\\necho bpftool not found for kernel 6\\nexit 2\\n' >/usr/sbin/bpftool; chmod 755 /usr/sbin/bpftool")
+    stage.sh(
+        "rm -f /usr/sbin/bpftool; printf '#!/bin/sh\\necho bpftool not found for kernel 6\\nexit 2\\n' >/usr/sbin/bpftool; chmod 755 /usr/sbin/bpftool"
+    )
     refused(stage, "bpftool_missing", "not found for kernel")
 
 
@@ -218,7 +236,10 @@ def test_bpftool_is_installed_where_that_is_allowed_and_removed_with_the_rest(st
     assert answer.get("changed") and answer["after"]["attached"], answer
     assert stage.ebpf(install_bpftool=True)["changed"] is False
     assert stage.ebpf("detached")["changed"]
-    assert stage.sh("command -v bpftool; ls /var/lib/realip-toa") == "ls: cannot access '/var/lib/realip-toa': No such file or directory\n"
+    assert (
+        stage.sh("command -v bpftool; ls /var/lib/realip-toa")
+        == "ls: cannot access '/var/lib/realip-toa': No such file or directory\n"
+    )
     stage.sh("rm -f /run/repo/Packages; : >/run/repo/Packages; apt-get update")
     assert stage.ebpf(install_bpftool=True)["code"] == "bpftool_missing"
 

@@ -84,7 +84,9 @@ class Namespace:
         assert self.nginx.stdout and self.nginx.stdout.readline() == "ready\n", self.nginx.communicate(timeout=10)
 
     def start(self, *words: t.Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(self.stage.command(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            self.stage.command(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def inside(self, *words: t.Any) -> list[t.Any]:
         return ["nsenter", "-t", self.nginx.pid, "-n", *words]
@@ -169,7 +171,12 @@ def test_a_connection_keeps_its_client_through_changes_and_upgrades(stage: EbpfS
     ours, theirs = socket.socketpair()
     ours.settimeout(30)
     keeper = subprocess.Popen(
-        stage.command("/usr/bin/python3", "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[theirs.fileno()]
+        stage.command("/usr/bin/python3", "-"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=[theirs.fileno()],
     )
     assert keeper.stdin
     keeper.stdin.write(stage.program("keeper", option=CLIENT4, descriptor=theirs.fileno()))

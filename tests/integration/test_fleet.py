@@ -47,7 +47,11 @@ def assert_back(fleet: Fleet, name: str) -> None:
     """On the old kernel, with nothing armed, and nobody's."""
     host = fleet.host(name)
     assert (host["kernel"], host["default"], host["next"]) == (STOCK, STOCK, None), host
-    assert "claim" not in host["state"] and host["state"].get("boot", {}).get("state") in (None, "reverted", "default"), host["state"]
+    assert "claim" not in host["state"] and host["state"].get("boot", {}).get("state") in (
+        None,
+        "reverted",
+        "default",
+    ), host["state"]
 
 
 DEAD = ["web05", "web11", "web21"]
@@ -58,19 +62,27 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[dict[str, tupl
     """A canary, a wave of 20 of which 3 die in their reboot, and 3 hosts that are to come after that; every core with a fleet of its own, side by
     side, since most of the time is spent on waiting for the dead."""
     with contextlib.ExitStack() as stack:
-        fleets = {core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 50 + number, 24)) for number, core in enumerate(tried())}
+        fleets = {
+            core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 50 + number, 24))
+            for number, core in enumerate(tried())
+        }
         for fleet in fleets.values():
             for name in DEAD:
                 fleet.be(name, faults={"boot": "dead"})
         with ThreadPoolExecutor(len(fleets)) as pool:
-            runs = {core: pool.submit(fleet.play, core, toa_waves=[1, 20, "100%"], toa_reboot_timeout=40) for core, fleet in fleets.items()}
+            runs = {
+                core: pool.submit(fleet.play, core, toa_waves=[1, 20, "100%"], toa_reboot_timeout=40)
+                for core, fleet in fleets.items()
+            }
         yield {core: (fleets[core], *runs[core].result()) for core in fleets}
 
 
 def test_three_of_twenty_hosts_die_in_wave_2(waves: dict[str, tuple[Fleet, Run, dict[str, t.Any]]], core: str) -> None:
     fleet, run, report = waves[core]
     assert run.rc != 0, run.output
-    expected = {name: "lost" if name in DEAD else "proved" if name in fleet.names[:21] else "waiting" for name in fleet.names}
+    expected = {
+        name: "lost" if name in DEAD else "proved" if name in fleet.names[:21] else "waiting" for name in fleet.names
+    }
     assert states(report) == expected, run.output
     for name in fleet.names[:21]:
         if name not in DEAD:
@@ -90,9 +102,16 @@ def test_what_was_lost_is_taken_up_by_the_next_run(fleet: Fleet) -> None:
     fleet.be("web02", faults={"boot": "dead"})
     fleet.be("web03", faults={"boot": "ignored"})
     run, report = fleet.play(NEWEST, names=names, toa_waves=[1, 2, 1], **fleet.hooked())
-    assert run.rc != 0 and states(report) == {"web01": "proved", "web02": "lost", "web03": "failed", "web04": "waiting"}, run.output
+    assert run.rc != 0 and states(report) == {
+        "web01": "proved",
+        "web02": "lost",
+        "web03": "failed",
+        "web04": "waiting",
+    }, run.output
     assert fleet.hooks("web01") == ["drain", "health", "undrain"]
-    assert fleet.hooks("web02") == ["drain"] and "still drained" in report["web02"]["message"], "nobody puts a dead host back into service"
+    assert fleet.hooks("web02") == ["drain"] and "still drained" in report["web02"]["message"], (
+        "nobody puts a dead host back into service"
+    )
     assert report["web03"]["code"] == "reboot_did_not_happen" and fleet.hooks("web03") == ["drain", "undrain"]
     assert_back(fleet, "web03")
     # Somebody has pressed its button: the one-shot entry is spent.
@@ -108,10 +127,19 @@ def test_a_few_failures_are_allowed_in_percent_and_the_parts_of_a_wave_keep_to_i
     names = fleet.names[:6]
     fleet.be("web02", faults={"boot": "fallback"})
     fleet.be("web04", faults={"verdict": "inert"})
-    run, report = fleet.play(NEWEST, names=names, toa_waves=[1, 4, 1], toa_max_failures="25%", toa_max_rebooting=2, **fleet.hooked())
+    run, report = fleet.play(
+        NEWEST, names=names, toa_waves=[1, 4, 1], toa_max_failures="25%", toa_max_rebooting=2, **fleet.hooked()
+    )
     assert run.rc != 0
     # Of four hosts one may fail. The first two take one, the next two another: then it is over.
-    assert states(report) == {"web01": "proved", "web02": "failed", "web03": "proved", "web04": "failed", "web05": "proved", "web06": "waiting"}, run.output
+    assert states(report) == {
+        "web01": "proved",
+        "web02": "failed",
+        "web03": "proved",
+        "web04": "failed",
+        "web05": "proved",
+        "web06": "waiting",
+    }, run.output
     assert report["web02"]["code"] == "wrong_kernel" and "not confirmed within 600 s" in report["web02"]["message"]
     assert report["web04"]["code"] == "not_translating" and report["web04"]["kernel"] == STOCK
     for name in ("web02", "web04"):
@@ -130,7 +158,9 @@ def test_an_operators_task_that_loses_its_host(fleet: Fleet) -> None:
     """Ansible knows no rescue for UNREACHABLE, and ends the run where that is the whole batch. The next run finds the mark and goes on."""
     away = fleet.folder / "away.yml"
     away.write_text('[{"name": "Operator | away", "ansible.builtin.raw": "true", "vars": {"ansible_port": 1}}]')
-    run, report = fleet.play(NEWEST, names=["web01", "web02"], toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(away)))
+    run, report = fleet.play(
+        NEWEST, names=["web01", "web02"], toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(away))
+    )
     assert run.rc == 4 and report == {} and "unreachable=1" in run.output, run.output
     assert fleet.host("web01")["boot"] == 1 and fleet.host("web01")["state"]["claim"]["drained"] is True
     assert fleet.steps("web02") == ["package staged"], "before the first wave, and nothing since"
@@ -160,12 +190,18 @@ def test_operators_tasks_that_fail(fleet: Fleet) -> None:
     assert fleet.host("web03")["state"]["claim"]["drained"] is True
 
     run, report = fleet.play(NEWEST, names=["web02"], toa_on_failure="leave_drained", **hooks)
-    assert fleet.hooks("web02") == ["drain", "undrain", "drain"] and "still drained" in report["web02"]["message"], run.output
+    assert fleet.hooks("web02") == ["drain", "undrain", "drain"] and "still drained" in report["web02"]["message"], (
+        run.output
+    )
     # With tasks that work, both are put back, and the one that was proved is not rebooted again.
     boots = fleet.host("web03")["boot"]
     run, report = fleet.play(NEWEST, names=["web02", "web03"], toa_waves=["100%"], **fleet.hooked())
     assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
-    assert fleet.host("web03")["boot"] == boots and fleet.hooks("web03")[-1] == "undrain" and fleet.hooks("web02")[-1] == "undrain"
+    assert (
+        fleet.host("web03")["boot"] == boots
+        and fleet.hooks("web03")[-1] == "undrain"
+        and fleet.hooks("web02")[-1] == "undrain"
+    )
     assert_proved(fleet, "web02")
 
 
@@ -185,7 +221,9 @@ def closed_window() -> str:
 def test_after_the_canary_somebody_is_asked(fleet: Fleet) -> None:
     """Without a terminal the run ends there, well, and the next one goes on. The change window is open."""
     names = fleet.names[:3]
-    run, report = fleet.play(NEWEST, names=names, toa_pause_after_canary=True, toa_window=[closed_window(), "00:00-24:00 Europe/Berlin"])
+    run, report = fleet.play(
+        NEWEST, names=names, toa_pause_after_canary=True, toa_window=[closed_window(), "00:00-24:00 Europe/Berlin"]
+    )
     assert run.rc == 0 and states(report) == {"web01": "proved", "web02": "pending", "web03": "pending"}, run.output
     assert "approval node" in run.output and "toa_pause_after_canary: false" in report["web02"]["remedy"]
     run, report = fleet.play(NEWEST, names=names, toa_pause_after_canary=False)
@@ -197,7 +235,9 @@ def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path)
     names = fleet.names[:3]
     fleet.be("web03", faults={"once": {"package staged": "the mirror is down"}})
     seen = tmp_path / "seen"
-    (tmp_path / "drain.yml").write_text(f'[{{"name": "Operator | look", "ansible.builtin.raw": "grep -c staged {fleet.folder}/web0[123].json >>{seen}"}}]')
+    (tmp_path / "drain.yml").write_text(
+        f'[{{"name": "Operator | look", "ansible.builtin.raw": "grep -c staged {fleet.folder}/web0[123].json >>{seen}"}}]'
+    )
     run, report = fleet.play(NEWEST, names=names, toa_waves=[1], toa_drain_tasks=str(tmp_path / "drain.yml"))
     assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
     first = [line.rpartition(":")[2] for line in seen.read_text().split()[:3]]
@@ -227,7 +267,17 @@ def test_rollback(fleet: Fleet) -> None:
     names = fleet.names[:5]
     trial = {"installed": True, "state": {"boot": {"state": "armed", "kernel": TOA, "old": STOCK}}}
     confirmed = {"boot": {"state": "confirmed", "kernel": TOA, "old": STOCK}}
-    fleet.be("web01", kernel=TOA, default=TOA, boot=2, installed=True, held=True, loaded=True, persistent=True, state=confirmed)
+    fleet.be(
+        "web01",
+        kernel=TOA,
+        default=TOA,
+        boot=2,
+        installed=True,
+        held=True,
+        loaded=True,
+        persistent=True,
+        state=confirmed,
+    )
     fleet.be("web02", kernel=TOA, boot=2, loaded=True, persistent=True, **trial)
     fleet.be("web03", next=TOA, **trial)
     fleet.be("web04", state={"claim": {"drained": True}})
@@ -257,10 +307,16 @@ def test_two_controllers_at_once(fleet: Fleet, tmp_path: Path) -> None:
         fleet.wait_for("web01", "claim taken drained")
         before = fleet.host("web01")
         run, report = fleet.play(NEWEST, names=["web01"], **fleet.hooked())
-        assert run.rc != 0 and report["web01"]["code"] == "host_claimed" and f"pid {first.pid}" in report["web01"]["message"], run.output
+        assert (
+            run.rc != 0
+            and report["web01"]["code"] == "host_claimed"
+            and f"pid {first.pid}" in report["web01"]["message"]
+        ), run.output
         after = fleet.host("web01")
-        assert "package staged" not in after["journal"][len(before["journal"]):]
-        assert {key: after[key] for key in after if key != "journal"} == {key: before[key] for key in before if key != "journal"}
+        assert "package staged" not in after["journal"][len(before["journal"]) :]
+        assert {key: after[key] for key in after if key != "journal"} == {
+            key: before[key] for key in before if key != "journal"
+        }
         assert fleet.hooks("web01") == []
         fifo.write_text("\n")
         output, _none = first.communicate(timeout=60)
@@ -274,9 +330,25 @@ def test_slices_of_a_verify_add_up(fleet: Fleet, tmp_path: Path) -> None:
     """As AWX slices a job: each runner has every third host, all run at once, and none knows of the others. The report of all is that of the whole."""
     for name in fleet.names[:5]:
         fleet.be(name, kernel=TOA, default=TOA, boot=2, installed=True, held=True, loaded=True, persistent=True)
-    fleet.be("web02", kernel=TOA, default=TOA, boot=2, installed=True, held=True, loaded=True, persistent=True, faults={"verdict": "inert"})
+    fleet.be(
+        "web02",
+        kernel=TOA,
+        default=TOA,
+        boot=2,
+        installed=True,
+        held=True,
+        loaded=True,
+        persistent=True,
+        faults={"verdict": "inert"},
+    )
     runners = {
-        number: fleet.start(NEWEST, f"runner{number}", "verify", names=fleet.names[number::3], toa_report_dir=str(tmp_path / "jobs" / str(number)))
+        number: fleet.start(
+            NEWEST,
+            f"runner{number}",
+            "verify",
+            names=fleet.names[number::3],
+            toa_report_dir=str(tmp_path / "jobs" / str(number)),
+        )
         for number in range(3)
     }
     codes = []
@@ -291,7 +363,11 @@ def test_slices_of_a_verify_add_up(fleet: Fleet, tmp_path: Path) -> None:
     run, whole = fleet.play(NEWEST, "verify")
     assert run.rc == 2
     run, _report = fleet.play(
-        NEWEST, "report", toa_report_kinds=["verify"], toa_report_parts=[str(tmp_path / "jobs" / "*")], toa_report_dir=str(tmp_path / "all")
+        NEWEST,
+        "report",
+        toa_report_kinds=["verify"],
+        toa_report_parts=[str(tmp_path / "jobs" / "*")],
+        toa_report_dir=str(tmp_path / "all"),
     )
     assert run.rc == 0, run.output
     merged = json.loads((tmp_path / "all" / "verify.json").read_text())
@@ -299,13 +375,22 @@ def test_slices_of_a_verify_add_up(fleet: Fleet, tmp_path: Path) -> None:
     assert set(states(whole).values()) > {"converged"} and merged["verdict"].startswith("verify: ")
     # A slice that has left nothing behind is missed.
     (tmp_path / "jobs" / "1" / "verify.json").unlink()
-    run, _report = fleet.play(NEWEST, "report", toa_report_kinds=["verify"], toa_report_parts=[str(tmp_path / "jobs" / "*")])
+    run, _report = fleet.play(
+        NEWEST, "report", toa_report_kinds=["verify"], toa_report_parts=[str(tmp_path / "jobs" / "*")]
+    )
     assert run.rc == 2 and f"{tmp_path}/jobs/1" in run.output, run.output
 
 
 # Where the controller is killed: the host has done the step, and the controller has not heard of it.
 STEPS = (
-    "package staged", "boot armed", "claim taken drained", "reboot trigger", "reboot identity", "probe", "boot confirmed", "package held",
+    "package staged",
+    "boot armed",
+    "claim taken drained",
+    "reboot trigger",
+    "reboot identity",
+    "probe",
+    "boot confirmed",
+    "package held",
 )
 
 

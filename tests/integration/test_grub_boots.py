@@ -16,7 +16,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "target"))
 import fake_hosts
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import boot_order, entry_of_release, parse_grubenv, run_grub_cfg
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+    boot_order,
+    entry_of_release,
+    parse_grubenv,
+    run_grub_cfg,
+)
 
 GRUB_MODULES = "biosdisk ext2 normal configfile echo test true serial terminal halt loadenv reboot"
 # GRUB refuses to nest configurations much deeper than this; the machine starts anew then.
@@ -113,10 +118,14 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[in
     (tree / "start").write_text(fake_hosts.grubenv(start="c0"))
     (tree / "end.cfg").write_text("echo CHAIN ENDS\nhalt\n")
     early = folder / "early.cfg"
-    early.write_text("serial --unit=0 --speed=115200\nterminal_output serial\nterminal_input serial\n"
-                     "load_env -f (hd1)/start\nconfigfile (hd1)/$start/grub.cfg\n")
+    early.write_text(
+        "serial --unit=0 --speed=115200\nterminal_output serial\nterminal_input serial\n"
+        "load_env -f (hd1)/start\nconfigfile (hd1)/$start/grub.cfg\n"
+    )
     core = folder / "core.img"
-    subprocess.run(["grub-mkimage", "-O", "i386-pc", "-o", core, "-p", "(hd1)/", "-c", early, *GRUB_MODULES.split()], check=True)
+    subprocess.run(
+        ["grub-mkimage", "-O", "i386-pc", "-o", core, "-p", "(hd1)/", "-c", early, *GRUB_MODULES.split()], check=True
+    )
     disk, files = folder / "disk", folder / "files"
     disk.write_bytes((Path("/usr/lib/grub/i386-pc/boot.img").read_bytes() + core.read_bytes()).ljust(2 << 20, b"\0"))
     files.write_bytes(b"")
@@ -132,7 +141,9 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[in
     blocks = {}
     for place, (_name, _body, _default, env) in enumerate(CASES):
         if env is not None:
-            blocks[place] = subprocess.run(["debugfs", "-R", f"cat /c{place}/grubenv", files], check=True, capture_output=True, text=True).stdout
+            blocks[place] = subprocess.run(
+                ["debugfs", "-R", f"cat /c{place}/grubenv", files], check=True, capture_output=True, text=True
+            ).stdout
     return [part.split(" END")[0].strip() for part in output.split("BOOTS ")[1:]], blocks
 
 

@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "target"))
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import parse_legacy_default, parse_menu_lst, pick_legacy
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+    parse_legacy_default,
+    parse_menu_lst,
+    pick_legacy,
+)
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import SCRIPT_TEXT
 from boot_samples import NEW, STOCK, Died
 from grub_legacy import Grub
@@ -64,7 +68,11 @@ class Booted:
             path.write_bytes(b"not a kernel\n" * 200 if release in self.unloadable else self.grub.kernel(release))
         menu = boot / "grub" / Path(self.host.CONFIG).name
         # No time to wait, and no splash image, for which this GRUB would wait for a key where it is missing.
-        menu.write_bytes(re.sub(rb"(?m)^(timeout\s*=?\s*)5$", rb"\g<1>0", menu.read_bytes()).replace(b"\nsplashimage", b"\n#splashimage"))
+        menu.write_bytes(
+            re.sub(rb"(?m)^(timeout\s*=?\s*)5$", rb"\g<1>0", menu.read_bytes()).replace(
+                b"\nsplashimage", b"\n#splashimage"
+            )
+        )
         return self.grub.disk(tree, "/grub" if self.own_partition else "/boot/grub")
 
 
@@ -136,12 +144,16 @@ def test_power_that_goes_while_arming(grub: Grub, tmp_path: Path, kind: type[Leg
             assert [booted.power_on(), booted.power_on()] == [new, stock]
             changes += 1
         else:
-            assert changes >= 6  # the trial's entries, four files of the guard, the number and the line that makes it count
+            assert (
+                changes >= 6
+            )  # the trial's entries, four files of the guard, the number and the line that makes it count
             return
 
 
 def title(name: str, *more: str) -> str:
-    return f"title {name}\n\troot (hd0,0)\n" + "".join(f"\t{line}\n" for line in more) + f"\tkernel /vmlinuz-{name} ro\n"
+    return (
+        f"title {name}\n\troot (hd0,0)\n" + "".join(f"\t{line}\n" for line in more) + f"\tkernel /vmlinuz-{name} ro\n"
+    )
 
 
 A, B, C = title("1.0-a"), title("2.0-b"), title("3.0-c")
@@ -173,7 +185,10 @@ def test_grub_boots_what_the_parser_says(grub: Grub, tmp_path: Path, menu: str, 
     for release in ("1.0-a", "2.0-b", "3.0-c"):
         (tmp_path / "tree" / f"vmlinuz-{release}").write_bytes(grub.kernel(release))
     release, _cmdline = grub.boot(grub.disk(tmp_path / "tree", "/grub"))
-    assert release == pick_legacy(parse_menu_lst("timeout=0\n" + menu), parse_legacy_default((default or "")[:10]))["release"]
+    assert (
+        release
+        == pick_legacy(parse_menu_lst("timeout=0\n" + menu), parse_legacy_default((default or "")[:10]))["release"]
+    )
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash --posix", "busybox sh"])
@@ -197,7 +212,9 @@ def test_the_guard_takes_back_what_grub_did_not(tmp_path: Path, shell: str, how:
     host.write("/proc/uptime", "31.00 1.00\n")
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "GUARD_DIR": str(folder), "GUARD_PROC": host.path("/proc"), "GUARD_GRACE": "0.1",
                    "GUARD_KMSG": host.path("/kmsg"), "GUARD_CONSOLE": host.path("/console"), "GUARD_REBOOT": "true", "GUARD_FORCE": "true"}  # fmt: skip
-    done = subprocess.run([*shell.split(), "-c", SCRIPT_TEXT], env=environment, capture_output=True, timeout=60, text=True)
+    done = subprocess.run(
+        [*shell.split(), "-c", SCRIPT_TEXT], env=environment, capture_output=True, timeout=60, text=True
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert host.record()["state"] == "reverted_by_guard"
     assert [host.boot(), host.boot()] == [stock, stock]

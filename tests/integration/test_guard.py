@@ -24,7 +24,14 @@ FIXTURES = Path(__file__).parent / "fixtures"
 UNIT = "/etc/systemd/system/realip-toa-guard.service"
 KINDS = [28, 200, 253, 254]
 TRUSTED = ["192.0.2.0/24", "2001:db8:0:1::/64"]
-NOTHING: dict[str, t.Any] = {"active": False, "method": "", "kinds": [], "trusted_sources": [], "ports": [], "at_boot": ""}
+NOTHING: dict[str, t.Any] = {
+    "active": False,
+    "method": "",
+    "kinds": [],
+    "trusted_sources": [],
+    "ports": [],
+    "at_boot": "",
+}
 PYTHONS = pythons()
 # What Debian calls iptables, and what old distributions do.
 FLAVOURS = {"nft": "", "iptables-nft": "rm /usr/sbin/nft", "iptables-legacy": "rm /usr/sbin/nft && cd /usr/sbin && for command in iptables ip6tables; do "
@@ -41,7 +48,9 @@ class GuardStage(EbpfStage):
 
     def rules(self) -> str:
         """Rules of every kind, without the empty chains that iptables makes when it looks."""
-        shown = self.sh("nft -s list ruleset; for way in nft legacy; do iptables-$way-save -t mangle; ip6tables-$way-save -t mangle; done")
+        shown = self.sh(
+            "nft -s list ruleset; for way in nft legacy; do iptables-$way-save -t mangle; ip6tables-$way-save -t mangle; done"
+        )
         return "\n".join(line for line in shown.splitlines() if "REALIP" in line or "realip" in line or "reset" in line)
 
     def receiver(self) -> None:
@@ -56,7 +65,10 @@ class GuardStage(EbpfStage):
         assert self.sh(script) == ""
 
     def proof(self, **args: t.Any) -> dict[str, t.Any]:
-        return self.target("programs.probe", **{"option_kinds": ["200/8"], "groups": ["spoof"], "untrusted_peers": ["198.51.100.9"], **args})["probe"]
+        return self.target(
+            "programs.probe",
+            **{"option_kinds": ["200/8"], "groups": ["spoof"], "untrusted_peers": ["198.51.100.9"], **args},
+        )["probe"]
 
 
 @pytest.fixture
@@ -67,7 +79,9 @@ def stage(tmp_path: Path) -> t.Iterator[GuardStage]:
 
 @pytest.fixture
 def sysvinit(stage: GuardStage) -> GuardStage:
-    stage.sh("rm -rf /run/systemd /etc/rc.local; mkdir -p /etc/init.d /etc/rc2.d; : >/etc/inittab; : >/etc/init.d/rc.local")
+    stage.sh(
+        "rm -rf /run/systemd /etc/rc.local; mkdir -p /etc/init.d /etc/rc2.d; : >/etc/inittab; : >/etc/init.d/rc.local"
+    )
     return stage
 
 
@@ -77,7 +91,9 @@ def host_of(stage: GuardStage) -> tuple[dict[str, str], str]:
     return {name: text for name, text in stage.written().items() if name not in noise}, stage.rules()
 
 
-OLDEST, NEWEST = (sorted(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])[place] for place in (0, -1))
+OLDEST, NEWEST = (
+    sorted(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])[place] for place in (0, -1)
+)
 EVERY_WAY = [(OLDEST, "nft"), (NEWEST, "nft"), (OLDEST, "iptables-nft"), (OLDEST, "iptables-legacy")]
 
 
@@ -86,7 +102,14 @@ def test_there_and_back(stage: GuardStage, python: str, flavour: str) -> None:
     """Check mode foretells, a second run changes nothing, and taking it away leaves the host as it was."""
     assert stage.sh(FLAVOURS[flavour]) == ""
     before = host_of(stage)
-    wanted = {"active": True, "method": flavour[:8].rstrip("-"), "kinds": KINDS, "trusted_sources": TRUSTED, "ports": [], "at_boot": UNIT}
+    wanted = {
+        "active": True,
+        "method": flavour[:8].rstrip("-"),
+        "kinds": KINDS,
+        "trusted_sources": TRUSTED,
+        "ports": [],
+        "at_boot": UNIT,
+    }
     for check, changed in ((True, True), (False, True), (False, False), (True, False)):
         answer = stage.guard(python=PYTHONS[python], check=check)
         assert (answer.get("changed"), answer.get("after")) == (changed, wanted), answer
@@ -164,16 +187,24 @@ def test_the_trial_finds_every_mistake(before: str, after: str, said: str, monke
     "before, after, said",
     [
         ("28,200$", "28", "guard_unreliable: iptables: IPv4: option 200 from 10.66.66.66 is not stripped"),
-        ("TCPOPTSTRIP .*", "DROP", "guard_unreliable: iptables: IPv4: a connection from 10.66.66.66 with option 28 is lost"),
+        (
+            "TCPOPTSTRIP .*",
+            "DROP",
+            "guard_unreliable: iptables: IPv4: a connection from 10.66.66.66 with option 28 is lost",
+        ),
         ("TCPOPTSTRIP", "NOSUCHTARGET", "guard_unusable: iptables: the guard's rules cannot be loaded"),
     ],
 )
-def test_the_trial_finds_mistakes_of_iptables(before: str, after: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trial_finds_mistakes_of_iptables(
+    before: str, after: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert said in broken("iptables", monkeypatch, (f"(?m){before}", after))
 
 
 def test_where_nothing_works_the_host_is_untouched(stage: GuardStage) -> None:
-    stage.sh("printf '#!/bin/sh\\necho Operation not supported >&2; exit 1\\n' >/usr/sbin/nft; rm /usr/sbin/iptables-restore")
+    stage.sh(
+        "printf '#!/bin/sh\\necho Operation not supported >&2; exit 1\\n' >/usr/sbin/nft; rm /usr/sbin/iptables-restore"
+    )
     before = host_of(stage)
     answer = stage.guard()
     assert answer["failed"] and answer["code"] == "guard_unusable" and "Operation not supported" in answer["msg"]
@@ -240,7 +271,9 @@ def test_boot_without_systemd(sysvinit: GuardStage) -> None:
     assert sysvinit.guard()["changed"] is False
     sysvinit.sh("nft flush ruleset; /etc/rc.local")
     assert sysvinit.guard("status")["after"]["active"]
-    assert sysvinit.target("programs.persistence", name="toa", state="absent")["changed"] is False, "the guard is not toa_persistence's"
+    assert sysvinit.target("programs.persistence", name="toa", state="absent")["changed"] is False, (
+        "the guard is not toa_persistence's"
+    )
     sysvinit.sh("sed -i 's/started/STARTED/; $d' /etc/rc.local; rm /run/rc.log")
     sysvinit.guard("absent")
     after = host_of(sysvinit)
@@ -254,7 +287,10 @@ def test_a_lost_record_is_no_reason_to_stay(stage: GuardStage) -> None:
     stage.guard()
     stage.sh("rm /var/lib/realip-toa/state.json")
     assert stage.guard("absent")["changed"]
-    assert host_of(stage)[1] == before[1] and stage.sh("ls -d /var/lib/realip-toa /etc/systemd/system/*realip* 2>&1 | grep -v cannot") == ""
+    assert (
+        host_of(stage)[1] == before[1]
+        and stage.sh("ls -d /var/lib/realip-toa /etc/systemd/system/*realip* 2>&1 | grep -v cannot") == ""
+    )
     stage.guard()
     stage.sh("rm /var/lib/realip-toa/state.json")
     assert stage.guard()["changed"], "without a record nobody knows that these rules were tried"
@@ -264,7 +300,12 @@ def test_a_lost_record_is_no_reason_to_stay(stage: GuardStage) -> None:
 
 def test_the_module(stage: GuardStage, core: str) -> None:
     """Options from the inventory, and refusals on the controller and on the host."""
-    variables = {"toa_vendor": "tencent", "toa_trusted_sources": "{{ ['10.0.0.1/8'] }}", "toa_guard_ports": ["443", 80], "toa_guard_method": "iptables"}
+    variables = {
+        "toa_vendor": "tencent",
+        "toa_trusted_sources": "{{ ['10.0.0.1/8'] }}",
+        "toa_guard_ports": ["443", 80],
+        "toa_guard_method": "iptables",
+    }
     answer = stage.module("toa_guard", core, variables=variables)
     assert answer.get("after") == {"active": True, "method": "iptables", "kinds": [28, 200, 201, 202, 249, 250, 252, 253, 254],
                                "trusted_sources": ["10.0.0.0/8"], "ports": [80, 443], "at_boot": UNIT}, answer  # fmt: skip
@@ -303,5 +344,7 @@ def test_ssh_goes_on(stage: GuardStage) -> None:
     stage.sh("ip link set lo up")
     stage.guard()
     stage.sh("sh /var/lib/realip-toa/guard/guard.sh stop")
-    done = subprocess.run(stage.command("python3", "-c", script), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        stage.command("python3", "-c", script), capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.stdout == "talks\n", done.stderr

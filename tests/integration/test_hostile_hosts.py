@@ -42,7 +42,7 @@ def live(fleet: Fleet, core: str) -> Story:
     mark = fleet.folder / "ran"
     good, silent, *others = fleet.names
     answers = dict(zip(others, AT_ONCE, strict=False))
-    later = dict(zip(others[len(AT_ONCE):], LATER, strict=True))
+    later = dict(zip(others[len(AT_ONCE) :], LATER, strict=True))
     fleet.be(good)
     for name, answer in answers.items():
         fleet.be(name, faults={"answers": {"plan": answer}, "mark": str(mark)})
@@ -60,7 +60,10 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[dict[str, St
     """Every core with a fleet of its own, side by side."""
     size = 2 + len(AT_ONCE) + len(LATER)
     with contextlib.ExitStack() as stack:
-        fleets = {core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 60 + number, size)) for number, core in enumerate(tried())}
+        fleets = {
+            core: stack.enter_context(Fleet(tmp_path_factory.mktemp(core), 60 + number, size))
+            for number, core in enumerate(tried())
+        }
         with ThreadPoolExecutor(len(fleets)) as pool:
             told = {core: pool.submit(live, fleet, core) for core, fleet in fleets.items()}
         yield {core: story.result() for core, story in told.items()}
@@ -69,7 +72,9 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[dict[str, St
 def test_nothing_of_it_runs(stories: dict[str, Story], core: str) -> None:
     story = stories[core]
     assert not story.mark.exists(), story.run.output
-    assert story.run.rc not in (0, 250) and "Traceback" not in story.run.output and "UNREACHABLE" not in story.run.output, story.run.output
+    assert (
+        story.run.rc not in (0, 250) and "Traceback" not in story.run.output and "UNREACHABLE" not in story.run.output
+    ), story.run.output
     assert "\x1b" not in story.run.output
 
 

@@ -109,8 +109,17 @@ class BuildHost:
 
     def args(self, source: Path, **more: t.Any) -> dict[str, t.Any]:
         patches = [named("toa.patch", PATCH)]
-        return {"format": "rpm", "source": {"url": str(source), "sha256": digest_of(str(source))[0]}, "patches": patches, "config": CONFIG,
-                "arch": "x86_64", "work": str(self.folder / "work"), "room_kib": 1, "check": False, **more}
+        return {
+            "format": "rpm",
+            "source": {"url": str(source), "sha256": digest_of(str(source))[0]},
+            "patches": patches,
+            "config": CONFIG,
+            "arch": "x86_64",
+            "work": str(self.folder / "work"),
+            "room_kib": 1,
+            "check": False,
+            **more,
+        }
 
     def run(self, source: Path, patience: float = 120, **more: t.Any) -> dict[str, t.Any]:
         deadline = time.monotonic() + patience
@@ -140,8 +149,14 @@ def source_rpm(tmp_path: Path) -> Path:
     top = tmp_path / "making"
     (top / "SOURCES").mkdir(parents=True)
     packed(toy(tmp_path / "linux-2.6.32-220.23.1.el6"), top / "SOURCES" / "linux-2.6.32-220.23.1.el6.tar.bz2")
-    texts = {"hotfix.patch": HOTFIX, "linux-kernel-test.patch": "", "Makefile.config": "", "config-x86_64-generic": "CONFIG_IPV6=m\nCONFIG_NET=y\n",
-             "config-x86_64-debug": "", "config-powerpc64-generic": ""}
+    texts = {
+        "hotfix.patch": HOTFIX,
+        "linux-kernel-test.patch": "",
+        "Makefile.config": "",
+        "config-x86_64-generic": "CONFIG_IPV6=m\nCONFIG_NET=y\n",
+        "config-x86_64-debug": "",
+        "config-powerpc64-generic": "",
+    }
     for name, text in texts.items():
         (top / "SOURCES" / name).write_text(text)
     words = ["rpmbuild", "-bs", "--target=x86_64", "--define", f"_topdir {top}", "--dbpath", str(top / "db"), str(SPEC)]
@@ -160,12 +175,17 @@ def test_rpm(host: BuildHost, source_rpm: Path) -> None:
     patch = (work / "SOURCES/toa.patch").read_text()
     assert "net/toa/toa.c" in patch and ".config" not in patch
     contents = subprocess.run(["rpm", "-qpl", built["path"]], check=True, capture_output=True, text=True).stdout.split()
-    assert contents == [f"/boot/vmlinuz-{RELEASE}", f"/lib/modules/{RELEASE}", f"/lib/modules/{RELEASE}/kernel", f"/lib/modules/{RELEASE}/kernel/toa.ko"]
+    assert contents == [
+        f"/boot/vmlinuz-{RELEASE}",
+        f"/lib/modules/{RELEASE}",
+        f"/lib/modules/{RELEASE}/kernel",
+        f"/lib/modules/{RELEASE}/kernel/toa.ko",
+    ]
     assert {step[0] for step in host.steps} >= {"2", "3", "9"}, "the long steps are told while they run"
 
     # Again: nothing is built. Another request is another build.
     assert not kernel_build.main(host.args(source_rpm, buildid=".toa"))["changed"]
-    assert kernel_build.main(host.args(source_rpm, buildid=".toa2", check=True)) ["number"] == 1
+    assert kernel_build.main(host.args(source_rpm, buildid=".toa2", check=True))["number"] == 1
 
 
 def test_a_controller_that_died_is_taken_up(host: BuildHost, source_rpm: Path) -> None:
@@ -177,11 +197,17 @@ def test_a_controller_that_died_is_taken_up(host: BuildHost, source_rpm: Path) -
 
 
 def test_a_patch_that_does_not_apply_names_the_hunk(host: BuildHost, source_rpm: Path) -> None:
-    wrong = [named("toa-el5.patch", PATCH.replace(" one\n two (fixed)", " eleven\n twelve").replace(" three", " thirteen"))]
+    wrong = [
+        named("toa-el5.patch", PATCH.replace(" one\n two (fixed)", " eleven\n twelve").replace(" three", " thirteen"))
+    ]
     with pytest.raises(TargetError) as caught:
         host.run(source_rpm, patches=wrong)
     assert caught.value.code == "patch_failed"
-    assert "toa-el5.patch" in caught.value.message and "net/ipv4/tcp.c" in caught.value.message and "Hunk #1 FAILED at 1" in caught.value.message
+    assert (
+        "toa-el5.patch" in caught.value.message
+        and "net/ipv4/tcp.c" in caught.value.message
+        and "Hunk #1 FAILED at 1" in caught.value.message
+    )
 
 
 def test_a_compiler_error_is_shown_and_nothing_is_published(host: BuildHost, source_rpm: Path) -> None:
@@ -223,41 +249,104 @@ def test_room_is_looked_for_first(host: BuildHost, source_rpm: Path) -> None:
 def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_path: Path) -> None:
     """realip.toa.build_kernel on this machine, as a job of AWX: mirror, lock file and catalog are written, and toa_plan goes by them."""
     (tmp_path / "toa.patch").write_text(PATCH)
-    settings = {"toa_kernel_source": str(source_rpm), "toa_kernel_patches": [str(tmp_path / "toa.patch")], "toa_kernel_work": str(tmp_path / "work"),
-                "toa_kernel_match": {"id": "centos", "major": 6, "arch": "x86_64"}, "ansible_python_interpreter": sys.executable,
-                "toa_mirror_dir": str(tmp_path / "mirror"), "toa_lockfile": str(tmp_path / "toa.lock.yml"),
-                "toa_catalog_file": str(tmp_path / "toa.catalog.yml"), "toa_build_host": "builder"}
-    words = [Path(sys.executable).with_name("ansible-playbook"), "-i", "builder,", "-c", "local", "-e", json.dumps(settings)]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "PWD": str(tmp_path), "ANSIBLE_NOCOLOR": "1"}
+    settings = {
+        "toa_kernel_source": str(source_rpm),
+        "toa_kernel_patches": [str(tmp_path / "toa.patch")],
+        "toa_kernel_work": str(tmp_path / "work"),
+        "toa_kernel_match": {"id": "centos", "major": 6, "arch": "x86_64"},
+        "ansible_python_interpreter": sys.executable,
+        "toa_mirror_dir": str(tmp_path / "mirror"),
+        "toa_lockfile": str(tmp_path / "toa.lock.yml"),
+        "toa_catalog_file": str(tmp_path / "toa.catalog.yml"),
+        "toa_build_host": "builder",
+    }
+    words = [
+        Path(sys.executable).with_name("ansible-playbook"),
+        "-i",
+        "builder,",
+        "-c",
+        "local",
+        "-e",
+        json.dumps(settings),
+    ]
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "PWD": str(tmp_path),
+        "ANSIBLE_NOCOLOR": "1",
+    }
 
     def play(name: str) -> str:
-        done = subprocess.run([*words, name], cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        done = subprocess.run(
+            [*words, name],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     project = galaxy.exported(tmp_path / "project", without=("tests/", "lab/"))
     answers = awx_jobs.answers(awx_jobs.TEMPLATES["TOA build_kernel"], **settings)
-    job = awx_jobs.launch(tmp_path / "jobs", project, "TOA build_kernel", {"all": {"hosts": {"builder": {"ansible_connection": "local"}}}}, **answers)
+    job = awx_jobs.launch(
+        tmp_path / "jobs",
+        project,
+        "TOA build_kernel",
+        {"all": {"hosts": {"builder": {"ansible_connection": "local"}}}},
+        **answers,
+    )
     job.check()
     assert job.status == "successful"
     assert re.search(r"builder: step \d of 9: \d ", job.log), job.log
     assert (tmp_path / f"mirror/kernel-{RELEASE}.rpm").exists()
-    assert yaml.safe_load((tmp_path / "toa.lock.yml").read_text())["packages"][0]["sha256"] == digest_of(str(tmp_path / f"mirror/kernel-{RELEASE}.rpm"))[0]
+    assert (
+        yaml.safe_load((tmp_path / "toa.lock.yml").read_text())["packages"][0]["sha256"]
+        == digest_of(str(tmp_path / f"mirror/kernel-{RELEASE}.rpm"))[0]
+    )
     assert yaml.safe_load((tmp_path / "toa.catalog.yml").read_text())[0]["release"] == RELEASE
     assert "changed=0" in play("realip.toa.build_kernel")
 
-    (tmp_path / "plan.yml").write_text(yaml.safe_dump([{"hosts": "builder", "gather_facts": False, "tasks": [
-        {"realip.toa.toa_plan": {"assume": {"os_release": "CentOS release 6.10 (Final)", "kernel": "2.6.32-754.35.1.el6.x86_64"},
-                                 "backends": ["source_kernel"], "package_mirror": "http://mirror.example.org", "accept_kernel_downgrade": True},
-         "register": "looked"},
-        {"ansible.builtin.assert": {"that": [
-            "looked.plan.state == 'pending'", f"looked.plan.kernel_target == '{RELEASE}'",
-            f"looked.plan.packages[0].url == 'http://mirror.example.org/kernel-{RELEASE}.rpm'"]}},
-    ]}]))
+    (tmp_path / "plan.yml").write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "hosts": "builder",
+                    "gather_facts": False,
+                    "tasks": [
+                        {
+                            "realip.toa.toa_plan": {
+                                "assume": {
+                                    "os_release": "CentOS release 6.10 (Final)",
+                                    "kernel": "2.6.32-754.35.1.el6.x86_64",
+                                },
+                                "backends": ["source_kernel"],
+                                "package_mirror": "http://mirror.example.org",
+                                "accept_kernel_downgrade": True,
+                            },
+                            "register": "looked",
+                        },
+                        {
+                            "ansible.builtin.assert": {
+                                "that": [
+                                    "looked.plan.state == 'pending'",
+                                    f"looked.plan.kernel_target == '{RELEASE}'",
+                                    f"looked.plan.packages[0].url == 'http://mirror.example.org/kernel-{RELEASE}.rpm'",
+                                ]
+                            }
+                        },
+                    ],
+                }
+            ]
+        )
+    )
     play("plan.yml")
 
 
 # ---- compiled on the host that is to run it, into a root of the test's own
+
 
 @pytest.fixture
 def own(host: BuildHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, dict[str, t.Any]]:
@@ -268,7 +357,11 @@ def own(host: BuildHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     tree = toy(tmp_path / "linux-6.1", "one\ntwo (fixed)\nthree\n")
     (tree / ".config").write_text("CONFIG_IPV6=m\n")
     monkeypatch.setenv("INSTALL", str(root))
-    return root, packed(tree, tmp_path / "linux.tar"), {"format": "tree", "buildid": ".toa", "release": "6.1.0.toa", "root": str(root)}
+    return (
+        root,
+        packed(tree, tmp_path / "linux.tar"),
+        {"format": "tree", "buildid": ".toa", "release": "6.1.0.toa", "root": str(root)},
+    )
 
 
 def test_tree(host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]) -> None:
@@ -285,11 +378,15 @@ def test_tree(host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]) -> None
     assert not (host.folder / "work").exists() and not kernel_build.main(away)["changed"]
 
 
-def test_a_tree_that_calls_itself_something_else_is_not_compiled(host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]) -> None:
+def test_a_tree_that_calls_itself_something_else_is_not_compiled(
+    host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]
+) -> None:
     root, archive, wish = own
     with pytest.raises(TargetError) as caught:
         host.run(archive, **{**wish, "release": "6.1.192.toa"})
-    assert caught.value.code == "release_differs" and "6.1.0.toa" in caught.value.message and not (root / "boot").exists()
+    assert (
+        caught.value.code == "release_differs" and "6.1.0.toa" in caught.value.message and not (root / "boot").exists()
+    )
 
 
 def test_an_installation_that_breaks_off_leaves_nothing(

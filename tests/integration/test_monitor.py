@@ -82,7 +82,10 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     assert recorded["changed"] is False and recorded["after"] == NOTHING
     monitor(stage)
     seen = metrics(stage)
-    assert seen["realip_toa_live"] == seen["realip_toa_translating"] == 1 and seen['realip_toa_drift{code="ebpf_gone"}'] == 0
+    assert (
+        seen["realip_toa_live"] == seen["realip_toa_translating"] == 1
+        and seen['realip_toa_drift{code="ebpf_gone"}'] == 0
+    )
     assert any(name.startswith('realip_toa_proved_info{backend="ebpf"') for name in seen)
     assert seen['realip_toa_events_total{event="ebpf_translated"}'] > 0
     assert stage.target("programs.facts")["drift"] == []
@@ -91,13 +94,22 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     run(stage)
     seen = metrics(stage)
     since = seen['realip_toa_drift_since_seconds{code="ebpf_gone"}']
-    assert seen["realip_toa_live"] == seen["realip_toa_translating"] == 0 and seen['realip_toa_drift{code="ebpf_gone"}'] == 1
+    assert (
+        seen["realip_toa_live"] == seen["realip_toa_translating"] == 0
+        and seen['realip_toa_drift{code="ebpf_gone"}'] == 1
+    )
     assert 0 <= seen["realip_toa_run_time_seconds"] - since < 60
     stage.sh("sed -i 's/[0-9][0-9]*/1763000000/' /var/lib/realip-toa/monitor/seen.json")
     run(stage)
-    assert metrics(stage)['realip_toa_drift_since_seconds{code="ebpf_gone"}'] == 1763000000, "the time when it was seen first is kept"
+    assert metrics(stage)['realip_toa_drift_since_seconds{code="ebpf_gone"}'] == 1763000000, (
+        "the time when it was seen first is kept"
+    )
     (finding,) = stage.target("programs.facts")["drift"]
-    assert finding["code"] == "ebpf_gone" and finding["since"] == "2025-11-13T02:13:20Z" and "not attached any more" in finding["detail"]
+    assert (
+        finding["code"] == "ebpf_gone"
+        and finding["since"] == "2025-11-13T02:13:20Z"
+        and "not attached any more" in finding["detail"]
+    )
 
     stage.ebpf()
     run(stage)
@@ -107,7 +119,9 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
 
 
 def test_a_crontab_where_there_is_no_systemd(stage: EbpfStage) -> None:
-    stage.sh("rm -rf /run/systemd; mkdir -p /etc/init.d /etc/rc2.d /etc/cron.d /srv/metrics; : >/etc/inittab; : >/etc/init.d/rc.local")
+    stage.sh(
+        "rm -rf /run/systemd; mkdir -p /etc/init.d /etc/rc2.d /etc/cron.d /srv/metrics; : >/etc/inittab; : >/etc/init.d/rc.local"
+    )
     before = host_of(stage)
     answer = monitor(stage, minutes=10, probe=False, textfile_dir="/etc/metrics/")
     assert answer["after"] == {"installed": True, "textfile": "/etc/metrics/realip_toa.prom", "minutes": 10, "probe": False,
@@ -116,7 +130,11 @@ def test_a_crontab_where_there_is_no_systemd(stage: EbpfStage) -> None:
     assert re.fullmatch(r"\*/10 \* \* \* \* root /\S+ /var/lib/realip-toa/monitor/monitor.py >/dev/null 2>&1", lines[1])
     assert "realip_toa_translating" not in metrics(stage, "/etc/metrics/realip_toa.prom")
     moved = monitor(stage, minutes=1, textfile_dir="/etc/other")
-    assert moved["changed"] and "No such file" in stage.sh("cat /etc/metrics/realip_toa.prom") and metrics(stage, "/etc/other/realip_toa.prom")
+    assert (
+        moved["changed"]
+        and "No such file" in stage.sh("cat /etc/metrics/realip_toa.prom")
+        and metrics(stage, "/etc/other/realip_toa.prom")
+    )
     monitor(stage, "absent")
     assert host_of(stage) == before and stage.sh("ls -d /etc/metrics /etc/other 2>/dev/null") == ""
     stage.sh("rm -r /etc/cron.d")

@@ -50,20 +50,30 @@ def package(mirror: tuple[Path, str], scripts: dict[str, str] | None = None) -> 
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, path], check=True, capture_output=True)
     data = path.read_bytes()
     return {
-        "name": NAME, "file": path.name, "url": f"{url}/{path.name}", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data),
-        "format": "deb", "role": "image", "release": RELEASE,
+        "name": NAME,
+        "file": path.name,
+        "url": f"{url}/{path.name}",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+        "format": "deb",
+        "role": "image",
+        "release": RELEASE,
     }
 
 
-def call(stage: Stage, core: str, args: dict[str, t.Any], *options: str, **variables: t.Any) -> tuple[dict[str, t.Any], Run]:
-    run = Controller(core, stage.base.parent / "run").task(stage.host(**variables), "realip.toa.toa_package", args, options=options)
+def call(
+    stage: Stage, core: str, args: dict[str, t.Any], *options: str, **variables: t.Any
+) -> tuple[dict[str, t.Any], Run]:
+    run = Controller(core, stage.base.parent / "run").task(
+        stage.host(**variables), "realip.toa.toa_package", args, options=options
+    )
     return result_of(run, "web"), run
 
 
 def calls(stage: Stage, *several: dict[str, t.Any], **variables: t.Any) -> list[dict[str, t.Any]]:
     """Results of several tasks in one run, with the oldest core."""
     first, *more = ({"realip.toa.toa_package": args} for args in several)
-    (module, args), = first.items()
+    ((module, args),) = first.items()
     run = Controller(cores()[0], stage.base.parent / "run").task(stage.host(**variables), module, args, more_tasks=more)
     assert [line["status"] for line in run.results] == ["ok"] * len(several), run.output
     return [line["result"] for line in run.results]
@@ -76,7 +86,10 @@ def ours(stage: Stage) -> dict[str, str]:
 
 
 def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core: str) -> None:
-    item = package(mirror, {"postinst": f"echo made >/boot/initrd.img-{RELEASE}\necho made >/lib/modules/{RELEASE}/modules.dep\n{HOOK}\n"})
+    item = package(
+        mirror,
+        {"postinst": f"echo made >/boot/initrd.img-{RELEASE}\necho made >/lib/modules/{RELEASE}/modules.dep\n{HOOK}\n"},
+    )
     stage.sh(f"cat >{HOOK} <<'END'\n{LIST_OF_KERNELS}\nEND\nchmod 755 {HOOK}; {HOOK}")
     stock = ours(stage)
 
@@ -86,7 +99,9 @@ def test_a_life_of_a_kernel_package(stage: Stage, mirror: tuple[Path, str], core
     done, run = call(stage, core, {"packages": [item]})
     assert not done["failed"], run.output
     assert (done["before"], done["after"]) == (predicted["before"], predicted["after"])
-    assert stage.sh(f"dpkg-query -W -f='${{Status}}' {NAME}; cat {KERNEL}").startswith("install ok installedkernelkernel")
+    assert stage.sh(f"dpkg-query -W -f='${{Status}}' {NAME}; cat {KERNEL}").startswith(
+        "install ok installedkernelkernel"
+    )
 
     again, _run = call(stage, core, {"packages": [item]})
     assert not again["changed"] and again["before"] == again["after"]
@@ -129,7 +144,11 @@ def test_a_script_that_fails_is_quoted_and_taken_back(stage: Stage, mirror: tupl
 def test_bad_input_leaves_the_host_untouched(stage: Stage, mirror: tuple[Path, str], mode: tuple[str, ...]) -> None:
     item = package(mirror)
     stock = ours(stage)
-    for change, code in (({"sha256": ""}, "no_digest"), ({"sha256": "abc"}, "bad_package"), ({"file": "../x.deb"}, "bad_package")):
+    for change, code in (
+        ({"sha256": ""}, "no_digest"),
+        ({"sha256": "abc"}, "bad_package"),
+        ({"file": "../x.deb"}, "bad_package"),
+    ):
         result, _run = call(stage, cores()[-1], {"packages": [{**item, **change}]}, *mode)
         assert result["failed"] and result["code"] == code and result["remedy"], result
     for args in ({"packages": [item], "stat": "present"}, {"state": "gone"}, {"packages": [{**item, "digest": "x"}]}):
@@ -168,7 +187,11 @@ def test_pushed_from_the_controller(stage: Stage, mirror: tuple[Path, str], core
     folder.mkdir()
     push = {"packages": [item], "push_from": str(folder)}
     refused, _run = call(stage, core, push)
-    assert refused["code"] == "package_unavailable" and str(folder / item["file"]) in refused["msg"] and "controller" in refused["msg"]
+    assert (
+        refused["code"] == "package_unavailable"
+        and str(folder / item["file"]) in refused["msg"]
+        and "controller" in refused["msg"]
+    )
     (folder / item["file"]).write_bytes(b"something else")
     refused, _run = call(stage, core, push)
     assert refused["code"] == "digest_mismatch" and item["sha256"] in refused["msg"]

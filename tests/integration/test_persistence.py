@@ -32,13 +32,19 @@ def put(stage: Stage, path: str, text: str, mode: str = "644") -> None:
     assert not said, said
 
 
-def call(stage: Stage, core: str, module: str, args: dict[str, t.Any], *options: str, **variables: t.Any) -> tuple[dict[str, t.Any], Run]:
-    run = Controller(core, stage.base.parent / "run").task(stage.host(**variables), f"realip.toa.{module}", args, options=options)
+def call(
+    stage: Stage, core: str, module: str, args: dict[str, t.Any], *options: str, **variables: t.Any
+) -> tuple[dict[str, t.Any], Run]:
+    run = Controller(core, stage.base.parent / "run").task(
+        stage.host(**variables), f"realip.toa.{module}", args, options=options
+    )
     return result_of(run, "web"), run
 
 
 def ours(stage: Stage) -> dict[str, str]:
-    return {name: text for name, text in stage.written().items() if name not in ("/run/realip-toa.lock", "/var/log/btmp")}
+    return {
+        name: text for name, text in stage.written().items() if name not in ("/run/realip-toa.lock", "/var/log/btmp")
+    }
 
 
 def test_what_the_documents_left_goes_and_comes_back(stage: Stage, core: str) -> None:
@@ -48,7 +54,9 @@ def test_what_the_documents_left_goes_and_comes_back(stage: Stage, core: str) ->
     assert "+# realip.toa" in run.output.replace('"', "").replace("\\n", "\n") or PLACE in predicted["diff"]["after"]
 
     done, run = call(stage, core, "toa_persistence", {})
-    assert not done["failed"] and (done["before"], done["after"]) == (predicted["before"], predicted["after"]), run.output
+    assert not done["failed"] and (done["before"], done["after"]) == (predicted["before"], predicted["after"]), (
+        run.output
+    )
     assert stage.sh(f"cat {PLACE}").splitlines()[-1] == "toa"
     assert stage.sh("cat /etc/rc.local") == RC_LOCAL
     assert stage.sh("test -e /etc/rc.d || echo gone") == "gone\n"
@@ -70,10 +78,15 @@ def test_on_every_python(stage: Stage, python: str) -> None:
         {"realip.toa.toa_persistence": {"state": "absent"}},
         {"realip.toa.toa_module": {"state": "status"}},
     ]
-    run = Controller(cores()[0], stage.base.parent / "run").task(host, "realip.toa.toa_persistence", {"method": "rc_local"}, more_tasks=tasks)
+    run = Controller(cores()[0], stage.base.parent / "run").task(
+        host, "realip.toa.toa_persistence", {"method": "rc_local"}, more_tasks=tasks
+    )
     assert [line["status"] for line in run.results] == ["ok"] * 4, run.output
     assert [line["result"]["changed"] for line in run.results] == [True, False, True, False]
-    assert "modprobe toa || true  # realip.toa\nexit 0\n" in run.results[0]["result"]["after"]["files"]["/etc/rc.local"]["content"]
+    assert (
+        "modprobe toa || true  # realip.toa\nexit 0\n"
+        in run.results[0]["result"]["after"]["files"]["/etc/rc.local"]["content"]
+    )
     assert not run.results[3]["result"]["before"]["loaded"]
     assert ours(stage) == before
 

@@ -33,7 +33,12 @@ from sshd import ROOT, VENVS, pythons
 FIXTURES = Path(__file__).parent / "fixtures"
 NONCE = "test"
 PYTHONS = pythons()
-PROGRAMS = {"sock_ops": "toa_read", "getpeername4": "toa_getpeername4", "getpeername6": "toa_getpeername6", "getsockopt": "toa_getsockopt"}
+PROGRAMS = {
+    "sock_ops": "toa_read",
+    "getpeername4": "toa_getpeername4",
+    "getpeername6": "toa_getpeername6",
+    "getsockopt": "toa_getsockopt",
+}
 EVERYTHING = ["sock_ops", "getpeername4", "getpeername6"]
 GROUPS = ["ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen"]
 
@@ -65,7 +70,18 @@ def pins(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Path]:
     """A bpffs of our own with the receiver's programs loaded."""
     folder = tmp_path_factory.mktemp("receiver")
     built = folder / "toa200.o"
-    sh("clang", "-O2", "-g", "-target", "bpf", f"-I/usr/include/{os.uname().machine}-linux-gnu", "-c", FIXTURES / "toa200.bpf.c", "-o", built)
+    sh(
+        "clang",
+        "-O2",
+        "-g",
+        "-target",
+        "bpf",
+        f"-I/usr/include/{os.uname().machine}-linux-gnu",
+        "-c",
+        FIXTURES / "toa200.bpf.c",
+        "-o",
+        built,
+    )
     mount = folder / "bpffs"
     mount.mkdir()
     sh("mount", "-t", "bpf", "bpf", mount)
@@ -78,7 +94,9 @@ def pins(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Path]:
 
 @pytest.fixture
 def cgroup(pins: Path) -> t.Iterator[Cgroup]:
-    mount = next(line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == "cgroup2")
+    mount = next(
+        line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"
+    )
     folder = Path(tempfile.mkdtemp(prefix="realip-probe-", dir=mount))
     try:
         yield Cgroup(folder, pins)
@@ -93,7 +111,10 @@ def program(**args: t.Any) -> bytes:
 def start(python: str, text: bytes, cgroup: Cgroup | None = None, wrap: str = "exec {}") -> subprocess.Popen[bytes]:
     """A host's Python with a program on its standard input; `wrap` is the shell that starts it."""
     process = subprocess.Popen(
-        ["sh", "-c", wrap.format(f"{shlex.quote(python)} -")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ["sh", "-c", wrap.format(f"{shlex.quote(python)} -")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         preexec_fn=cgroup.enter if cgroup else None,
     )
     assert process.stdin
@@ -111,7 +132,9 @@ def answer(process: subprocess.Popen[bytes]) -> dict[str, t.Any]:
     return json.loads(frame[1])
 
 
-def ask(python: str = sys.executable, cgroup: Cgroup | None = None, wrap: str = "exec {}", before: str = "", **args: t.Any) -> dict[str, t.Any]:
+def ask(
+    python: str = sys.executable, cgroup: Cgroup | None = None, wrap: str = "exec {}", before: str = "", **args: t.Any
+) -> dict[str, t.Any]:
     result = answer(start(python, before.encode() + program(**args), cgroup, wrap))
     assert not result.get("failed"), result
     assert result["changed"] is False
@@ -159,7 +182,14 @@ def test_on_request(python: str, cgroup: Cgroup) -> None:
     found = ask(python, cgroup.attach(*EVERYTHING), option_kinds=["200/8"], groups=GROUPS)
     assert found["verdict"] == "translating", found
     assert found["summary"]["untestable"] == []
-    for case in ("ack inet mptcp", "data inet defer_accept", "ack inet syn_cookies", "ack inet6 mptcp", "data inet6 defer_accept", "ack inet6 syn_cookies"):
+    for case in (
+        "ack inet mptcp",
+        "data inet defer_accept",
+        "ack inet syn_cookies",
+        "ack inet6 mptcp",
+        "data inet6 defer_accept",
+        "ack inet6 syn_cookies",
+    ):
         assert "203.0.113.7" in row(found, f"200/8 {case}")["accept"]
     assert row(found, "no option inet6 from ipv6 ipv6")["accept"].startswith("[2001:db8:0:1::2]:")
 
@@ -184,14 +214,26 @@ def test_half_a_receiver_is_partial(family: str, missing: str, cgroup: Cgroup) -
 
 
 def test_a_receiver_that_was_attached_and_reads_nothing_is_inert(cgroup: Cgroup) -> None:
-    found = ask(cgroup=cgroup.attach("getpeername4", "getpeername6"), option_kinds=["200/8"], claims=["eBPF programs are attached"])
+    found = ask(
+        cgroup=cgroup.attach("getpeername4", "getpeername6"),
+        option_kinds=["200/8"],
+        claims=["eBPF programs are attached"],
+    )
     assert found["verdict"] == "inert" and "eBPF programs are attached" in found["reason"]
 
 
 def test_getsockopt_is_seen_beside_getpeername(cgroup: Cgroup) -> None:
     found = ask(cgroup=cgroup.attach(*PROGRAMS), option_kinds=["200/8"])
-    assert found["verdict"] == "translating" and found["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": False}
-    assert row(found, "200/8 ack inet")["getsockopt_1348"] == row(found, "200/8 ack inet6")["getsockopt_1348"] == "203.0.113.7:4242"
+    assert found["verdict"] == "translating" and found["capabilities"] == {
+        "getpeername": True,
+        "getsockopt_1348": True,
+        "ipv6": False,
+    }
+    assert (
+        row(found, "200/8 ack inet")["getsockopt_1348"]
+        == row(found, "200/8 ack inet6")["getsockopt_1348"]
+        == "203.0.113.7:4242"
+    )
     assert row(found, "200/8 syn inet")["getsockopt_1348"] is None
 
 
@@ -202,7 +244,13 @@ def test_getsockopt_alone_is_partial(cgroup: Cgroup) -> None:
 
 
 def test_spoofed_options_are_told(cgroup: Cgroup) -> None:
-    found = ask(cgroup=cgroup.attach(*EVERYTHING), option_kinds=["200/8"], groups=["spoof"], peers=["10.1.2.3"], untrusted_peers=["198.51.100.9"])
+    found = ask(
+        cgroup=cgroup.attach(*EVERYTHING),
+        option_kinds=["200/8"],
+        groups=["spoof"],
+        peers=["10.1.2.3"],
+        untrusted_peers=["198.51.100.9"],
+    )
     assert found["verdict"] == "partial" and "198.51.100.9" in found["reason"]
     assert row(found, "no option inet")["accept"].startswith("10.1.2.3:")
 
@@ -215,7 +263,11 @@ def test_several_probes_at_once(cgroup: Cgroup) -> None:
 
 def host_network() -> dict[str, str]:
     """What of the host's own network a probe could have touched."""
-    state = {name: Path("/proc/net", name).read_text() for name in ("route", "if_inet6", "fib_trie") if Path("/proc/net", name).exists()}
+    state = {
+        name: Path("/proc/net", name).read_text()
+        for name in ("route", "if_inet6", "fib_trie")
+        if Path("/proc/net", name).exists()
+    }
     state["interfaces"] = " ".join(sorted(name for _index, name in socket.if_nameindex()))
     for knob in Path("/proc/sys/net").rglob("*"):
         if knob.is_file() and "count" not in knob.name:  # nf_conntrack_count and its like are no settings
@@ -260,15 +312,34 @@ def test_the_module(core: str, options: list[str], cgroup: Cgroup, tmp_path: Pat
     cgroup.attach(*EVERYTHING)
     (tmp_path / "play.yml").write_text(PLAY)
     done = subprocess.run(
-        [VENVS / core / "bin/ansible-playbook", "-c", "local", "-i", "localhost,", "-e", f"answer={tmp_path}/answer", *options, tmp_path / "play.yml"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120, preexec_fn=cgroup.enter,
+        [
+            VENVS / core / "bin/ansible-playbook",
+            "-c",
+            "local",
+            "-i",
+            "localhost,",
+            "-e",
+            f"answer={tmp_path}/answer",
+            *options,
+            tmp_path / "play.yml",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        preexec_fn=cgroup.enter,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads((tmp_path / "answer").read_text())
     assert seen["proven"]["changed"] is False
     assert seen["proven"]["probe"]["verdict"] == "translating" and seen["proven"]["probe"]["wanted_kinds"] == ["200/8"]
     assert row(seen["proven"]["probe"], "no option inet")["accept"].startswith("10.1.0.1:")
-    assert seen["refused"]["failed"] and seen["refused"]["code"] == "not_translating" and "wrong_kind" in seen["refused"]["msg"]
+    assert (
+        seen["refused"]["failed"]
+        and seen["refused"]["code"] == "not_translating"
+        and "wrong_kind" in seen["refused"]["msg"]
+    )
     assert seen["refused"]["probe"]["matrix"] == []
     assert seen["bad"]["code"] == "bad_option" and "3/8" in seen["bad"]["msg"]
 
@@ -286,7 +357,10 @@ NO_MORE_NAMESPACES = "exec unshare -U --map-root-user sh -c 'echo 0 >/proc/sys/u
 
 
 @every_python
-@pytest.mark.parametrize("wrap, words", [(NO_TUN, "/dev/net/tun"), (NO_RIGHTS, "no permission"), (NO_MORE_NAMESPACES, "cannot make a network namespace")])
+@pytest.mark.parametrize(
+    "wrap, words",
+    [(NO_TUN, "/dev/net/tun"), (NO_RIGHTS, "no permission"), (NO_MORE_NAMESPACES, "cannot make a network namespace")],
+)
 def test_what_makes_a_proof_impossible_is_named(python: str, wrap: str, words: str) -> None:
     found = ask(python, wrap=wrap, option_kinds=["200/8"])
     assert found["verdict"] == "unprovable" and words in found["reason"], found
@@ -325,9 +399,15 @@ def test_a_kernel_without_ipv6(python: str, cgroup: Cgroup) -> None:
     assert row(found, "200/8 ack inet6")["ok"] is None and "no IPv6" in row(found, "200/8 ack inet6")["note"]
 
 
-@pytest.mark.parametrize("variant, counter", [
-    ("syn_cookies", "SyncookiesRecv"), ("fastopen", "TCPFastOpenPassive"), ("defer_accept", "TCPDeferAcceptDrop"), ("mptcp", "MPTCP"),
-])
+@pytest.mark.parametrize(
+    "variant, counter",
+    [
+        ("syn_cookies", "SyncookiesRecv"),
+        ("fastopen", "TCPFastOpenPassive"),
+        ("defer_accept", "TCPDeferAcceptDrop"),
+        ("mptcp", "MPTCP"),
+    ],
+)
 def test_each_variant_is_what_it_says(variant: str, counter: str) -> None:
     """The namespace's own counters are the witness: one connection of that kind (one listener for MPTCP) for each case, none for plain ones."""
     questions = probe_cases.Questions([parse_format("200/8")], groups=[variant])
@@ -347,5 +427,9 @@ def kernel_counters() -> dict[str, int]:
     counters = {}
     for names, values in zip(lines[::2], lines[1::2], strict=True):
         counters.update(zip(names, map(int, values), strict=True))
-    counters["MPTCP"] = sum(int(line.split()[2]) for line in Path("/proc/net/protocols").read_text().splitlines() if line.startswith("MPTCP"))
+    counters["MPTCP"] = sum(
+        int(line.split()[2])
+        for line in Path("/proc/net/protocols").read_text().splitlines()
+        if line.startswith("MPTCP")
+    )
     return counters

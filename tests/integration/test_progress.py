@@ -38,8 +38,22 @@ PLAYBOOK = [
 ]  # fmt: skip
 # A fleet in which nobody has anything to do; then packages of those that have, which is no wave.
 CONVERGED = [PLAYBOOK[0], {**PLAYBOOK[1], "hosts": "toa_pending:&nobody"}]
-STAGED = [{"name": "Stage", "hosts": "toa_pending", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}]}]
-OTHER = [{"name": "Something else", "hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}]}]
+STAGED = [
+    {
+        "name": "Stage",
+        "hosts": "toa_pending",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}],
+    }
+]
+OTHER = [
+    {
+        "name": "Something else",
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}],
+    }
+]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +65,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for host, state in STATES.items()
     }  # fmt: skip
     (made / "inventory.json").write_text(json.dumps({"all": {"children": {"toa_pending": {"hosts": hosts}}}}))
-    (made / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / 'collections'}\ncallbacks_enabled = realip.toa.progress\n")
+    (made / "ansible.cfg").write_text(
+        f"[defaults]\ncollections_path = {ROOT / 'collections'}\ncallbacks_enabled = realip.toa.progress\n"
+    )
     (made / "waves.yml").write_text(json.dumps(PLAYBOOK))
     (made / "other.yml").write_text(json.dumps(OTHER))
     (made / "converged.yml").write_text(json.dumps(CONVERGED))
@@ -69,7 +85,15 @@ def environment(**more: str) -> dict[str, str]:
 
 def told(core: str, folder: Path, playbook: str = "waves.yml", **more: str) -> list[str]:
     """The lines of the callback on a pipe."""
-    done = subprocess.run(command(core, playbook), cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command(core, playbook),
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert "PLAY RECAP" in done.stdout, done.stdout + done.stderr
     assert "progress" not in done.stderr, done.stderr
     return [line for line in done.stdout.splitlines() if "TOA: " in line]
@@ -79,12 +103,16 @@ def test_on_a_pipe(core: str, folder: Path) -> None:
     lines = told(core, folder)
     assert lines.pop(0) == "TOA: 5 of 5 hosts looked at: 5 pending"
     assert lines[0] == "TOA: wave 1 of 3: 0 of 1 host done; time left is known after the first wave"
-    assert lines[1] == "TOA: wave 1 of 3: 1 of 1 host done; 1 proved of 5 in all; time left is known after the first wave"
+    assert (
+        lines[1] == "TOA: wave 1 of 3: 1 of 1 host done; 1 proved of 5 in all; time left is known after the first wave"
+    )
     assert re.fullmatch(r"TOA: wave 2 of 3: 0 of 2 hosts done; 1 proved of 5 in all; about \d+ s left", lines[2])
     # A host that fails is told at once, and so is the end of its wave.
     assert any("1 failed" in line and line.startswith("TOA: wave 2 of 3: ") for line in lines[3:5])
     # web4 has vanished from the play, and is counted all the same.
-    assert re.fullmatch(r"TOA: wave 3 of 3: 2 of 2 hosts done; 3 proved, 1 failed, 1 lost of 5 in all; about 0 s left", lines[-2])
+    assert re.fullmatch(
+        r"TOA: wave 3 of 3: 2 of 2 hosts done; 3 proved, 1 failed, 1 lost of 5 in all; about 0 s left", lines[-2]
+    )
     assert re.fullmatch(r"TOA: 3 proved, 1 failed, 1 lost in \d+ s", lines[-1])
     assert len(lines) <= 9
     assert not [line for line in lines if "\x1b" in line]
@@ -93,7 +121,9 @@ def test_on_a_pipe(core: str, folder: Path) -> None:
 def test_every_event_is_a_line_without_an_interval(folder: Path) -> None:
     lines = told(NEWEST, folder, TOA_PROGRESS_INTERVAL="0")
     assert any("3 of 5 hosts looked at: 3 pending; about" in line for line in lines)
-    assert any("2 of 2" not in line and re.search(r"wave 2 of 3: 0 of 2 hosts done, [12] rebooting", line) for line in lines)
+    assert any(
+        "2 of 2" not in line and re.search(r"wave 2 of 3: 0 of 2 hosts done, [12] rebooting", line) for line in lines
+    )
 
 
 def test_quiet_and_about_something_else(folder: Path) -> None:
@@ -104,23 +134,47 @@ def test_quiet_and_about_something_else(folder: Path) -> None:
 
 def test_a_converged_fleet_has_no_waves(core: str, folder: Path) -> None:
     lines = told(core, folder, "converged.yml")
-    assert len(lines) == 2 and lines[0] == "TOA: 5 of 5 hosts looked at: 5 pending" and lines[1].startswith("TOA: 5 hosts looked at: 5 pending in ")
+    assert (
+        len(lines) == 2
+        and lines[0] == "TOA: 5 of 5 hosts looked at: 5 pending"
+        and lines[1].startswith("TOA: 5 hosts looked at: 5 pending in ")
+    )
 
 
 def test_nothing_is_printed_where_ansible_is_silent(folder: Path, tmp_path: Path) -> None:
     """`ansible-runner -q` prints nothing; the log that it keeps has the lines."""
     bin_ = VENVS / "dev" / "bin"
-    words = ["run", str(tmp_path), "--project-dir", str(folder), "--inventory", str(folder / "inventory.json"), "-p", "waves.yml", "--ident", "1", "-q"]
+    words = [
+        "run",
+        str(tmp_path),
+        "--project-dir",
+        str(folder),
+        "--inventory",
+        str(folder / "inventory.json"),
+        "-p",
+        "waves.yml",
+        "--ident",
+        "1",
+        "-q",
+    ]
     settings = environment(ANSIBLE_CONFIG=str(folder / "ansible.cfg"), PATH=f"{bin_}:{os.environ['PATH']}")
-    done = subprocess.run([str(bin_ / "ansible-runner"), *words], env=settings, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [str(bin_ / "ansible-runner"), *words], env=settings, capture_output=True, text=True, timeout=120, check=False
+    )
     assert (done.stdout, done.stderr) == ("", "")
     assert "TOA: wave 1 of 3: 1 of 1 host done" in (tmp_path / "artifacts" / "1" / "stdout").read_text()
 
 
 def test_on_a_terminal(folder: Path) -> None:
     ours, theirs = pty.openpty()
-    variables = {name: value for name, value in environment().items() if name not in ("ANSIBLE_FORCE_COLOR", "ANSIBLE_NOCOLOR", "NO_COLOR")}
-    process = subprocess.Popen(command(NEWEST, "waves.yml"), cwd=folder, env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
+    variables = {
+        name: value
+        for name, value in environment().items()
+        if name not in ("ANSIBLE_FORCE_COLOR", "ANSIBLE_NOCOLOR", "NO_COLOR")
+    }
+    process = subprocess.Popen(
+        command(NEWEST, "waves.yml"), cwd=folder, env=variables, stdin=theirs, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     output = b""
     while True:

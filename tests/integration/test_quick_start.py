@@ -50,7 +50,10 @@ def followed(tmp_path_factory: pytest.TempPathFactory, mirror: tuple[Path, str])
         servers.introduce(machine, reached, (folder / "sshd" / "user_key").read_bytes())
         for name in servers.NAMES:
             (folder / f"{name}.json").write_text("{}")
-            machine.write(f"host_vars/{name}.json", json.dumps({"ansible_python_interpreter": f"{PRETENDER} {folder}/{name}.json"}))
+            machine.write(
+                f"host_vars/{name}.json",
+                json.dumps({"ansible_python_interpreter": f"{PRETENDER} {folder}/{name}.json"}),
+            )
         # Stands for the vendor's server.
         (mirror[0] / PACKAGE).write_text("the bytes of a package")
         machine.write("group_vars/all.json", json.dumps({"toa_package_mirror": mirror[1]}))
@@ -68,7 +71,12 @@ def test_every_command_does_what_the_guide_says(followed: Followed) -> None:
     assert "no SHA-256 is known for" in followed.said["ansible-playbook -i inventory.yml realip.toa.plan"].output
     assert PACKAGE in (followed.home / "toa.lock.yml").read_text()
     told = {kind: followed.report(kind)["summary"] for kind in ("plan", "rollout", "verify", "remove")}
-    assert told == {"plan": {"blocked": 2}, "rollout": {"proved": 2}, "verify": {"converged": 2}, "remove": {"removed": 2}}
+    assert told == {
+        "plan": {"blocked": 2},
+        "rollout": {"proved": 2},
+        "verify": {"converged": 2},
+        "remove": {"removed": 2},
+    }
 
 
 def test_the_servers_went_there_and_back(followed: Followed) -> None:

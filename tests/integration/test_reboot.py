@@ -83,7 +83,13 @@ def host(tmp_path: Path) -> t.Iterator[Host]:
     made.bury()
 
 
-def reboot(host: Host, core: str, args: dict[str, t.Any] | None = None, story: t.Callable[[Host], None] | None = None, **more: t.Any) -> tuple[dict, Run]:
+def reboot(
+    host: Host,
+    core: str,
+    args: dict[str, t.Any] | None = None,
+    story: t.Callable[[Host], None] | None = None,
+    **more: t.Any,
+) -> tuple[dict, Run]:
     """Run the action while `story` happens on the host, from the moment at which the reboot is asked for."""
     over = threading.Event()
     trouble: list[BaseException] = []
@@ -100,7 +106,9 @@ def reboot(host: Host, core: str, args: dict[str, t.Any] | None = None, story: t
     thread = threading.Thread(target=live)
     thread.start()
     try:
-        run = Controller(core, host.folder / "run").task(host.sshd.host("web", ADDRESS), "toa_pretend_reboot", args, **more)
+        run = Controller(core, host.folder / "run").task(
+            host.sshd.host("web", ADDRESS), "toa_pretend_reboot", args, **more
+        )
     finally:
         over.set()
         thread.join(60)
@@ -114,6 +122,7 @@ def comes_back(identity: dict[str, t.Any], after: float = 1.0) -> t.Callable[[Ho
         host.be(identity)
         time.sleep(after)  # how long this host takes to boot: part of the story, nothing waits for it
         host.come()
+
     return story
 
 
@@ -147,7 +156,9 @@ def test_never_happened(host: Host) -> None:
 
 
 def test_refused_is_told_at_once(host: Host) -> None:
-    result, _run = reboot(host, cores()[-1], {"timeout": 60}, lambda host: host.be({**OLD, "refusal": "systemctl: inhibited"}))
+    result, _run = reboot(
+        host, cores()[-1], {"timeout": 60}, lambda host: host.be({**OLD, "refusal": "systemctl: inhibited"})
+    )
     assert result["failed"] and result["code"] == "reboot_did_not_happen" and "inhibited" in result["msg"]
     assert result["elapsed"] < 20
 

@@ -43,7 +43,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before["hosts"][4]["state"] = "blocked"
     del before["hosts"][9]
     made = {
-        "large": report.build(report_samples.rollout(COUNT, failed=[30, 31], lost=[32]), "rollout", at=AT, before=before),
+        "large": report.build(
+            report_samples.rollout(COUNT, failed=[30, 31], lost=[32]), "rollout", at=AT, before=before
+        ),
         "small": report.build(report_samples.rollout(12, failed=[0], begun_waves=1), "rollout", at=AT),
         "plan": report.build({f"web{number}": report_samples.host(number) for number in range(30)}, "plan", at=AT),
         "hostile": report.build(report_samples.hostile(), "rollout", at=AT),
@@ -63,7 +65,11 @@ def test_a_thousand_hosts_at_a_glance(browser: Browser, pages: Path) -> None:
     assert browser.problems() == []
     assert browser.one("#verdict").text == "3 hosts of 1,000 need attention"
     assert len(browser.all(".cell")) == COUNT
-    assert [chip.text.split() for chip in browser.all(".chip")] == [["✓", "proved", "997"], ["✗", "failed", "2"], ["?", "lost", "1"]]
+    assert [chip.text.split() for chip in browser.all(".chip")] == [
+        ["✓", "proved", "997"],
+        ["✗", "failed", "2"],
+        ["?", "lost", "1"],
+    ]
     assert [group.text.split("\n")[0] for group in browser.all(".group")] == ["✗ 2 hosts failed", "? 1 host lost"]
     assert "→ look at probe.matrix" in browser.one(".group .remedy").text
     assert len(browser.all(".wave svg .lane")) == COUNT
@@ -119,7 +125,10 @@ def test_all_of_it_by_keyboard(browser: Browser, pages: Path) -> None:
     assert len(rows) == len(report_samples.proof()["matrix"])
     assert rows[0].text.startswith("none")
     tried = report_samples.proof()["summary"]["cases"]
-    assert f"{tried} connections tried: {tried} as expected, 0 not, 0 not possible here" in browser.one("#host .inside").text
+    assert (
+        f"{tried} connections tried: {tried} as expected, 0 not, 0 not possible here"
+        in browser.one("#host .inside").text
+    )
     browser.press(Keys.ESCAPE)
     assert not browser.one("#host").is_displayed()
     assert browser.focus() == "web0001: proved"
@@ -143,7 +152,9 @@ def test_the_dialog_keeps_the_focus(browser: Browser, pages: Path) -> None:
 def test_colours_can_be_read(browser: Browser, pages: Path, name: str, scheme: str) -> None:
     browser.show(pages / f"{name}.html", scheme)
     browser.run("document.getElementById('all').open = arguments[0]", name != "large")
-    dark = contrast(parse(browser.run("return getComputedStyle(document.body).backgroundColor")), (0.0, 0.0, 0.0, 1.0)) < 2
+    dark = (
+        contrast(parse(browser.run("return getComputedStyle(document.body).backgroundColor")), (0.0, 0.0, 0.0, 1.0)) < 2
+    )
     assert dark == (scheme == "dark")
     assert browser.poor_contrasts() == []
     browser.run("document.querySelector('.cell').click()")
@@ -157,7 +168,9 @@ def test_a_colour_that_cannot_be_read_is_found(browser: Browser, pages: Path) ->
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_state_has_a_colour_that_stands_out_and_a_sign_of_its_own(browser: Browser, pages: Path, scheme: str) -> None:
+def test_every_state_has_a_colour_that_stands_out_and_a_sign_of_its_own(
+    browser: Browser, pages: Path, scheme: str
+) -> None:
     browser.show(pages / "empty.html", scheme)
     colours = browser.run(
         "return arguments[0].map((state) => { const cell = document.createElement('span'); cell.className = 'cell'; cell.dataset.state = state;"
@@ -179,7 +192,12 @@ def test_hostile_words_stay_words(browser: Browser, pages: Path) -> None:
         browser.press(Keys.ESCAPE)
     assert browser.driver.title == "TOA rollout 2026-11-22"
     assert browser.run("return document.querySelectorAll('script').length") == 2
-    assert browser.run("return document.querySelectorAll('img, svg, iframe, b, [onerror], [onload], [onmouseover]').length") == 0
+    assert (
+        browser.run(
+            "return document.querySelectorAll('img, svg, iframe, b, [onerror], [onload], [onmouseover]').length"
+        )
+        == 0
+    )
     assert browser.one(".group[data-state=failed] .why").text in report_samples.NASTY
     assert browser.problems() == []
 
@@ -188,7 +206,12 @@ def test_what_gets_into_the_page_all_the_same_is_not_run(browser: Browser, pages
     """The policy is a second wall: with the first one taken down by hand, a script still does not run."""
     text = (pages / "small.html").read_text(encoding="utf-8")
     broken = pages / "broken.html"
-    broken.write_text(text.replace("</main>", '<img src=x onerror="document.title=1"><script>document.title = "owned"</script></main>'), encoding="utf-8")
+    broken.write_text(
+        text.replace(
+            "</main>", '<img src=x onerror="document.title=1"><script>document.title = "owned"</script></main>'
+        ),
+        encoding="utf-8",
+    )
     browser.show(broken)
     assert browser.driver.title == "TOA rollout 2026-11-22"
     assert any("Content Security Policy" in problem for problem in browser.problems())
@@ -199,7 +222,10 @@ def test_on_paper_and_without_hosts(browser: Browser, pages: Path) -> None:
     pdf = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})["data"])
     assert pdf.startswith(b"%PDF")
     assert browser.run("return document.getElementById('table').rows.length") == 13
-    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]},
+    )
     assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not browser.one("#find").is_displayed()
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
@@ -209,7 +235,9 @@ def test_on_paper_and_without_hosts(browser: Browser, pages: Path) -> None:
 
 
 def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, pages: Path) -> None:
-    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False})
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
     try:
         browser.show(pages / "large.html")
         assert browser.run("return document.documentElement.scrollWidth") <= 390
@@ -220,7 +248,9 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, pages: Pa
 
 
 @pytest.mark.parametrize("scheme", screenshots.SCHEMES)
-def test_the_pictures_in_the_documentation_show_the_page_as_it_is(browser: Browser, tmp_path: Path, scheme: str) -> None:
+def test_the_pictures_in_the_documentation_show_the_page_as_it_is(
+    browser: Browser, tmp_path: Path, scheme: str
+) -> None:
     taken = screenshots.take(browser, tmp_path, scheme)
     documented = (screenshots.IMAGES / f"report-{scheme}.png").read_bytes()
     other = (screenshots.IMAGES / f"report-{'dark' if scheme == 'light' else 'light'}.png").read_bytes()
@@ -233,8 +263,12 @@ def test_the_picture_of_the_demo_can_be_read(browser: Browser, scheme: str) -> N
     browser.open(picture.PICTURE, scheme)
     back = parse(browser.run("return getComputedStyle(document.querySelector('.back')).fill"))
     assert (contrast(back, (0.0, 0.0, 0.0, 1.0)) < 2) == (scheme == "dark")
-    colours = browser.run("return [...document.querySelectorAll('text, tspan')].map((element) => getComputedStyle(element).fill)")
+    colours = browser.run(
+        "return [...document.querySelectorAll('text, tspan')].map((element) => getComputedStyle(element).fill)"
+    )
     assert len(colours) > 20 and min(contrast(parse(colour), back) for colour in colours) >= 4.5
-    edges = browser.run("return [...document.querySelectorAll('text')].map((element) => element.getBoundingClientRect().right)")
+    edges = browser.run(
+        "return [...document.querySelectorAll('text')].map((element) => element.getBoundingClientRect().right)"
+    )
     assert max(edges) <= browser.run("return document.querySelector('.back').getBoundingClientRect().right")
     assert browser.problems() == []

@@ -30,18 +30,26 @@ def folder(tmp_path: Path) -> Path:
     """A run of three hosts; one could not be looked at, and one has words that would be commands."""
     words = "{{ lookup('pipe', 'touch " + str(tmp_path / "owned") + "') }} </script>"
     plans = {"web1": report_samples.host(1)["__toa_looked"], "web2": report_samples.host(4)["__toa_looked"]}
-    plans["web1"]["plan"]["reasons"] = [{"code": "no_digest", "severity": "block", "message": words, "remedy": words, "backend": ""}]
+    plans["web1"]["plan"]["reasons"] = [
+        {"code": "no_digest", "severity": "block", "message": words, "remedy": words, "backend": ""}
+    ]
     plans["web1"]["plan"]["state"] = "blocked"
     plans["web3"] = {"failed": True, "toa_state": "lost", "msg": "gone", "remedy": "look"}
     (tmp_path / "hosts.json").write_text(json.dumps(plans))
-    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {host: {"ansible_connection": "local"} for host in plans}}}))
+    (tmp_path / "inventory.json").write_text(
+        json.dumps({"all": {"hosts": {host: {"ansible_connection": "local"} for host in plans}}})
+    )
     (tmp_path / "run.yml").write_text(json.dumps(PLAYBOOK))
     return tmp_path
 
 
 def run(core: str, folder: Path, playbook: str, **variables: object) -> tuple[int, str]:
     given = {"folder": str(folder), "toa_report_dir": str(folder / "reports"), **variables}
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
     done = subprocess.run([str(VENVS / core / "bin" / "ansible-playbook"), "-i", "inventory.json", playbook, "-e", json.dumps(given)],
                           cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     return done.returncode, done.stdout + done.stderr
@@ -54,7 +62,11 @@ def test_a_run_and_what_is_made_of_it_afterwards(core: str, folder: Path) -> Non
     assert files == ["plan.csv", "plan.html", "plan.json", "plan.xml"]
     made = json.loads((folder / "reports" / "plan.json").read_text())
     jsonschema.validate(made, SCHEMA)
-    assert {entry["host"]: entry["state"] for entry in made["hosts"]} == {"web1": "blocked", "web2": "pending", "web3": "lost"}
+    assert {entry["host"]: entry["state"] for entry in made["hosts"]} == {
+        "web1": "blocked",
+        "web2": "pending",
+        "web3": "lost",
+    }
     assert made["hosts"][0]["why"].startswith("{{ lookup('pipe'") and not (folder / "owned").exists()
     assert made["changes"] is None
 
@@ -65,12 +77,24 @@ def test_a_run_and_what_is_made_of_it_afterwards(core: str, folder: Path) -> Non
     code, output = run(core, folder, "run.yml")
     assert code == 0, output
     made = json.loads((folder / "reports" / "plan.json").read_text())
-    assert [(change["host"], change["before"]["state"], change["after"]["state"]) for change in made["changes"]["hosts"]] == [("web3", "lost", "pending")]
+    assert [
+        (change["host"], change["before"]["state"], change["after"]["state"]) for change in made["changes"]["hosts"]
+    ] == [("web3", "lost", "pending")]
 
     # Other files of the same run, of some hosts, without the run.
-    code, output = run(core, folder, "realip.toa.report", toa_report_formats=["csv"], toa_only="state == 'blocked'", toa_report_kinds=["plan", "verify"])
+    code, output = run(
+        core,
+        folder,
+        "realip.toa.report",
+        toa_report_formats=["csv"],
+        toa_only="state == 'blocked'",
+        toa_report_kinds=["plan", "verify"],
+    )
     assert code == 0 and "no report of a verify in" in output, output
-    assert [line.split(",")[0] for line in (folder / "reports" / "plan.csv").read_text().splitlines()] == ["host", "web1"]
+    assert [line.split(",")[0] for line in (folder / "reports" / "plan.csv").read_text().splitlines()] == [
+        "host",
+        "web1",
+    ]
     assert json.loads((folder / "reports" / "plan.json").read_text()) == made
     assert not (folder / "owned").exists()
 
@@ -78,4 +102,8 @@ def test_a_run_and_what_is_made_of_it_afterwards(core: str, folder: Path) -> Non
 def test_a_folder_that_cannot_be_written_to(core: str, folder: Path) -> None:
     (folder / "file").write_text("")
     code, output = run(core, folder, "run.yml", toa_report_dir=str(folder / "file" / "reports"))
-    assert code == 2 and "the report cannot be written to" in output and "set toa_report_dir to a folder you may write to" in output
+    assert (
+        code == 2
+        and "the report cannot be written to" in output
+        and "set toa_report_dir to a folder you may write to" in output
+    )

@@ -32,8 +32,18 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_root(tmp_path / "root", tmp_path / "built")
 
 
-def call(root: Path, items: list[dict[str, t.Any]], state: str = "present", check: bool = False, **more: t.Any) -> dict[str, t.Any]:
-    args = {"packages": items, "state": state, "check": check, "root": str(root), "running": RUNNING, "lock_timeout": 1, "accept_downgrade": True}
+def call(
+    root: Path, items: list[dict[str, t.Any]], state: str = "present", check: bool = False, **more: t.Any
+) -> dict[str, t.Any]:
+    args = {
+        "packages": items,
+        "state": state,
+        "check": check,
+        "root": str(root),
+        "running": RUNNING,
+        "lock_timeout": 1,
+        "accept_downgrade": True,
+    }
     return packages.main({**args, **more})
 
 
@@ -84,7 +94,10 @@ def test_a_life_of_a_kernel(root: Path, mirror: tuple[Path, str]) -> None:
     assert held["changed"] and held["after"]["held"] == [IDENTITY]
     assert "\nexclude=php* kernel kernel-core kernel-modules*\n" in (root / "etc/dnf/dnf.conf").read_text()
     assert not call(root, [wanted], "held")["changed"]
-    assert call(root, [wanted], "unheld")["changed"] and (root / "etc/dnf/dnf.conf").read_bytes() == stock["etc/dnf/dnf.conf"]
+    assert (
+        call(root, [wanted], "unheld")["changed"]
+        and (root / "etc/dnf/dnf.conf").read_bytes() == stock["etc/dnf/dnf.conf"]
+    )
     call(root, [wanted], "held")
 
     (root / f"lib/modules/{RELEASE}/modules.dep").write_text("made by depmod")
@@ -129,7 +142,9 @@ def test_missing_dependencies_and_conflicts_are_not_run_over(root: Path, mirror:
 
 @pytest.mark.parametrize("script", ["%pre", "%post", "%posttrans"])
 def test_a_script_that_fails_is_quoted_and_taken_back(root: Path, mirror: tuple[Path, str], script: str) -> None:
-    problem = refused(root, [item(kernel(mirror[0], scripts={script: "echo grubby fails today >&2\nexit 3"}), mirror[1])])
+    problem = refused(
+        root, [item(kernel(mirror[0], scripts={script: "echo grubby fails today >&2\nexit 3"}), mirror[1])]
+    )
     assert problem.code == "install_failed" and "scriptlet failed, exit status 3" in problem.message
 
 
@@ -233,7 +248,15 @@ def repo(root: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "repo"
     folder.mkdir()
     unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/sbin/modprobe vtoa\n"
-    build(folder, "vtoa", "1.0", "1.al8", {"/usr/lib/systemd/system/vtoa.service": unit}, {"%post": "touch /etc/vtoa-post"}, "Requires: hookers")
+    build(
+        folder,
+        "vtoa",
+        "1.0",
+        "1.al8",
+        {"/usr/lib/systemd/system/vtoa.service": unit},
+        {"%post": "touch /etc/vtoa-post"},
+        "Requires: hookers",
+    )
     build(folder, "hookers", "1.0", "1.al8", {"/etc/hookers.conf": "x"})
     repository(folder)
     (root / "etc/yum.repos.d").mkdir()
@@ -249,8 +272,13 @@ def test_a_package_of_a_repository(root: Path, repo: Path) -> None:
     assert predicted["changed"] and tree(root) == stock
     done = call(root, [VTOA])
     assert done["changed"] and done["after"] == {"installed": {"vtoa": "1.0-1.al8"}, "held": [], "cached": []}
-    assert {"vtoa-1.0-1.al8.x86_64", "hookers-1.0-1.al8.x86_64"} <= set(installed(root)) and (root / "etc/vtoa-post").exists()
-    assert json.loads((root / "var/lib/realip-toa/state.json").read_text())["packages"]["installed"]["vtoa"]["repository"] is True
+    assert {"vtoa-1.0-1.al8.x86_64", "hookers-1.0-1.al8.x86_64"} <= set(installed(root)) and (
+        root / "etc/vtoa-post"
+    ).exists()
+    assert (
+        json.loads((root / "var/lib/realip-toa/state.json").read_text())["packages"]["installed"]["vtoa"]["repository"]
+        is True
+    )
     assert not call(root, [VTOA])["changed"]
 
     (root / "etc/vtoa-post").unlink()
@@ -268,7 +296,9 @@ def test_a_package_that_no_repository_has(root: Path, repo: Path) -> None:
 
 
 def test_a_repository_that_is_gone(root: Path, repo: Path) -> None:
-    (root / "etc/yum.repos.d/lab.repo").write_text("[lab]\nname=lab\nbaseurl=http://127.0.0.1:1/\nskip_if_unavailable=False\ngpgcheck=0\n")
+    (root / "etc/yum.repos.d/lab.repo").write_text(
+        "[lab]\nname=lab\nbaseurl=http://127.0.0.1:1/\nskip_if_unavailable=False\ngpgcheck=0\n"
+    )
     assert refused(root, [VTOA]).code == "repository_unreachable"
 
 
@@ -311,15 +341,28 @@ def sign(path: Path, home: Path) -> Path:
     home.mkdir(mode=0o700, exist_ok=True)
     gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
     if not (home / "public.asc").exists():
-        subprocess.run([*gpg, "--passphrase", "", "--quick-generate-key", "vendor@example.com", "rsa2048", "sign", "never"], check=True, capture_output=True)
+        subprocess.run(
+            [*gpg, "--passphrase", "", "--quick-generate-key", "vendor@example.com", "rsa2048", "sign", "never"],
+            check=True,
+            capture_output=True,
+        )
         subprocess.run([*gpg, "--armor", "--output", home / "public.asc", "--export"], check=True, capture_output=True)
-    macros = ["--define", "_gpg_name vendor@example.com", "--define", f"_gpg_path {home}", "--define", f"__gpg {shutil.which('gpg')}"]
+    macros = [
+        "--define",
+        "_gpg_name vendor@example.com",
+        "--define",
+        f"_gpg_path {home}",
+        "--define",
+        f"__gpg {shutil.which('gpg')}",
+    ]
     subprocess.run(["rpmsign", *macros, "--addsign", path], check=True, capture_output=True)
     subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
     return home / "public.asc"
 
 
-def test_who_has_signed_is_said_and_a_wrong_signature_is_refused(root: Path, mirror: tuple[Path, str], tmp_path: Path) -> None:
+def test_who_has_signed_is_said_and_a_wrong_signature_is_refused(
+    root: Path, mirror: tuple[Path, str], tmp_path: Path
+) -> None:
     folder, url = mirror
     path = kernel(folder)
     assert call(root, [item(path, url)], "staged")["signatures"] == {path.name: "none"}

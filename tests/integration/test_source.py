@@ -41,7 +41,16 @@ class Stage:
     def args(self, **more: t.Any) -> dict[str, t.Any]:
         archive = source_archive.take(str(self.source))
         named = {"url": "toa", "sha256": archive.sha256, "archive": base64.b64encode(archive.data).decode()}
-        return {"root": str(self.root), "running": RELEASE, "state": "present", "module": "toa", "source": named, "method": "plain", "check": False, **more}
+        return {
+            "root": str(self.root),
+            "running": RELEASE,
+            "state": "present",
+            "module": "toa",
+            "source": named,
+            "method": "plain",
+            "check": False,
+            **more,
+        }
 
     def run(self, **more: t.Any) -> dict[str, t.Any]:
         answer: dict[str, t.Any] = source.main(self.args(**more))
@@ -58,11 +67,19 @@ class Stage:
 
     def files(self) -> dict[str, bytes]:
         """Everything that is there but what depmod makes, and the lock."""
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in sorted(self.root.rglob("*"))
-                if path.is_file() and not path.is_symlink() and not path.name.startswith("modules.") and path.name != "realip-toa.lock"}
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for path in sorted(self.root.rglob("*"))
+            if path.is_file()
+            and not path.is_symlink()
+            and not path.name.startswith("modules.")
+            and path.name != "realip-toa.lock"
+        }
 
     def modinfo(self, field: str) -> str:
-        return subprocess.run(["modinfo", "-F", field, self.root / MODULE], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["modinfo", "-F", field, self.root / MODULE], capture_output=True, text=True, check=True
+        ).stdout.strip()
 
 
 @pytest.fixture
@@ -97,7 +114,12 @@ def test_a_build_that_fails_shows_the_compilers_first_error_and_changes_nothing(
     for method in ("plain", "dkms"):
         said = stage.refused("build_failed", method=method)
         assert "toa.c:" in said and "toa_unknown" in said and str(stage.root) not in said
-    assert "realip-toa" not in subprocess.run(["dkms", "status", "--dkmstree", stage.root / "var/lib/dkms"], capture_output=True, text=True, check=True).stdout
+    assert (
+        "realip-toa"
+        not in subprocess.run(
+            ["dkms", "status", "--dkmstree", stage.root / "var/lib/dkms"], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_what_a_vendor_left_in_his_repository_is_not_taken(stage: Stage) -> None:
@@ -128,13 +150,30 @@ def test_a_kernel_that_takes_only_signed_modules(stage: Stage, tmp_path: Path) -
     (place / "sig_enforce").write_text("Y\n")
     assert "toa_signing_key" in stage.refused("secure_boot_unsigned")
     key, certificate = tmp_path / "key", tmp_path / "certificate"
-    words = ["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=fleet modules",
-        "-days", "2", "-keyout", key, "-out", certificate]
+    words = [
+        "openssl",
+        "req",
+        "-new",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=fleet modules",
+        "-days",
+        "2",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+    ]
     subprocess.run(words, check=True, capture_output=True)
     signed = {"signing_key": key.read_text(), "signing_certificate": certificate.read_text()}
     answer = stage.run(**signed, method="auto")
     assert answer["after"]["method"] == "plain" and "signing key" in answer["notes"][0]
-    assert stage.modinfo("signer") == "fleet modules" and (stage.root / MODULE).read_bytes().endswith(source_module.SIGNED)
+    assert stage.modinfo("signer") == "fleet modules" and (stage.root / MODULE).read_bytes().endswith(
+        source_module.SIGNED
+    )
     assert not stage.run(**signed, method="auto")["changed"]
     assert not [path for path, data in stage.files().items() if b"PRIVATE KEY" in data]
     stage.run(state="absent")
@@ -167,7 +206,9 @@ def test_no_space_left(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_dkms(stage: Stage) -> None:
     first = stage.run(method="auto")
-    assert first["after"]["method"] == "dkms" and first["after"]["file"] == f"/lib/modules/{RELEASE}/updates/dkms/toa.ko"
+    assert (
+        first["after"]["method"] == "dkms" and first["after"]["file"] == f"/lib/modules/{RELEASE}/updates/dkms/toa.ko"
+    )
     assert _dkms(stage).count(": installed") == 1
     assert not stage.run(method="auto")["changed"]
 
@@ -176,7 +217,10 @@ def test_dkms(stage: Stage) -> None:
     again = stage.run(method="auto", own_dkms=True)
     assert again["changed"] and _dkms(stage).count(": installed") == 1
     folder = next((stage.root / "usr/src").iterdir())
-    assert 'REMAKE_INITRD="no"' in (folder / "dkms.conf").read_text() and folder.name == f"realip-toa-{again['after']['identity']}"
+    assert (
+        'REMAKE_INITRD="no"' in (folder / "dkms.conf").read_text()
+        and folder.name == f"realip-toa-{again['after']['identity']}"
+    )
 
     # From one way to the other, and away.
     assert stage.run(method="plain")["after"]["file"] == f"/{MODULE}" and ": installed" not in _dkms(stage)
@@ -185,4 +229,6 @@ def test_dkms(stage: Stage) -> None:
 
 
 def _dkms(stage: Stage) -> str:
-    return subprocess.run(["dkms", "status", "--dkmstree", stage.root / "var/lib/dkms"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["dkms", "status", "--dkmstree", stage.root / "var/lib/dkms"], capture_output=True, text=True, check=True
+    ).stdout

@@ -48,8 +48,18 @@ enable) mkdir -p ${wants%/*}; ln -sfn /usr/lib/systemd/system/vtoa.service $want
 disable) rm -f $wants ;;
 esac
 """
-SCRIPTS = {"%post": "systemctl enable vtoa.service\nsystemctl start vtoa.service", "%preun": "systemctl disable vtoa.service\nsystemctl stop vtoa.service"}
-PLAN = {"module": "vtoa", "service": "vtoa", "backend": "vtoa", "packages": [planner.repository_package("vtoa")], "kernel_target": "", "reboot": False}
+SCRIPTS = {
+    "%post": "systemctl enable vtoa.service\nsystemctl start vtoa.service",
+    "%preun": "systemctl disable vtoa.service\nsystemctl stop vtoa.service",
+}
+PLAN = {
+    "module": "vtoa",
+    "service": "vtoa",
+    "backend": "vtoa",
+    "packages": [planner.repository_package("vtoa")],
+    "kernel_target": "",
+    "reboot": False,
+}
 RECIPE = "/etc/sysconfig/modules/vtoa.modules"
 
 
@@ -81,7 +91,9 @@ def stage(tmp_path: Path) -> t.Iterator[Stage]:
 
 def play(stage: Stage, core: str, *tasks: dict[str, t.Any], options: t.Sequence[str] = ()) -> Run:
     """A look at the host, then these tasks; none of them may fail."""
-    run = Controller(core, stage.base.parent / "run").task(stage.host(), "realip.toa.toa_facts", {}, options=options, more_tasks=tasks)
+    run = Controller(core, stage.base.parent / "run").task(
+        stage.host(), "realip.toa.toa_facts", {}, options=options, more_tasks=tasks
+    )
     assert run.rc == 0 and "[DEPRECATION WARNING]" not in run.output, run.output
     assert {line["status"] for line in run.results} <= {"ok", "skipped"}, run.output
     return run
@@ -143,7 +155,10 @@ def test_a_stopped_and_disabled_service_is_brought_up_and_put_back(stage: Stage)
 
     stage.sh("systemctl stop vtoa; systemctl disable vtoa")
     outcome = {"name": "outcome", "ansible.builtin.set_fact": {"__toa_outcome": {"state": "failed"}}}
-    again = [{"name": f"toa_service {wanted}", "realip.toa.toa_service": {"state": wanted}} for wanted in ("started", "enabled")]
+    again = [
+        {"name": f"toa_service {wanted}", "realip.toa.toa_service": {"state": wanted}}
+        for wanted in ("started", "enabled")
+    ]
     back = {"name": "back", "ansible.builtin.include_role": {"name": "realip.toa.rollout", "tasks_from": "revert_service.yml", "rolespec_validate": False},
             "vars": {"rollout_plan": PLAN}}  # fmt: skip
     play(stage, core, *again, outcome, back)
@@ -162,7 +177,10 @@ def test_a_kernel_of_rpm_over_ssh(stage: Stage, core: str, tmp_path: Path) -> No
     path = kernel(tmp_path, release, scripts={"%post": f"echo made >/boot/initramfs-{release}.img"})
     stock = stage.sh("rpm -qa; ls -A /boot /lib/modules; cat /etc/dnf/dnf.conf")
     wanted = {**item(path, "http://127.0.0.1:1"), "repository": False}
-    tasks = [{"name": name, "realip.toa.toa_package": {"packages": [wanted], "state": name, "src": str(tmp_path)}} for name in ("present", "held")]
+    tasks = [
+        {"name": name, "realip.toa.toa_package": {"packages": [wanted], "state": name, "src": str(tmp_path)}}
+        for name in ("present", "held")
+    ]
     run = play(stage, core, *tasks)
     assert changed(run) == ["present", "held"] and f"kernel-{release}" in stage.sh("rpm -qa")
     assert "exclude=kernel" in stage.sh("cat /etc/dnf/dnf.conf")
@@ -175,6 +193,14 @@ def test_a_real_program_on_the_getpeername_hooks_blocks_with_its_name(cgroup: Pa
     attach(cgroup, b"cil_sock4_getpe", "getpeername4")
     known = facts.build(inspect_host.main({"check": False}))
     assumed = facts.assumed(ALINUX3, "5.10.134-18.al8.x86_64")
-    plan = planner.decide({**known, "os": assumed["os"], "kernel": assumed["kernel"], "container": ""}, {"backends": ["vtoa"]}, catalog.load())
+    plan = planner.decide(
+        {**known, "os": assumed["os"], "kernel": assumed["kernel"], "container": ""},
+        {"backends": ["vtoa"]},
+        catalog.load(),
+    )
     assert plan["state"] == "blocked" and plan["backend"] == "vtoa"
-    assert [reason for reason in plan["reasons"] if reason["code"] == "conflict_ebpf_getpeername" and "cil_sock4_getpe" in reason["message"]]
+    assert [
+        reason
+        for reason in plan["reasons"]
+        if reason["code"] == "conflict_ebpf_getpeername" and "cil_sock4_getpe" in reason["message"]
+    ]

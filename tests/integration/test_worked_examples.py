@@ -52,7 +52,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert [example.title for example in followed] == EXAMPLES
     for example in followed:
         for patch in example.patches:
-            done = subprocess.run(["patch", "-p1", "--no-backup-if-mismatch"], cwd=folder, input=patch, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["patch", "-p1", "--no-backup-if-mismatch"],
+                cwd=folder,
+                input=patch,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             assert done.returncode == 0, (example.title, done.stdout, done.stderr)
     (script,) = re.findall(r"`python (tests/\w+\.py)`", (ROOT / PAGE).read_text(encoding="utf-8"))
     run(folder, folder / script)
@@ -61,9 +68,22 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(copy: Path, *words: str | Path) -> str:
     """What a module of Python, or a script, prints in the copy."""
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(copy / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(copy / "collections"), "ANSIBLE_NOCOLOR": "1"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(copy / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(copy / "collections"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
     module = [] if isinstance(words[0], Path) else ["-m"]
-    done = subprocess.run([sys.executable, *module, *map(str, words)], cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, *module, *map(str, words)],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -77,17 +97,32 @@ def test_the_plan_is_what_the_page_says(copy: Path, number: int) -> None:
     plan, system = answer["plan"], answer["ansible_facts"]["toa"]["os"]
     assert {key: plan[key] for key in said["plan"]} == said["plan"]
     assert {key: system[key] for key in said.get("os", {})} == said.get("os", {})
-    assert set(said.get("reasons", [])) <= {reason["code"] for reason in plan["reasons"] if reason["severity"] == "block"}
+    assert set(said.get("reasons", [])) <= {
+        reason["code"] for reason in plan["reasons"] if reason["severity"] == "block"
+    }
 
 
 def test_the_units_pass(copy: Path) -> None:
     units = ["house", "planner", "catalog", "osrelease", "facts", "traps"]
-    told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", *(f"tests/unit/controller/test_{unit}.py" for unit in units))
+    told = run(
+        copy, "pytest", "-p", "no:cacheprovider", "-q", *(f"tests/unit/controller/test_{unit}.py" for unit in units)
+    )
     assert re.search(r"^\d+ passed in ", told, re.MULTILINE), told
 
 
 def test_documentation_knows_the_newcomers(copy: Path) -> None:
-    shown = json.loads(run(copy, "ansible", "doc", "-j", "realip.toa.toa_plan"))["realip.toa.toa_plan"]["doc"]["options"]
+    shown = json.loads(run(copy, "ansible", "doc", "-j", "realip.toa.toa_plan"))["realip.toa.toa_plan"]["doc"][
+        "options"
+    ]
     assert "acme" in shown["vendor"]["choices"] and "built_in" in shown["backends"]["choices"]
-    told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", "tests/integration/test_awx.py", "-k", "(question and vendor) or survey or pattern")
+    told = run(
+        copy,
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "tests/integration/test_awx.py",
+        "-k",
+        "(question and vendor) or survey or pattern",
+    )
     assert re.search(r"^\d+ passed", told, re.MULTILINE), told

@@ -34,7 +34,14 @@ class Controller:
 
     def job(self, template: str, *hosts: str, **answers: t.Any) -> awx_jobs.Job:
         given = awx_jobs.answers(awx_jobs.TEMPLATES[template], toa_lockfile=str(self.lab.lockfile), **answers)
-        job = awx_jobs.launch(self.lab.work, self.project, template, str(self.lab.inventory), limit=",".join(hosts or self.lab.hosts), **given)
+        job = awx_jobs.launch(
+            self.lab.work,
+            self.project,
+            template,
+            str(self.lab.inventory),
+            limit=",".join(hosts or self.lab.hosts),
+            **given,
+        )
         job.check()
         assert job.status == "successful", job.log
         return job

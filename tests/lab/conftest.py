@@ -51,17 +51,28 @@ class Lab:
         assert not check or done.returncode == 0, f"{host}: {script}: {done.stderr}{done.stdout}"
         return done.stdout
 
-    def playbook(self, name: str, *hosts: str, check: bool = False, **variables: Any) -> tuple[int, dict[str, Any], str]:
+    def playbook(
+        self, name: str, *hosts: str, check: bool = False, **variables: Any
+    ) -> tuple[int, dict[str, Any], str]:
         """Run a playbook as an operator would: (exit code, report, output)."""
         report = self.work / f"{name.rpartition('.')[2].removesuffix('yml') or 'rollout'}".rstrip(".")
         variables = {"toa_lockfile": str(self.lockfile), "toa_report_dir": str(report), **variables}
         words = [
-            str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.inventory), "--limit", ",".join(hosts or self.hosts),
-            "-e", json.dumps(variables), name, *(["--check", "--diff"] if check else []),
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "-i",
+            str(self.inventory),
+            "--limit",
+            ",".join(hosts or self.hosts),
+            "-e",
+            json.dumps(variables),
+            name,
+            *(["--check", "--diff"] if check else []),
         ]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         print("+", shlex.join(words))
-        done = subprocess.run(words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2400)
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2400
+        )
         print(done.stdout)
         files = sorted(report.glob("*.json"), key=lambda path: path.stat().st_mtime)
         return done.returncode, json.loads(files[-1].read_text()) if files else {}, done.stdout
@@ -76,7 +87,13 @@ class Lab:
 
     def put(self, host: str, path: str, content: bytes) -> None:
         """Write a file on a host."""
-        subprocess.run([str(LAB), "ssh", host, f"cat >{shlex.quote(path)}"], input=content, check=True, capture_output=True, timeout=120)
+        subprocess.run(
+            [str(LAB), "ssh", host, f"cat >{shlex.quote(path)}"],
+            input=content,
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
 
     def target(self, host: str, entry: str, **args: Any) -> dict[str, Any]:
         """What a target module, or one of tests/integration/target, answers on a host."""
@@ -112,7 +129,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     code, _report, output = made.playbook("realip.toa.lock")
     assert code == 0, output
     assert {item["file"] for item in yaml.safe_load(made.lockfile.read_text())["packages"]} == {
-        "linux-image-4.4.87.toa_1.0_amd64.deb", "linux-image-3.16.43.toa_1.0_amd64.deb",
-        "kernel-2.6.32-220.23.1.el6.toa.x86_64.rpm", "kernel-3.10.0-693.el7.centos.toa.x86_64.rpm",
+        "linux-image-4.4.87.toa_1.0_amd64.deb",
+        "linux-image-3.16.43.toa_1.0_amd64.deb",
+        "kernel-2.6.32-220.23.1.el6.toa.x86_64.rpm",
+        "kernel-3.10.0-693.el7.centos.toa.x86_64.rpm",
     }
     return made

@@ -58,7 +58,13 @@ def refused(lab, stock, code, *words, **variables):
     exit_code, report, output = lab.playbook("rollout.yml", HOST, **variables)
     assert exit_code != 0, output
     entry = report["hosts"][0]
-    told = " ".join([entry["message"], entry["remedy"], *(reason["message"] + " " + reason["remedy"] for reason in entry["reasons"])])
+    told = " ".join(
+        [
+            entry["message"],
+            entry["remedy"],
+            *(reason["message"] + " " + reason["remedy"] for reason in entry["reasons"]),
+        ]
+    )
     assert code in {entry["code"], *(reason["code"] for reason in entry["reasons"])}, entry
     for word in words:
         assert word in told, told
@@ -73,7 +79,13 @@ def test_digest_wrong(lab, stock, host):
 
 
 def test_package_truncated(lab, stock, host):
-    refused(lab, stock, "package_truncated", "linux-image-3.16.43.toa_1.0_amd64.deb", toa_package_mirror="http://10.0.2.100/truncated")
+    refused(
+        lab,
+        stock,
+        "package_truncated",
+        "linux-image-3.16.43.toa_1.0_amd64.deb",
+        toa_package_mirror="http://10.0.2.100/truncated",
+    )
 
 
 def test_url_gone(lab, stock, host):
@@ -82,7 +94,10 @@ def test_url_gone(lab, stock, host):
 
 def test_no_space_in_boot(lab, stock, host):
     # A small file system of its own, as many machines have it; mounted over a copy of what is there.
-    lab.ssh(host, "cp -a /boot /run/boot && mount -t tmpfs -o size=$(($(du -sm /boot | cut -f1) + 6))m none /boot && cp -a /run/boot/. /boot/")
+    lab.ssh(
+        host,
+        "cp -a /boot /run/boot && mount -t tmpfs -o size=$(($(du -sm /boot | cut -f1) + 6))m none /boot && cp -a /run/boot/. /boot/",
+    )
     exit_code, report, output = lab.playbook("rollout.yml", HOST, toa_accept_no_fallback=True)
     assert exit_code != 0, output
     entry = report["hosts"][0]
@@ -105,7 +120,10 @@ def test_no_python(lab, stock, host):
 
 
 def test_unknown_distribution(lab, stock, host):
-    lab.ssh(host, "printf 'ID=plan9\\nVERSION_ID=4\\nPRETTY_NAME=\"Plan 9\"\\n' >/run/other; mount --bind /run/other $(readlink -f /etc/os-release)")
+    lab.ssh(
+        host,
+        "printf 'ID=plan9\\nVERSION_ID=4\\nPRETTY_NAME=\"Plan 9\"\\n' >/run/other; mount --bind /run/other $(readlink -f /etc/os-release)",
+    )
     exit_code, report, output = lab.playbook("realip.toa.plan", HOST)
     lab.ssh(host, "umount $(readlink -f /etc/os-release); rm -f /run/other")
     entry = report["hosts"][0]

@@ -42,10 +42,17 @@ FIRST_CLIENT = ["c8081092cb007107", "ack", "inet", 4, "", ""]
 def before(debians):
     """The hosts from stock, with a service that is connected to at boot: {host: files}."""
     debians.reset()
-    program = bundle.build("crafted", (str(TARGET),)).render({"check": False, "cases": [FIRST_CLIENT], "between": []}, "first", 60).decode()
+    program = (
+        bundle.build("crafted", (str(TARGET),))
+        .render({"check": False, "cases": [FIRST_CLIENT], "between": []}, "first", 60)
+        .decode()
+    )
     for host in debians.hosts:
-        debians.ssh(host, f"cat >/etc/systemd/system/first.service <<'END'\n{FIRST_SERVICE}END\ncat >/srv/first.py <<'END'\n{program}\nEND\n"
-                          "systemctl -q enable first.service && systemctl daemon-reload")
+        debians.ssh(
+            host,
+            f"cat >/etc/systemd/system/first.service <<'END'\n{FIRST_SERVICE}END\ncat >/srv/first.py <<'END'\n{program}\nEND\n"
+            "systemctl -q enable first.service && systemctl daemon-reload",
+        )
     return disks.look_at_all(debians.hosts)
 
 
@@ -92,7 +99,11 @@ def test_rollout_needs_no_reboot(debians, before):
         assert (entry["state"], entry["verdict"], entry["backend"]) == ("proved", "translating", "ebpf"), entry
         assert entry["kernel"].startswith(KERNELS[host])
         assert boot_id(debians, host) == boots[host]
-        shown = {row["getsockopt_1348"] for row in entry["probe"]["matrix"] if row["kind"] == "200/8" and row["packet"] == "ack"}
+        shown = {
+            row["getsockopt_1348"]
+            for row in entry["probe"]["matrix"]
+            if row["kind"] == "200/8" and row["packet"] == "ack"
+        }
         assert shown == {"203.0.113.7:4242"}
 
 
@@ -103,7 +114,9 @@ def test_a_second_run_changes_nothing(debians, before):
     assert code == 0, output
     assert {entry["state"] for entry in report["hosts"]} == {"converged"}
     assert_unchanged(output)
-    assert {host: disks.written_since(host, "/run/second") for host in debians.hosts} == {host: [] for host in debians.hosts}
+    assert {host: disks.written_since(host, "/run/second") for host in debians.hosts} == {
+        host: [] for host in debians.hosts
+    }
 
 
 def test_after_a_reboot_the_very_first_connection_shows_its_client(debians, before):
@@ -114,7 +127,10 @@ def test_after_a_reboot_the_very_first_connection_shows_its_client(debians, befo
     assert {entry["verdict"] for entry in report["hosts"]} == {"translating"}
     for host in debians.hosts:
         assert boot_id(debians, host) != boots[host]
-        answer = re.search(r"@realip-toa first \d+ (.*) @end first", debians.ssh(host, "systemctl is-system-running --wait >/dev/null; cat /run/first"))
+        answer = re.search(
+            r"@realip-toa first \d+ (.*) @end first",
+            debians.ssh(host, "systemctl is-system-running --wait >/dev/null; cat /run/first"),
+        )
         assert answer, host
         accept, getpeername, sockopt, _port, problem = json.loads(answer[1])["rows"][0]
         assert (accept, getpeername, sockopt, problem) == ("203.0.113.7:4242",) * 3 + (None,)
@@ -143,7 +159,12 @@ def test_remove_leaves_nothing(debians, before):
     after = disks.look_at_all(debians.hosts)
     for host in debians.hosts:
         assert disks.differences(before[host], after[host]) == {}
-        assert debians.one_line(host, "find /sys/fs/bpf -name '*realip*'; systemctl list-units --all --no-legend 'realip*'") == ""
+        assert (
+            debians.one_line(
+                host, "find /sys/fs/bpf -name '*realip*'; systemctl list-units --all --no-legend 'realip*'"
+            )
+            == ""
+        )
         assert (debians.ssh(host, "command -v bpftool", check=False) == "") == (host == "debian12")
     code, report, output = debians.playbook("realip.toa.remove")
     assert code == 0, output

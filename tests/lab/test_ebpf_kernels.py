@@ -30,8 +30,12 @@ def test_a_stock_kernel(debians, host: str, release: str) -> None:
     attached = debians.target(host, "programs.ebpf", **ATTACH)
     assert attached["after"]["attached"] and attached["after"]["object"] == ebpf_object.DIGEST, attached
     rows = []
-    for variant in VARIANTS:  # an emulated machine takes half a minute for all of them, and a busy one longer than target code has
-        rows += debians.target(host, "crafted", cases=[[*cell.case(), ""] for cell in CELLS if cell.variant == variant], between=[])["rows"]
+    for variant in (
+        VARIANTS
+    ):  # an emulated machine takes half a minute for all of them, and a busy one longer than target code has
+        rows += debians.target(
+            host, "crafted", cases=[[*cell.case(), ""] for cell in CELLS if cell.variant == variant], between=[]
+        )["rows"]
     pairs = list(zip(CELLS, rows, strict=True))
     if host == "debian11":  # Debian built MPTCP into its kernels from 12 on
         pairs = [pair for pair in pairs if not str(pair[1][4]).startswith(NO_MPTCP)]
@@ -41,11 +45,19 @@ def test_a_stock_kernel(debians, host: str, release: str) -> None:
     assert wrong_cells(cells, rows) == []
 
     assert debians.target(host, "programs.ebpf", **ATTACH, trusted_sources=NETWORKS)["changed"]
-    spoofing = [[option_of("200/8"), packet, "inet6", family, "", peer] for peer, family in PEERS for packet in ("syn", "ack", "data")]
+    spoofing = [
+        [option_of("200/8"), packet, "inet6", family, "", peer]
+        for peer, family in PEERS
+        for packet in ("syn", "ack", "data")
+    ]
     spoofed = debians.target(host, "crafted", cases=spoofing, between=[])["rows"]
     assert [shows_client(row) for row in spoofed] == [True] * 3 + [False] * 3 + [True] * 3 + [False] * 3
     facts = debians.target(host, "programs.facts")
-    assert facts["ebpf"]["complete"] and facts["ebpf"]["trusted_sources"] == NETWORKS and facts["counters"]["ebpf_untrusted"] == 6
+    assert (
+        facts["ebpf"]["complete"]
+        and facts["ebpf"]["trusted_sources"] == NETWORKS
+        and facts["counters"]["ebpf_untrusted"] == 6
+    )
     assert not debians.target(host, "programs.ebpf", **ATTACH, trusted_sources=NETWORKS)["changed"]
 
     assert debians.target(host, "programs.ebpf", state="detached")["changed"]

@@ -26,11 +26,26 @@ from lab import kernels
 
 HOST, KERNEL = "tencentos", "5.4.119-19.0009.28"
 VECTORS = ROOT / "tests" / "unit" / "vectors"
-ROWS = [line.split("\t") for line in (VECTORS / "kernels.tsv").read_text("utf-8").splitlines() if line and not line.startswith("#")]
+ROWS = [
+    line.split("\t")
+    for line in (VECTORS / "kernels.tsv").read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
+]
 # Distributions of the rows whose systemd mounts cgroup v2.
 UNIFIED = ("debian-11", "debian-12", "rocky-9.5")
 KNOWS_MORE = {"not_default"}
-COMPARED = ("state", "backend", "kernel_target", "reboot", "module", "service", "option_kinds", "capabilities", "packages", "entry")
+COMPARED = (
+    "state",
+    "backend",
+    "kernel_target",
+    "reboot",
+    "module",
+    "service",
+    "option_kinds",
+    "capabilities",
+    "packages",
+    "entry",
+)
 
 DRESS = """set -e
 rmmod dressed 2>/dev/null || true
@@ -68,15 +83,27 @@ def plans(tencentos, tmp_path_factory):
         tasks += [
             {"ansible.builtin.raw": dressed_as(name, release), "changed_when": False},
             {"realip.toa.toa_plan": {"probe": False}, "register": f"real{number}"},
-            *({"realip.toa.toa_plan": {"assume": assume(name, release, arch)}, "register": f"{arch}{number}"} for arch in {"x86_64", arch}),
+            *(
+                {"realip.toa.toa_plan": {"assume": assume(name, release, arch)}, "register": f"{arch}{number}"}
+                for arch in {"x86_64", arch}
+            ),
         ]
-    names = ", ".join(f"[real{number}, x86_64{number}, {arch}{number}]" for number, (_name, _release, arch, *_rest) in enumerate(ROWS))
-    tasks.append({
-        "ansible.builtin.copy": {"content": "{{ [" + names + "] | to_json }}", "dest": str(folder / "plans.json")},
-        "delegate_to": "localhost",
-    })
+    names = ", ".join(
+        f"[real{number}, x86_64{number}, {arch}{number}]" for number, (_name, _release, arch, *_rest) in enumerate(ROWS)
+    )
+    tasks.append(
+        {
+            "ansible.builtin.copy": {"content": "{{ [" + names + "] | to_json }}", "dest": str(folder / "plans.json")},
+            "delegate_to": "localhost",
+        }
+    )
     (folder / "play.yml").write_text(json.dumps([{"hosts": HOST, "gather_facts": False, "tasks": tasks}]))
-    words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tencentos.inventory), str(folder / "play.yml")]
+    words = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "-i",
+        str(tencentos.inventory),
+        str(folder / "play.yml"),
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(words, cwd=folder, env=environment, text=True, capture_output=True, timeout=900)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
@@ -85,7 +112,11 @@ def plans(tencentos, tmp_path_factory):
 
 
 def codes(plan):
-    return {(reason["backend"], reason["severity"], reason["code"]) for reason in plan["reasons"] if reason["code"] not in KNOWS_MORE}
+    return {
+        (reason["backend"], reason["severity"], reason["code"])
+        for reason in plan["reasons"]
+        if reason["code"] not in KNOWS_MORE
+    }
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{row[0]} {row[1]}" for row in ROWS])

@@ -35,7 +35,14 @@ V4, V6 = "203.0.113.7", "2001:db8::7"
 V4_BYTES, V6_BYTES = "1092cb007107", "109220010db8000000000000000000000007"
 # Formats of other products, and the documented ones with a length that is not theirs.
 OTHER_SHAPES = (
-    f"c808{V4_BYTES}", f"fd08{V4_BYTES}", f"fe14{V6_BYTES}", f"fa08{V4_BYTES}", "fe06109203cb", "fd0610922001", "1c0701cb00710701", f"fe28{V4_BYTES}",
+    f"c808{V4_BYTES}",
+    f"fd08{V4_BYTES}",
+    f"fe14{V6_BYTES}",
+    f"fa08{V4_BYTES}",
+    "fe06109203cb",
+    "fd0610922001",
+    "1c0701cb00710701",
+    f"fe28{V4_BYTES}",
 )
 
 
@@ -62,11 +69,24 @@ def by_host(report):
 
 def shown(rows):
     """(listener, option) -> what accept(), getpeername() and getsockopt(1348) said when it came on the handshake's last packet."""
-    return {(row["listener"], row["kind"]): (row["accept"], row["getpeername"], row.get("getsockopt_1348")) for row in rows if row["packet"] == "ack"}
+    return {
+        (row["listener"], row["kind"]): (row["accept"], row["getpeername"], row.get("getsockopt_1348"))
+        for row in rows
+        if row["packet"] == "ack"
+    }
 
 
 def service(gate, state):
-    words = [str(Path(sys.executable).with_name("ansible")), "-i", str(gate.inventory), HOST, "-m", "realip.toa.toa_service", "-a", f"state={state}"]
+    words = [
+        str(Path(sys.executable).with_name("ansible")),
+        "-i",
+        str(gate.inventory),
+        HOST,
+        "-m",
+        "realip.toa.toa_service",
+        "-a",
+        f"state={state}",
+    ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.partition("=>")[2])
@@ -86,7 +106,9 @@ def test_which_kernels_may_have_it(gate, before):
     assert code == 0, output
     entries = by_host(report)
     assert {name: (entry["state"], entry["backend"]) for name, entry in entries.items()} == {
-        HOST: ("pending", "vtoa"), "getpeername": ("pending", "vtoa"), **dict.fromkeys(("older", "debug", "anolis"), ("unsupported", "")),
+        HOST: ("pending", "vtoa"),
+        "getpeername": ("pending", "vtoa"),
+        **dict.fromkeys(("older", "debug", "anolis"), ("unsupported", "")),
     }
     assert entries[HOST]["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
     assert entries["getpeername"]["capabilities"] == {"getpeername": True, "getsockopt_1348": False, "ipv6": True}
@@ -107,11 +129,17 @@ def test_both_calls_or_the_one(gate, before):
         assert rows["inet", "254/8"] == (f"{V4}:4242", f"{V4}:4242", asked[0])
         assert rows["inet6", "254/8"] == (f"[::ffff:{V4}]:4242", f"[::ffff:{V4}]:4242", asked[0])
         assert rows["inet6", "253/20"] == (f"[{V6}]:4242", f"[{V6}]:4242", asked[1])
-        assert gate.one_line(name, "systemctl is-enabled vtoa; systemctl is-active vtoa").split() == ["enabled", "active"]
+        assert gate.one_line(name, "systemctl is-enabled vtoa; systemctl is-active vtoa").split() == [
+            "enabled",
+            "active",
+        ]
 
 
 def test_an_ipv6_client_on_an_ipv4_socket_and_options_of_other_shapes(gate, before):
-    cases = [[f"fd14{V6_BYTES}", "ack", "inet", 4, "", ""], *([option, "ack", "inet6", 4, "", ""] for option in OTHER_SHAPES)]
+    cases = [
+        [f"fd14{V6_BYTES}", "ack", "inet", 4, "", ""],
+        *([option, "ack", "inet6", 4, "", ""] for option in OTHER_SHAPES),
+    ]
     first, *others = gate.target(HOST, "crafted", cases=cases, between=[])["rows"]
     assert first[:3] == [f"[{V6}]:4242"] * 3
     assert all(row[:3] == [f"[::ffff:192.0.2.2]:{row[3]}"] * 2 + [None] and not row[4] for row in others), others
@@ -119,10 +147,18 @@ def test_an_ipv6_client_on_an_ipv4_socket_and_options_of_other_shapes(gate, befo
 
 def test_a_container_on_the_host_has_it_and_may_not_install_it(gate, before):
     found = in_a_container(gate, "programs.probe", option_kinds=["254/8", "253/20"])["probe"]
-    assert found["verdict"] == "translating" and found["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
+    assert found["verdict"] == "translating" and found["capabilities"] == {
+        "getpeername": True,
+        "getsockopt_1348": True,
+        "ipv6": True,
+    }
     inside = facts.build(in_a_container(gate, "programs.facts"))
     plan = planner.decide(inside, {}, catalog.load())
-    assert (inside["container"], plan["state"], [told["code"] for told in plan["reasons"]]) == ("podman", "blocked", ["inside_container"])
+    assert (inside["container"], plan["state"], [told["code"] for told in plan["reasons"]]) == (
+        "podman",
+        "blocked",
+        ["inside_container"],
+    )
     assert "install on the host" in plan["remedy"]
     assert facts.build(gate.target(HOST, "programs.facts"))["container"] == ""
 
@@ -132,8 +168,12 @@ def test_the_service(gate, before):
         return gate.target(HOST, "programs.probe", option_kinds=["254/8"], rows="none")["probe"]["verdict"]
 
     for state, after, verdict in (
-        ("stopped", (False, True), "absent"), ("disabled", (False, False), "absent"), ("started", (True, False), "translating"),
-        ("enabled", (True, True), "translating"), ("restarted", (True, True), "translating"), ("status", (True, True), "translating"),
+        ("stopped", (False, True), "absent"),
+        ("disabled", (False, False), "absent"),
+        ("started", (True, False), "translating"),
+        ("enabled", (True, True), "translating"),
+        ("restarted", (True, True), "translating"),
+        ("status", (True, True), "translating"),
     ):
         answer = service(gate, state)
         assert answer["changed"] == (state != "status"), answer
@@ -147,8 +187,13 @@ def test_what_gets_in_its_way(gate, before):
         (entry,) = gate.playbook("realip.toa.plan", HOST)[1]["hosts"]
         return entry["state"], {(reason["code"], reason["severity"]): reason["message"] for reason in entry["reasons"]}
 
-    gate.ssh(HOST, "mkdir -p /run/cilium/cgroupv2 && mount -t cgroup2 none /run/cilium/cgroupv2 && mkdir /run/cilium/cgroupv2/pods")
-    gate.target(HOST, "foreign_program", cgroup="/run/cilium/cgroupv2/pods", name="cil_sock4_getpe", hook="getpeername4")
+    gate.ssh(
+        HOST,
+        "mkdir -p /run/cilium/cgroupv2 && mount -t cgroup2 none /run/cilium/cgroupv2 && mkdir /run/cilium/cgroupv2/pods",
+    )
+    gate.target(
+        HOST, "foreign_program", cgroup="/run/cilium/cgroupv2/pods", name="cil_sock4_getpe", hook="getpeername4"
+    )
     state, reasons = told()
     assert state == "blocked" and "cil_sock4_getpe" in reasons["conflict_ebpf_getpeername", "block"]
     assert "/run/cilium" in reasons["cilium_present", "warning"]

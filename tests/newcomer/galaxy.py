@@ -29,7 +29,14 @@ def exported(folder: Path, without: tuple[str, ...] = ()) -> Path:
 
 def built(checkout: Path, folder: Path) -> Path:
     """The artefact of a collection."""
-    words = [str(Path(sys.executable).with_name("ansible-galaxy")), "collection", "build", "--output-path", str(folder), str(checkout)]
+    words = [
+        str(Path(sys.executable).with_name("ansible-galaxy")),
+        "collection",
+        "build",
+        "--output-path",
+        str(folder),
+        str(checkout),
+    ]
     subprocess.run(words, check=True, capture_output=True, timeout=120)
     return next(folder.glob("*.tar.gz"))
 
@@ -49,8 +56,17 @@ class Galaxy:
         }  # fmt: skip
         self.answers = {
             "/api/": {"available_versions": {"v3": "v3/"}},
-            place: {"namespace": namespace, "name": name, "created_at": "2026-11-22T00:00:00Z", "updated_at": "2026-11-22T00:00:00Z"},
-            f"{place}versions/": {"meta": {"count": 1}, "links": {"next": None}, "data": [{"version": version, "href": about["href"]}]},
+            place: {
+                "namespace": namespace,
+                "name": name,
+                "created_at": "2026-11-22T00:00:00Z",
+                "updated_at": "2026-11-22T00:00:00Z",
+            },
+            f"{place}versions/": {
+                "meta": {"count": 1},
+                "links": {"next": None},
+                "data": [{"version": version, "href": about["href"]}],
+            },
             f"{place}versions/{version}/": about,
         }
 

@@ -25,7 +25,10 @@ class Step:
 def blocks(page: Path) -> list[tuple[str, str]]:
     """(language, text) of every fenced block; that of lists is indented."""
     found = FENCED.findall(page.read_text(encoding="utf-8"))
-    return [(language, "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True))) for indent, language, text in found]
+    return [
+        (language, "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)))
+        for indent, language, text in found
+    ]
 
 
 def steps(page: Path) -> list[Step]:
@@ -34,7 +37,11 @@ def steps(page: Path) -> list[Step]:
     for language, text in blocks(page):
         named = re.match(r"# ([\w./-]+\.\w+)\n", text)
         if language == "console":
-            made += [Step(line.removeprefix("$ ").split("  #")[0].rstrip()) for line in text.splitlines() if line.startswith("$ ")]
+            made += [
+                Step(line.removeprefix("$ ").split("  #")[0].rstrip())
+                for line in text.splitlines()
+                if line.startswith("$ ")
+            ]
         elif named:
             made.append(Step(text, file=named[1]))
     return made

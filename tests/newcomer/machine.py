@@ -82,10 +82,22 @@ class Machine:
 
     def type(self, commands: t.Sequence[str], patience: float = 600, **environment: str) -> list[Typed]:
         """Commands one after the other, in one shell; those behind one that left the shell are missing in the answer."""
-        script = "cd\n" + "".join(f"{command}\necho \"\n{MARK}{number} $?\"\n" for number, command in enumerate(commands))
+        script = "cd\n" + "".join(f'{command}\necho "\n{MARK}{number} $?"\n' for number, command in enumerate(commands))
         self.write(".typed.sh", script)
         settings = [f"{name}={value}" for name, value in {**self.environment, **environment}.items()]
-        words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", "-c", _ENTER, "sh"]
+        words = [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            _ENTER,
+            "sh",
+        ]
         words += [str(self.root), f"{ID}:{ID}", f"/home/{USER}/.typed.sh", *settings]
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=patience, check=False,
                               env={**os.environ, "SHARED": " ".join(map(str, self.shared))})  # fmt: skip
@@ -109,13 +121,32 @@ class CleanMachine(Machine):
     PACKAGES = ("ca-certificates", "sudo")
 
     # How this machine reaches PyPI: through whom, and whom it believes.
-    NETWORK = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL", "PIP_CERT")
+    NETWORK = (
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "PIP_INDEX_URL",
+        "PIP_CERT",
+    )
 
     def make(self) -> None:
-        words = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(self.PACKAGES)}", self.SUITE, str(self.root), self.MIRROR]
+        words = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={','.join(self.PACKAGES)}",
+            self.SUITE,
+            str(self.root),
+            self.MIRROR,
+        ]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr
-        subprocess.run(["chroot", str(self.root), "useradd", "--uid", str(ID), "--shell", "/bin/bash", USER], check=True)
+        subprocess.run(
+            ["chroot", str(self.root), "useradd", "--uid", str(ID), "--shell", "/bin/bash", USER], check=True
+        )
         # For anything else sudo wants a password, which nobody is there to type: on the controller nothing but an installation may ask for it.
         (self.root / "etc/sudoers.d/newcomer").write_text(f"{USER} ALL=(ALL) NOPASSWD: /usr/bin/apt-get\n")
         shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
@@ -135,7 +166,12 @@ class BorrowedMachine(Machine):
         self.environment["PATH"] = f"{venv}/bin:{self.environment['PATH']}"
 
     def make(self) -> None:
-        base = subprocess.run([self.venv / "bin/python", "-c", "import sys; print(sys.base_prefix)"], capture_output=True, text=True, check=True).stdout
+        base = subprocess.run(
+            [self.venv / "bin/python", "-c", "import sys; print(sys.base_prefix)"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         self.shared = [Path("/usr"), Path("/etc/alternatives"), self.venv]
         if not base.startswith("/usr"):
             self.shared.append(Path(base.strip()))
@@ -145,6 +181,8 @@ class BorrowedMachine(Machine):
             (self.root / name).chmod(0o1777)
         for name in ("bin", "lib", "lib64", "sbin"):
             (self.root / name).symlink_to(f"usr/{name}")
-        (self.root / "etc/passwd").write_text(f"root:x:0:0::/root:/bin/sh\n{USER}:x:{ID}:{ID}::/home/{USER}:/bin/bash\n")
+        (self.root / "etc/passwd").write_text(
+            f"root:x:0:0::/root:/bin/sh\n{USER}:x:{ID}:{ID}::/home/{USER}:/bin/bash\n"
+        )
         (self.root / "etc/group").write_text(f"root:x:0:\n{USER}:x:{ID}:\n")
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n")

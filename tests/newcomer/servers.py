@@ -23,9 +23,13 @@ class Server:
 
 def introduce(machine: CleanMachine, servers: t.Mapping[str, Server], key: bytes) -> None:
     """Whoever types on the machine has logged in on the servers before: SSH knows address, port, key and host keys."""
-    config = "".join(f"Host {name}\n  HostName {server.address}\n  Port {server.port}\n" for name, server in servers.items())
+    config = "".join(
+        f"Host {name}\n  HostName {server.address}\n  Port {server.port}\n" for name, server in servers.items()
+    )
     machine.write(".ssh/config", f"{config}Host *\n  IdentityFile /home/{USER}/.ssh/key\n", mode=0o600)
     machine.write(".ssh/key", key, mode=0o600)
-    machine.write(".ssh/known_hosts", "".join(f"[{server.address}]:{server.port} {server.host_key}\n" for server in servers.values()))
+    machine.write(
+        ".ssh/known_hosts",
+        "".join(f"[{server.address}]:{server.port} {server.host_key}\n" for server in servers.values()),
+    )
     (machine.home / ".ssh").chmod(0o700)
-

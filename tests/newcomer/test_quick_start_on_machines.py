@@ -22,7 +22,11 @@ from tests.newcomer.machine import CleanMachine, Typed
 LAB = dict(zip(servers.NAMES, ("debian12", "debian8"), strict=True))
 STEPS = guide.steps(guide.QUICK_START)
 COMMANDS = [step.text for step in STEPS if not step.file]
-OFFLINE = [step.text for step in guide.steps(guide.QUICK_START.with_name("air-gapped.md")) if not step.text.startswith("ansible-playbook") and not step.file]
+OFFLINE = [
+    step.text
+    for step in guide.steps(guide.QUICK_START.with_name("air-gapped.md"))
+    if not step.text.startswith("ansible-playbook") and not step.file
+]
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -50,16 +54,24 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Newcomer]:
     try:
         with CleanMachine(folder) as machine, galaxy.Galaxy(artefact) as shop:
             ports = machines.running()
-            reached = {name: servers.Server("127.0.0.1", ports[host], ssh.public(ssh.host_key(host))) for name, host in LAB.items()}
+            reached = {
+                name: servers.Server("127.0.0.1", ports[host], ssh.public(ssh.host_key(host)))
+                for name, host in LAB.items()
+            }
             servers.introduce(machine, reached, ssh.login_key().read_bytes())
-            told = {"toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}", "toa_lock_mirror": f"http://127.0.0.1:{port}"}
+            told = {
+                "toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}",
+                "toa_lock_mirror": f"http://127.0.0.1:{port}",
+            }
             machine.write("group_vars/all.json", json.dumps(told))
             for step in STEPS:
                 if step.file:
                     machine.write(step.file, step.text)
             checkout.rename(machine.home / "checkout")
             machine.own()
-            said = {typed.command: typed for typed in machine.type(COMMANDS, patience=3000, ANSIBLE_GALAXY_SERVER=shop.url)}
+            said = {
+                typed.command: typed for typed in machine.type(COMMANDS, patience=3000, ANSIBLE_GALAXY_SERVER=shop.url)
+            }
             yield Newcomer(machine, shop.url, said)
     finally:
         mirror.stop()
@@ -69,7 +81,10 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Newcomer]:
 def test_every_command_does_what_the_guide_says(newcomer: Newcomer) -> None:
     assert list(newcomer.said) == COMMANDS
     assert {command: typed.code for command, typed in newcomer.said.items()} == dict.fromkeys(COMMANDS, 0)
-    told = {kind: {host: entry["state"] for host, entry in newcomer.report(kind).items()} for kind in ("plan", "rollout", "verify", "remove")}
+    told = {
+        kind: {host: entry["state"] for host, entry in newcomer.report(kind).items()}
+        for kind in ("plan", "rollout", "verify", "remove")
+    }
     web1, web2 = servers.NAMES
     assert told == {
         "plan": {web1: "pending", web2: "blocked"}, "rollout": {web1: "proved", web2: "proved"},
@@ -96,7 +111,12 @@ def test_the_reports_in_the_browser(newcomer: Newcomer) -> None:
 
 def test_from_a_checkout_nothing_is_installed(newcomer: Newcomer) -> None:
     """And what the rollout has left behind is gone, so that it would be the same again."""
-    commands = ["rm -rf .ansible reports", ". toa/bin/activate", "cd checkout", "ansible-playbook -i ../inventory.yml rollout.yml --check"]
+    commands = [
+        "rm -rf .ansible reports",
+        ". toa/bin/activate",
+        "cd checkout",
+        "ansible-playbook -i ../inventory.yml rollout.yml --check",
+    ]
     assert [typed.code for typed in newcomer.machine.type(commands)] == [0] * len(commands)
     made = json.loads((newcomer.machine.home / "checkout/reports/rollout.json").read_text())
     assert [entry["state"] for entry in made["hosts"]] == ["planned", "planned"]
@@ -105,7 +125,11 @@ def test_from_a_checkout_nothing_is_installed(newcomer: Newcomer) -> None:
 def test_without_the_internet(newcomer: Newcomer) -> None:
     """What the guide downloads is enough over there, where no index and no Galaxy answers."""
     fetch, install = OFFLINE[:2], OFFLINE[2:]
-    there = ["deactivate; rm -rf .ansible toa", "python3 -m venv there && . there/bin/activate", f"export ANSIBLE_GALAXY_SERVER={NOBODY} https_proxy={NOBODY}"]
+    there = [
+        "deactivate; rm -rf .ansible toa",
+        "python3 -m venv there && . there/bin/activate",
+        f"export ANSIBLE_GALAXY_SERVER={NOBODY} https_proxy={NOBODY}",
+    ]
     use = ["ansible-doc -t module realip.toa.toa_plan", "ansible-playbook -i inventory.yml realip.toa.plan"]
     commands = [". toa/bin/activate", *fetch, *there, *install, *use]
     typed = newcomer.machine.type(commands, ANSIBLE_GALAXY_SERVER=newcomer.galaxy)

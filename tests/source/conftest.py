@@ -36,25 +36,49 @@ class BuildHost:
         self.tree = kernel_source.stock_tree(folder)
         self.patch = folder / "toa.patch"
         self.patch.write_text(kernel_source.toa_patch())
-        self.published = {"toa_lockfile": str(folder / "toa.lock.yml"), "toa_catalog_file": str(folder / "toa.catalog.yml")}
+        self.published = {
+            "toa_lockfile": str(folder / "toa.lock.yml"),
+            "toa_catalog_file": str(folder / "toa.catalog.yml"),
+        }
 
     def build(self, source: Path, **variables: Any) -> str:
         """Play realip.toa.build_kernel, as an operator would; returns what it said."""
         variables = {
-            "toa_build_host": "builder", "ansible_python_interpreter": sys.executable, "toa_kernel_source": str(source), "toa_mirror_dir": str(self.mirror),
-            "toa_kernel_patches": [str(self.patch)], "toa_kernel_work": str(self.folder / "work"), **self.published, **variables,
+            "toa_build_host": "builder",
+            "ansible_python_interpreter": sys.executable,
+            "toa_kernel_source": str(source),
+            "toa_mirror_dir": str(self.mirror),
+            "toa_kernel_patches": [str(self.patch)],
+            "toa_kernel_work": str(self.folder / "work"),
+            **self.published,
+            **variables,
         }
-        words = [Path(sys.executable).with_name("ansible-playbook"), "-i", "builder,", "-c", "local", "-e", json.dumps(variables), "realip.toa.build_kernel"]
+        words = [
+            Path(sys.executable).with_name("ansible-playbook"),
+            "-i",
+            "builder,",
+            "-c",
+            "local",
+            "-e",
+            json.dumps(variables),
+            "realip.toa.build_kernel",
+        ]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         begin = time.monotonic()
-        done = subprocess.run(words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=5400)
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=5400
+        )
         print(f"{done.stdout}\nbuild_kernel: {time.monotonic() - begin:.0f} s")
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     def rollout(self) -> dict[str, Any]:
         """Variables of the rollout that goes by what was published."""
-        return {**self.published, "toa_backends": ["source_kernel"], "toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}/{self.mirror.name}"}
+        return {
+            **self.published,
+            "toa_backends": ["source_kernel"],
+            "toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}/{self.mirror.name}",
+        }
 
 
 @pytest.fixture(scope="session")

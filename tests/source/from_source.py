@@ -28,15 +28,21 @@ def offer(lab: Lab, host: str, *tools: str, update: bool = False, headers: bool 
         wishes += [(*tools, f"linux-headers-{release}"), (*tools, f"{HEADERS}={installed}")]
     if update:
         newest = debian_packages.newest(host, KERNEL)
-        assert newest != installed, f"{host} has the newest kernel of its suite already, {installed}: there is nothing to update to"
-        wishes += [(f"{KERNEL}={newest}",)] + ([(*tools, f"{KERNEL}={newest}", f"{HEADERS}={newest}")] if headers else [])
+        assert newest != installed, (
+            f"{host} has the newest kernel of its suite already, {installed}: there is nothing to update to"
+        )
+        wishes += [(f"{KERNEL}={newest}",)] + (
+            [(*tools, f"{KERNEL}={newest}", f"{HEADERS}={newest}")] if headers else []
+        )
     debian_packages.offer(host, *wishes)
 
 
 def update_kernel(lab: Lab, host: str) -> str:
     """The kernel update of the distribution, as an operator has it, and a reboot; returns the new `uname -r`."""
     before = lab.one_line(host, "uname -r")
-    lab.command("ssh", host, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends dist-upgrade >&2 && sync")
+    lab.command(
+        "ssh", host, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends dist-upgrade >&2 && sync"
+    )
     lab.command("reboot", host)
     after = lab.one_line(host, "uname -r")
     assert after != before

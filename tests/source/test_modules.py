@@ -54,5 +54,12 @@ def test_remove_leaves_nothing(lab, host):
     assert (code, only(report)["state"]) == (0, "removed"), output
     assert lab.ssh(host, "find / -xdev -name '*realip*' -not -path '/proc/*' -o -xdev -name 'toa.ko*'") == ""
     # What apt's own update has brought beside the new kernel is apt's (autoremove); nothing asks for it any more.
-    assert lab.ssh(host, "command -v dkms gcc make; apt-mark showmanual | grep ^linux-headers; ls -d /lib/modules/*/build/Makefile", check=False) == ""
+    assert (
+        lab.ssh(
+            host,
+            "command -v dkms gcc make; apt-mark showmanual | grep ^linux-headers; ls -d /lib/modules/*/build/Makefile",
+            check=False,
+        )
+        == ""
+    )
     assert lab.ssh(host, "grep -c ^toa /proc/modules", check=False).strip() == "0"

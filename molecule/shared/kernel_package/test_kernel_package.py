@@ -32,6 +32,10 @@ def test_no_trial_is_left(host):
 @pytest.mark.parametrize("listener", ["inet", "inet6"])
 def test_proof(proof, listener):
     assert proof["verdict"] == "translating", proof
-    (row,) = [row for row in proof["matrix"] if row["kind"] == "200/8" and row["packet"] == "ack" and (row["listener"], row["family"]) == (listener, 4)]
+    (row,) = [
+        row
+        for row in proof["matrix"]
+        if row["kind"] == "200/8" and row["packet"] == "ack" and (row["listener"], row["family"]) == (listener, 4)
+    ]
     shown = "203.0.113.7:4242" if listener == "inet" else "[::ffff:203.0.113.7]:4242"
     assert (row["accept"], row["getpeername"]) == (shown, shown)

@@ -39,7 +39,10 @@ def test_the_kernel_is_the_distributions_own(host, machine):
 
 
 def test_nothing_else_loads_it(host):
-    assert host.run("grep -rlw vtoa /etc/modules-load.d /etc/sysconfig/modules /etc/rc.d/rc.local /etc/modprobe.d").stdout == ""
+    assert (
+        host.run("grep -rlw vtoa /etc/modules-load.d /etc/sysconfig/modules /etc/rc.d/rc.local /etc/modprobe.d").stdout
+        == ""
+    )
 
 
 @pytest.mark.parametrize("kind, listener, shown, asked", [
@@ -47,5 +50,7 @@ def test_nothing_else_loads_it(host):
 ])  # fmt: skip
 def test_proof(proof, kind, listener, shown, asked):
     assert proof["verdict"] == "translating", proof
-    (row,) = [row for row in proof["matrix"] if (row["kind"], row["packet"], row["listener"]) == (kind, "ack", listener)]
+    (row,) = [
+        row for row in proof["matrix"] if (row["kind"], row["packet"], row["listener"]) == (kind, "ack", listener)
+    ]
     assert (row["accept"], row["getpeername"], row["getsockopt_1348"]) == (shown, shown, asked)

@@ -14,8 +14,17 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import GrubLegacy, entry_release, legacy_config
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import boot_order, parse_bls_entry, parse_grubenv, sort_bls
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
+    GrubLegacy,
+    entry_release,
+    legacy_config,
+)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+    boot_order,
+    parse_bls_entry,
+    parse_grubenv,
+    sort_bls,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_line, read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
@@ -26,8 +35,14 @@ GRUB2_CONFIGS = ("/boot/grub/grub.cfg", EFI_LINK, "/boot/grub2/grub.cfg")
 BLS_FOLDER = "/boot/loader/entries"
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
-_OTHER_LOADERS = (("/boot/extlinux/extlinux.conf", "extlinux"), ("/boot/syslinux/syslinux.cfg", "syslinux"), ("/etc/zipl.conf", "zipl"),
-                  ("/etc/lilo.conf", "lilo"), ("/boot/boot.scr", "U-Boot"), ("/etc/elilo.conf", "elilo"))
+_OTHER_LOADERS = (
+    ("/boot/extlinux/extlinux.conf", "extlinux"),
+    ("/boot/syslinux/syslinux.cfg", "syslinux"),
+    ("/etc/zipl.conf", "zipl"),
+    ("/etc/lilo.conf", "lilo"),
+    ("/boot/boot.scr", "U-Boot"),
+    ("/etc/elilo.conf", "elilo"),
+)
 _SOURCES_CUSTOM = re.compile(r"^[ \t]*source[ \t]+\S*custom\.cfg", re.M)
 _MOST_ENTRIES = 200
 
@@ -37,7 +52,15 @@ def look(root="/"):
 
     `default` and `next` are kernel releases or None, `reason` says why `one_shot` is False and is empty where it is True.
     """
-    facts = {"loader": "other", "config": "", "default": None, "next": None, "env_writable": False, "one_shot": False, "reason": ""}
+    facts = {
+        "loader": "other",
+        "config": "",
+        "default": None,
+        "next": None,
+        "env_writable": False,
+        "one_shot": False,
+        "reason": "",
+    }
     facts.update(_grub2(root) or _legacy(root) or {"reason": _what_else(root)})
     facts["boot_id"] = read_line(under(root, "/proc/sys/kernel/random/boot_id")) or ""
     facts["free_kib"] = _free_kib(root)
@@ -47,7 +70,12 @@ def look(root="/"):
 def bls_entries(root="/"):
     """Entries of /boot/loader/entries in the order of GRUB's menu."""
     names = [name for name in list_dir(under(root, BLS_FOLDER)) if name.endswith(".conf")]
-    return sort_bls([parse_bls_entry(read_text(under(root, BLS_FOLDER + "/" + name), 65536), name) for name in names[:_MOST_ENTRIES]])
+    return sort_bls(
+        [
+            parse_bls_entry(read_text(under(root, BLS_FOLDER + "/" + name), 65536), name)
+            for name in names[:_MOST_ENTRIES]
+        ]
+    )
 
 
 def _grub2(root):

@@ -59,7 +59,9 @@ _KERNEL_LINE = re.compile(r"^[ \t]*(?:linux|linux16|linuxefi)[ \t]")
 _INITRD_LINE = re.compile(r"^[ \t]*(?:initrd|initrd16|initrdefi)[ \t]+(.*)$", re.M)
 _SAVES_DEFAULT = re.compile(r"^[ \t]*savedefault[ \t]*\n", re.M)
 _CONFIG_DEFAULT_SAVED = re.compile(r'^([ \t]*set default=)"\$\{saved_entry\}"', re.M)
-_MENU_ID = re.compile(r"""[ \t](?:\$menuentry_id_option|\$\{menuentry_id_option\}|--id)[ \t=]+('[^']*'|"[^"]*"|[^ \t{]+)""")
+_MENU_ID = re.compile(
+    r"""[ \t](?:\$menuentry_id_option|\$\{menuentry_id_option\}|--id)[ \t=]+('[^']*'|"[^"]*"|[^ \t{]+)"""
+)
 
 
 class Grub2:
@@ -125,13 +127,18 @@ class Grub2:
 
     def one_shot(self, release=None):
         """(possible, reason why not): whether an entry can be armed for one boot only."""
-        block_says = block_problem(self.machine.root or "/", self.config, self.block, parse_grubenv(self.machine.read(self.block)))
+        block_says = block_problem(
+            self.machine.root or "/", self.config, self.block, parse_grubenv(self.machine.read(self.block))
+        )
         problem = one_shot_problem(self.config, self._order(), block_says)
         if problem:
             return False, problem
         if release and not self._takes_trial() and _SAVES_DEFAULT.search(self._body(self._entry(release)) or ""):
             # Inside a submenu boot_once is not seen, so GRUB would save the armed entry as the default.
-            return False, "GRUB_SAVEDEFAULT makes every booted entry the default, and %s does not read custom.cfg" % self.config
+            return (
+                False,
+                "GRUB_SAVEDEFAULT makes every booted entry the default, and %s does not read custom.cfg" % self.config,
+            )
         return True, ""
 
     def guard_settings(self, release):
@@ -143,9 +150,14 @@ class Grub2:
         """GRUB_DEFAULT's own line, byte for byte, and the saved entry, as they were before us."""
         name = self._default_file()
         lines = _DEFAULT_LINE.findall(self.machine.read_latin(name))
-        return {"file": name, "missing": not self.machine.exists(name), "line": lines[-1] if lines else None,
-                "saved_entry": self._env().get("saved_entry"), "next_entry": self._env().get("next_entry"),
-                "block_missing": not self.machine.exists(self.block)}
+        return {
+            "file": name,
+            "missing": not self.machine.exists(name),
+            "line": lines[-1] if lines else None,
+            "saved_entry": self._env().get("saved_entry"),
+            "next_entry": self._env().get("next_entry"),
+            "block_missing": not self.machine.exists(self.block),
+        }
 
     def pins(self):
         return self.setting() == "saved"
@@ -155,13 +167,19 @@ class Grub2:
         return "saved"
 
     def pinned(self, release):
-        return (self.setting() == "saved" and self._honours_saved(release)
-                and self._env().get("saved_entry") == self._spec(release) and self.default() == release)
+        return (
+            self.setting() == "saved"
+            and self._honours_saved(release)
+            and self._env().get("saved_entry") == self._spec(release)
+            and self.default() == release
+        )
 
     def pin(self, release):
         """GRUB_DEFAULT=saved, and the saved entry names the release by its id, which stays when menus are generated anew."""
         if self.setting() != "saved":
-            self.machine.write_latin(self._default_file(), _with_saved_default(self.machine.read_latin(self._default_file())))
+            self.machine.write_latin(
+                self._default_file(), _with_saved_default(self.machine.read_latin(self._default_file()))
+            )
         self._edit_env("set", "saved_entry=" + self._spec(release))
         if not self._honours_saved(release):
             self._generate()
@@ -231,8 +249,10 @@ class Grub2:
         """What the operator should know about a trial boot of this release."""
         if self._takes_trial():
             return []
-        return ["%s does not read custom.cfg (41_custom is missing), so the trial boots the kernel's own entry, without panic=: "
-                "a panic needs a watchdog or the console" % self.config]
+        return [
+            "%s does not read custom.cfg (41_custom is missing), so the trial boots the kernel's own entry, without panic=: "
+            "a panic needs a watchdog or the console" % self.config
+        ]
 
     # -- reading ---------------------------------------------------------------------------------------------------------------
 
@@ -284,18 +304,29 @@ class Grub2:
         for spec in [wanted["spec"]] + _title_paths(entries, wanted) if wanted else []:
             if find_entry(entries, spec) is wanted:
                 return spec
-        raise TargetError("no_boot_entry", "%s has no entry that names kernel %s alone" % (self.config, release),
-                          "install the kernel, or generate the menu again (update-grub or grub2-mkconfig), then run again")
+        raise TargetError(
+            "no_boot_entry",
+            "%s has no entry that names kernel %s alone" % (self.config, release),
+            "install the kernel, or generate the menu again (update-grub or grub2-mkconfig), then run again",
+        )
 
     def _honours_saved(self, release):
         """The menu as it is boots the saved entry by default."""
         env = dict(self._env(), saved_entry=self._spec(release))
-        return self._release(self._order_of(self._text(), env)["default"]) == release and self._config_default() == "${saved_entry}"
+        return (
+            self._release(self._order_of(self._text(), env)["default"]) == release
+            and self._config_default() == "${saved_entry}"
+        )
 
     def _config_default(self):
         """Value that grub.cfg gives to `default` when nothing is armed, unexpanded."""
-        found = [value for value in re.findall(r'^[ \t]*set default="?([^"\n]*)"?[ \t]*$', self.machine.read(self.config) or "", re.M)
-                 if "next_entry" not in value]
+        found = [
+            value
+            for value in re.findall(
+                r'^[ \t]*set default="?([^"\n]*)"?[ \t]*$', self.machine.read(self.config) or "", re.M
+            )
+            if "next_entry" not in value
+        ]
         return found[0] if found else None
 
     def _expected_default(self):
@@ -336,9 +367,17 @@ class Grub2:
         body = self._body(self._entry(release))
         trial = _trial_entry(body, release, panic, self.TRIAL_ID) if body else ""
         made = run_grub_cfg("menuentry_id_option=--id\n" + trial)["entries"]
-        if len(made) != 1 or made[0]["id"] != self.TRIAL_ID or made[0]["release"] != release or TRIAL_MARK not in made[0]["options"].split():
-            raise TargetError("loader_not_supported", "the entry of kernel %s in %s is not one that can be copied" % (release, self.config),
-                              "generate the menu again (update-grub or grub2-mkconfig), then run again")
+        if (
+            len(made) != 1
+            or made[0]["id"] != self.TRIAL_ID
+            or made[0]["release"] != release
+            or TRIAL_MARK not in made[0]["options"].split()
+        ):
+            raise TargetError(
+                "loader_not_supported",
+                "the entry of kernel %s in %s is not one that can be copied" % (release, self.config),
+                "generate the menu again (update-grub or grub2-mkconfig), then run again",
+            )
         trial = trial.encode("utf-8").decode("latin-1")
         return rest + ("\n" if rest and not rest.endswith("\n") else "") + BEGIN + trial + END
 
@@ -355,19 +394,29 @@ class Grub2:
             return
         rc, out, err = self.machine.run([checker], timeout=30, stdin=text.encode("latin-1"))
         if rc != 0:
-            raise TargetError("loader_not_supported", "GRUB refuses %s with the trial entry in it: %s" % (self.custom, (err or out).strip()[-300:]),
-                              "repair what was in that file before, then run again")
+            raise TargetError(
+                "loader_not_supported",
+                "GRUB refuses %s with the trial entry in it: %s" % (self.custom, (err or out).strip()[-300:]),
+                "repair what was in that file before, then run again",
+            )
 
     def _editenv(self):
         editor = self.machine.command("grub-editenv", "grub2-editenv")
         if editor is None:
-            raise TargetError("loader_not_supported", "neither grub-editenv nor grub2-editenv is on this host",
-                              "install the package that has it (grub2-common on Debian and Ubuntu, grub2-tools-minimal on EL)")
+            raise TargetError(
+                "loader_not_supported",
+                "neither grub-editenv nor grub2-editenv is on this host",
+                "install the package that has it (grub2-common on Debian and Ubuntu, grub2-tools-minimal on EL)",
+            )
         return editor
 
     def _edit_env(self, verb, word):
-        self.machine.must_run([self._editenv(), self.machine.path(self.block), verb, word], "env_not_writable",
-                              "writing GRUB's environment block %s" % self.block, timeout=30)
+        self.machine.must_run(
+            [self._editenv(), self.machine.path(self.block), verb, word],
+            "env_not_writable",
+            "writing GRUB's environment block %s" % self.block,
+            timeout=30,
+        )
 
     def _generate(self):
         update = self.machine.command("update-grub")
@@ -377,11 +426,19 @@ class Grub2:
         elif make:
             argv = [make, "-o", self.machine.path(self.config)]
         else:
-            raise TargetError("loader_not_supported", "neither update-grub nor grub-mkconfig nor grub2-mkconfig is on this host",
-                              "install the package that has it, then run again")
+            raise TargetError(
+                "loader_not_supported",
+                "neither update-grub nor grub-mkconfig nor grub2-mkconfig is on this host",
+                "install the package that has it, then run again",
+            )
         # In the host's own language: titles are translated, and a default may be named by its title.
-        self.machine.must_run(argv, "grub_mkconfig_failed", "generating %s" % self.config, timeout=300,
-                              env={"LANG": self._language(), "LC_ALL": ""})
+        self.machine.must_run(
+            argv,
+            "grub_mkconfig_failed",
+            "generating %s" % self.config,
+            timeout=300,
+            env={"LANG": self._language(), "LC_ALL": ""},
+        )
 
     def _language(self):
         for name in ("/etc/default/locale", "/etc/locale.conf"):
@@ -400,10 +457,10 @@ class Grub2:
             return
         line = original.get("line")
         if line is None and text.endswith("\n" + _ADDED):
-            self.machine.write_latin(name, text[:-len("\n" + _ADDED)])
+            self.machine.write_latin(name, text[: -len("\n" + _ADDED)])
             return
         last = list(_DEFAULT_LINE.finditer(text))[-1]
-        self.machine.write_latin(name, text[:last.start()] + (line or "") + text[last.end():])
+        self.machine.write_latin(name, text[: last.start()] + (line or "") + text[last.end() :])
 
 
 # Where GRUB_DEFAULT was not set at all; the empty line before it is ours too, so that it comes off byte for byte.
@@ -415,7 +472,7 @@ def _with_saved_default(text):
     if not found:
         return text + "\n" + _ADDED
     last = found[-1]
-    return text[:last.start()] + _ADDED + text[last.end():]
+    return text[: last.start()] + _ADDED + text[last.end() :]
 
 
 def _with_config_default(text, setting):
@@ -429,7 +486,7 @@ def _without_trial(text):
     if start < 0:
         return text
     end = text.find(END, start)
-    return text[:start] + (text[end + len(END):] if end >= 0 else "")
+    return text[:start] + (text[end + len(END) :] if end >= 0 else "")
 
 
 def trial_title(release):
@@ -455,7 +512,10 @@ def _trial_header(header, release, identity):
     """Title and id are replaced; classes, users and --unrestricted stay, or a menu with a password would ask for it at boot."""
     header = _MENU_ID.sub("", header.strip())
     options = re.sub(r"""^menuentry[ \t]+('(?:[^']|'\\'')*'|"(?:\\.|[^"\\])*"|[^ \t]+)""", "", header, count=1)
-    return "menuentry '%s'%s" % (trial_title(release), re.sub(r"[ \t]*\{$", " $menuentry_id_option '%s' {" % identity, options))
+    return "menuentry '%s'%s" % (
+        trial_title(release),
+        re.sub(r"[ \t]*\{$", " $menuentry_id_option '%s' {" % identity, options),
+    )
 
 
 def _menuentry_blocks(text):

@@ -75,8 +75,11 @@ class Grub2Bls(Grub2):
                 line, told = with_trial_options(line, panic), True
             lines.append(line)
         if not told:
-            raise TargetError("loader_not_supported", "the entry of kernel %s in %s has no `options`" % (release, BLS_FOLDER),
-                              "install the kernel again, then run again")
+            raise TargetError(
+                "loader_not_supported",
+                "the entry of kernel %s in %s has no `options`" % (release, BLS_FOLDER),
+                "install the kernel again, then run again",
+            )
         return "\n".join(lines) + "\n"
 
     @staticmethod

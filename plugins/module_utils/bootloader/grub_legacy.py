@@ -38,7 +38,11 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_
     legacy_config,
     our_title,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import entry_of_release, legacy_command, pick_legacy
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+    entry_of_release,
+    legacy_command,
+    pick_legacy,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 KERNEL_SETTINGS = "/etc/sysconfig/kernel"
@@ -52,7 +56,9 @@ _DEFAULT_TOKEN = re.compile(r"([ \t]*default(?:[ \t]*=[ \t]*|[ \t]+))(\S*)")
 _FALLBACK_MARK = "# realip.toa: until the trial is over, instead of: "
 # GRUB 0.97 writes 10 bytes back, and refuses to make the file longer.
 _DEFAULT_FIELD = 10
-_DEFAULT_TEXT = "%d\n" + "#\n" * 10 + "# The first line is the number of the saved entry. GRUB writes it; keep the other lines.\n"
+_DEFAULT_TEXT = (
+    "%d\n" + "#\n" * 10 + "# The first line is the number of the saved entry. GRUB writes it; keep the other lines.\n"
+)
 
 
 class Legacy(GrubLegacy):
@@ -94,7 +100,9 @@ class Legacy(GrubLegacy):
         entry = self._own_entry(menu, release)
         if entry is None:
             return "%s has no entry for it" % self.config
-        image = "/boot/" + os.path.basename(entry["image"] if entry["image"].endswith(release) else "vmlinuz-" + release)
+        image = "/boot/" + os.path.basename(
+            entry["image"] if entry["image"].endswith(release) else "vmlinuz-" + release
+        )
         return machine.image_problem(image, self._initramfs(entry), self._initramfs(self._own_entry(menu, running)))
 
     def one_shot(self, release=None):
@@ -122,9 +130,13 @@ class Legacy(GrubLegacy):
         text = self.text()
         updated = _UPDATE_DEFAULT.findall(self.machine.read_latin(KERNEL_SETTINGS))
         entry_updated = _UPDATE_ENTRY.findall(text)
-        return {"default": _default_token(text), "default_release": self.default(),
-                "update_default": updated[-1][1] if updated else None, "update_entry": entry_updated[-1][1] if entry_updated else None,
-                "default_file": self.machine.read_latin(DEFAULT_FILE) if self.machine.exists(DEFAULT_FILE) else None}
+        return {
+            "default": _default_token(text),
+            "default_release": self.default(),
+            "update_default": updated[-1][1] if updated else None,
+            "update_entry": entry_updated[-1][1] if entry_updated else None,
+            "default_file": self.machine.read_latin(DEFAULT_FILE) if self.machine.exists(DEFAULT_FILE) else None,
+        }
 
     def pins(self):
         """The default stays on its entry, whatever is installed."""
@@ -155,7 +167,10 @@ class Legacy(GrubLegacy):
         if text != self.text():
             machine.write_latin(self.config, text)
         settings = machine.read_latin(KERNEL_SETTINGS)
-        if original.get("update_default") is not None and (_UPDATE_DEFAULT.findall(settings) or [("", "")])[-1][1] == "no":
+        if (
+            original.get("update_default") is not None
+            and (_UPDATE_DEFAULT.findall(settings) or [("", "")])[-1][1] == "no"
+        ):
             wanted = _with_last(_UPDATE_DEFAULT, settings, original["update_default"])
             if wanted != settings:
                 machine.write_latin(KERNEL_SETTINGS, wanted)
@@ -176,7 +191,9 @@ class Legacy(GrubLegacy):
 
     def trial_is_current(self, release, panic):
         text = self.text()
-        return self.has_trial() and text == self.with_default(self.with_trial(text, release, panic), _default_token(text))
+        return self.has_trial() and text == self.with_default(
+            self.with_trial(text, release, panic), _default_token(text)
+        )
 
     def write_trial(self, release, panic):
         self.machine.write_latin(self.config, self.with_trial(self.text(), release, panic))
@@ -235,7 +252,11 @@ class Legacy(GrubLegacy):
         top = _top(lines)
         lines[top:top] = back + trial
         text = _with_fallback("\n".join(lines))
-        return text if menu["default"] == "saved" else self.with_default(text, str(int(pick_legacy(menu)["spec"]) + len((back, trial))))
+        return (
+            text
+            if menu["default"] == "saved"
+            else self.with_default(text, str(int(pick_legacy(menu)["spec"]) + len((back, trial))))
+        )
 
     def without_trial(self, text):
         """The menu without our entries, whatever was put above them meanwhile."""
@@ -260,7 +281,9 @@ class Legacy(GrubLegacy):
         token, release = original.get("default"), original.get("default_release")
         entry_updated = original.get("update_entry")
         if entry_updated is not None:
-            text = _UPDATE_ENTRY.sub(lambda match: match.group(1) + (entry_updated if match.group(2) == "true" else match.group(2)), text)
+            text = _UPDATE_ENTRY.sub(
+                lambda match: match.group(1) + (entry_updated if match.group(2) == "true" else match.group(2)), text
+            )
         if token != "saved" and (entry_updated is None or entry_updated.strip() == "true"):
             menu = self.parse(text)
             own = self._own_entry(menu, release)
@@ -282,7 +305,9 @@ class Legacy(GrubLegacy):
     @staticmethod
     def _own_entry(menu, release):
         """The distribution's entry of a release, or None."""
-        return entry_of_release([entry for entry in menu["entries"] if not our_title(entry)], release) if release else None
+        return (
+            entry_of_release([entry for entry in menu["entries"] if not our_title(entry)], release) if release else None
+        )
 
     @staticmethod
     def _body(lines, entry):
@@ -292,7 +317,7 @@ class Legacy(GrubLegacy):
         for place, line in enumerate(lines):
             name = legacy_command(line)[0]
             if name == "title":
-                following = [legacy_command(other)[0] for other in lines[place + 1:]]
+                following = [legacy_command(other)[0] for other in lines[place + 1 :]]
                 following = [other for other in following if other]
                 number += 1 if following and following[0] != "title" else 0
             elif name and number == int(entry["spec"]):
@@ -306,8 +331,12 @@ class Legacy(GrubLegacy):
         for line in body:
             name, value = legacy_command(line)
             if line.rstrip("\r").endswith("\\"):
-                raise TargetError("loader_not_supported", "the entry of kernel %s in %s has a line that goes on in the next one"
-                                  % (entry["release"], self.config), "write that entry with whole lines, then run again")
+                raise TargetError(
+                    "loader_not_supported",
+                    "the entry of kernel %s in %s has a line that goes on in the next one"
+                    % (entry["release"], self.config),
+                    "write that entry with whole lines, then run again",
+                )
             if panic is not None and name in ("kernel", "module") and entry["image"] in value.split():
                 line = with_trial_options(line, panic)
             if name != "savedefault":
@@ -328,7 +357,9 @@ class Legacy(GrubLegacy):
 
     def _follows(self, text):
         """Whether the default moves on to a kernel that is installed."""
-        return _grubby_follows(self.machine.read_latin(KERNEL_SETTINGS)) or any(value.strip() != "true" for _unused, value in _UPDATE_ENTRY.findall(text))
+        return _grubby_follows(self.machine.read_latin(KERNEL_SETTINGS)) or any(
+            value.strip() != "true" for _unused, value in _UPDATE_ENTRY.findall(text)
+        )
 
     def _write_default_number(self, number):
         """In place where that can be: GRUB reads without a journal, and writes to where it finds the file."""
@@ -385,7 +416,7 @@ def _with_fallback(text):
     places = [place for place, line in enumerate(header_lines(text)) if legacy_command(line)[0] == "fallback"]
     was = lines[places[-1]] if places else ""
     place = places[-1] if places else _top(lines)
-    lines[place:place + len(places[-1:])] = [_FALLBACK_MARK + was, "fallback %d" % BACK]
+    lines[place : place + len(places[-1:])] = [_FALLBACK_MARK + was, "fallback %d" % BACK]
     return "\n".join(lines)
 
 
@@ -393,9 +424,9 @@ def _without_fallback(text):
     lines = text.split("\n")
     for place, line in enumerate(lines):
         if line.startswith(_FALLBACK_MARK):
-            ours = 2 if legacy_command("".join(lines[place + 1:place + 2]))[0] == "fallback" else 1
-            was = line[len(_FALLBACK_MARK):]
-            lines[place:place + ours] = [was] if was else []
+            ours = 2 if legacy_command("".join(lines[place + 1 : place + 2]))[0] == "fallback" else 1
+            was = line[len(_FALLBACK_MARK) :]
+            lines[place : place + ours] = [was] if was else []
             break
     return "\n".join(lines)
 
@@ -408,4 +439,4 @@ def _grubby_follows(settings):
 
 def _with_last(pattern, text, value):
     last = list(pattern.finditer(text))[-1]
-    return text[:last.start(2)] + value + text[last.end(2):]
+    return text[: last.start(2)] + value + text[last.end(2) :]

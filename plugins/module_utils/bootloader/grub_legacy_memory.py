@@ -36,7 +36,7 @@ DEFAULT_FILE = "/boot/grub/default"
 
 # stage2/shared.h: offsets in the second sector of stage2, and the flag of Red Hat's "once only".
 SECTOR = 512
-WORD_AT = SECTOR + 0x0c
+WORD_AT = SECTOR + 0x0C
 _VERSION_AT, _ID_AT, _TEXTS_AT = SECTOR + 0x06, SECTOR + 0x10, SECTOR + 0x12
 _COMPATIBLE = b"\x03\x02"
 _ONCE = 0x10000
@@ -99,8 +99,15 @@ class GrubLegacy:
     def look(self):
         """Its part of `boot` in the facts."""
         problem = self.problem()
-        return {"loader": self.name, "config": self.config, "default": self.default(), "next": self.next(),
-                "env_writable": not problem, "one_shot": not problem, "reason": problem}
+        return {
+            "loader": self.name,
+            "config": self.config,
+            "default": self.default(),
+            "next": self.next(),
+            "env_writable": not problem,
+            "one_shot": not problem,
+            "reason": problem,
+        }
 
     def text(self):
         """The menu, a byte a character."""
@@ -141,7 +148,7 @@ class GrubLegacy:
         """Number that `default saved` stands for; None, which is the first entry, where there is none."""
         if self.kind() == WORD:
             word = self.word()
-            return word & 0xff if word & _ONCE else word
+            return word & 0xFF if word & _ONCE else word
         return parse_legacy_default((self.machine.read(DEFAULT_FILE) or "")[:10])
 
     def once(self):
@@ -149,20 +156,20 @@ class GrubLegacy:
         if self.kind() != WORD or not any(legacy_command(line)[0] == "default" for line in header_lines(self.text())):
             return None
         word = self.word()
-        return word >> 8 & 0xff if word & _ONCE else None
+        return word >> 8 & 0xFF if word & _ONCE else None
 
     def word(self):
-        return struct.unpack("<I", self._stage2()[WORD_AT:WORD_AT + 4])[0]
+        return struct.unpack("<I", self._stage2()[WORD_AT : WORD_AT + 4])[0]
 
     def word_with(self, once):
         """Bytes of the word with another entry to boot once, or (None) with none. The saved entry stays."""
-        saved = self.saved() & 0xff
+        saved = self.saved() & 0xFF
         return struct.pack("<I", saved if once is None else saved | once << 8 | _ONCE)
 
     def kind(self):
         """WORD or FILE: the memory that this GRUB has, or None where that cannot be told."""
         data = self._stage2()
-        if data[_VERSION_AT:_VERSION_AT + 2] != _COMPATIBLE or data[_ID_AT:_ID_AT + 1] != b"\0":
+        if data[_VERSION_AT : _VERSION_AT + 2] != _COMPATIBLE or data[_ID_AT : _ID_AT + 1] != b"\0":
             return None
         if _GNU_HELP in data:
             return FILE

@@ -32,13 +32,24 @@ _IMAGE_NAME = re.compile(r"(?:vmlinu[xz]|bzImage|zImage|Image|kernel|linux)-(?:g
 _ALPHANUMERIC = r"[0-9]+|[A-Za-z]+|~|\^"
 
 # What GRUB 2 sets before it reads grub.cfg (normal/main.c); generated configurations ask for these.
-_FEATURES = ("chainloader_bpb", "ntldr", "platform_search_hint", "default_font_path", "all_video_module", "menuentry_id",
-             "menuentry_options", "200_final", "nativedisk_cmd", "timeout_style")
+_FEATURES = (
+    "chainloader_bpb",
+    "ntldr",
+    "platform_search_hint",
+    "default_font_path",
+    "all_video_module",
+    "menuentry_id",
+    "menuentry_options",
+    "200_final",
+    "nativedisk_cmd",
+    "timeout_style",
+)
 _LINUX_COMMANDS = ("linux", "linux16", "linuxefi", "module", "module2", "multiboot_kernel")
 _OPTIONS_WITH_VALUE = ("--class", "--users", "--hotkey", "--source", "--id")
 
 
 # -- the environment block ------------------------------------------------------------------------------------------------
+
 
 def parse_grubenv(text):
     """grubenv -> dict of its variables, or None where the text is not an environment block (GRUB would refuse it too).
@@ -48,7 +59,7 @@ def parse_grubenv(text):
     if text is None or not text.startswith(ENV_HEADER):
         return None
     values = {}
-    for line in re.findall(r"(?:\\.|[^\\\n])+", text[len(ENV_HEADER):], re.S):
+    for line in re.findall(r"(?:\\.|[^\\\n])+", text[len(ENV_HEADER) :], re.S):
         if line.startswith("#") or "=" not in line:
             continue
         name, value = line.split("=", 1)
@@ -79,6 +90,7 @@ def _first_shell_word(raw):
 
 
 # -- releases and versions ------------------------------------------------------------------------------------------------
+
 
 def release_of_image(path):
     """`uname -r` that a kernel image's name stands for: "/vmlinuz-4.4.87.toa" -> "4.4.87.toa"; "" where it has none."""
@@ -111,6 +123,7 @@ def compare_versions(left, right):
 
 # -- BLS ------------------------------------------------------------------------------------------------------------------
 
+
 def parse_bls_entry(text, name):
     """One /boot/loader/entries/NAME -> entry; its id is the file's name without ".conf", as GRUB's blscfg has it."""
     fields = {}
@@ -118,7 +131,7 @@ def parse_bls_entry(text, name):
         words = line.strip().split(None, 1)
         if len(words) == 2 and not words[0].startswith("#"):
             fields.setdefault(words[0], words[1])
-    identity = name[:-len(".conf")] if name.endswith(".conf") else name
+    identity = name[: -len(".conf")] if name.endswith(".conf") else name
     image = fields.get("linux", "")
     release = release_of_image(image) or fields.get("version", "")
     return _entry(fields.get("title", identity), identity, image, fields.get("options", ""), release)
@@ -151,6 +164,7 @@ def _split_bls_id(identity):
 
 # -- GRUB 2 ---------------------------------------------------------------------------------------------------------------
 
+
 def run_grub_cfg(text, env=None, bls=()):
     """What GRUB 2 would do with a configuration.
 
@@ -164,8 +178,14 @@ def run_grub_cfg(text, env=None, bls=()):
 def _run(nodes, env, bls, with_menu=True):
     script = _Interpreter(env, bls, with_menu)
     script.run(nodes, script.menu)
-    return {"entries": script.menu, "default": script.variables.get("default", ""), "uses_bls": script.uses_bls,
-            "uses_legacy": script.uses_legacy, "env": script.block, "saved": script.saved}
+    return {
+        "entries": script.menu,
+        "default": script.variables.get("default", ""),
+        "uses_bls": script.uses_bls,
+        "uses_legacy": script.uses_legacy,
+        "env": script.block,
+        "saved": script.saved,
+    }
 
 
 def boot_order(text, env=None, bls=()):
@@ -221,7 +241,7 @@ def find_entry(entries, spec):
 
 
 def split_spec(spec):
-    """"Advanced>1" -> ["Advanced", "1"]; ">>" stands for a ">" inside a title (GRUB: normal/menu.c)."""
+    """ "Advanced>1" -> ["Advanced", "1"]; ">>" stands for a ">" inside a title (GRUB: normal/menu.c)."""
     return [part.replace("\0", ">") for part in (spec or "").replace(">>", "\0").split(">")]
 
 
@@ -251,8 +271,14 @@ def entry_of_release(entries, release):
 
 def _is_special(entry):
     words = entry["options"].split()
-    return ("-recovery-" in entry["id"] or "-init-" in entry["id"] or "-rescue" in entry["id"]
-            or "single" in words or "recovery" in words or "rescue" in words)
+    return (
+        "-recovery-" in entry["id"]
+        or "-init-" in entry["id"]
+        or "-rescue" in entry["id"]
+        or "single" in words
+        or "recovery" in words
+        or "rescue" in words
+    )
 
 
 def _match(entries, wanted):
@@ -266,8 +292,15 @@ def _match(entries, wanted):
 
 
 def _entry(title, identity, image, options, release, entries=None):
-    return {"title": title, "id": identity, "spec": (identity or title).replace(">", ">>"), "image": image,
-            "options": options, "release": release, "entries": entries}
+    return {
+        "title": title,
+        "id": identity,
+        "spec": (identity or title).replace(">", ">>"),
+        "image": image,
+        "options": options,
+        "release": release,
+        "entries": entries,
+    }
 
 
 class _Parser:
@@ -386,10 +419,10 @@ class _Interpreter:
     def test(self, words):
         if "-o" in words:
             place = words.index("-o")
-            return self.test(words[:place]) or self.test(words[place + 1:])
+            return self.test(words[:place]) or self.test(words[place + 1 :])
         if "-a" in words:
             place = words.index("-a")
-            return self.test(words[:place]) and self.test(words[place + 1:])
+            return self.test(words[:place]) and self.test(words[place + 1 :])
         if words[:1] == ["!"]:
             return not self.test(words[1:])
         if len(words) == 3:
@@ -475,7 +508,13 @@ class _Interpreter:
                 if len(words) > 1 and words[0] in _LINUX_COMMANDS and not words[1].startswith("-"):
                     return words[1], " ".join(words[2:])
             else:
-                inner = [node[2]] if node[0] == "block" else [node[1]] if node[0] == "loop" else [body for unused, body in node[1]]
+                inner = (
+                    [node[2]]
+                    if node[0] == "block"
+                    else [node[1]]
+                    if node[0] == "loop"
+                    else [body for unused, body in node[1]]
+                )
                 for body in inner:
                     image, options = self.kernel_line(body)
                     if image:
@@ -500,7 +539,11 @@ class _Interpreter:
             escaped, single, double, variable, plain = piece.groups()
             if double is not None:
                 for inner in _QUOTED_PIECE.finditer(double):
-                    parts.append(self.variables.get(inner.group(2), "") if inner.group(2) else (inner.group(1) or inner.group(3) or ""))
+                    parts.append(
+                        self.variables.get(inner.group(2), "")
+                        if inner.group(2)
+                        else (inner.group(1) or inner.group(3) or "")
+                    )
             elif variable is not None:
                 parts.append(self.variables.get(variable, ""))
             else:
@@ -519,8 +562,14 @@ def _compare(left, operator, right):
         if match is None:
             return False
         numbers.append(int(side))
-    return {"-eq": numbers[0] == numbers[1], "-ne": numbers[0] != numbers[1], "-lt": numbers[0] < numbers[1],
-            "-le": numbers[0] <= numbers[1], "-gt": numbers[0] > numbers[1], "-ge": numbers[0] >= numbers[1]}.get(operator, False)
+    return {
+        "-eq": numbers[0] == numbers[1],
+        "-ne": numbers[0] != numbers[1],
+        "-lt": numbers[0] < numbers[1],
+        "-le": numbers[0] <= numbers[1],
+        "-gt": numbers[0] > numbers[1],
+        "-ge": numbers[0] >= numbers[1],
+    }.get(operator, False)
 
 
 def _names(words):
@@ -545,7 +594,7 @@ def _title_and_id(words):
             if word == "--id" and place < len(words):
                 identity = words[place]
         elif word.startswith("--id="):
-            identity = word[len("--id="):]
+            identity = word[len("--id=") :]
         elif title is None and not word.startswith("--"):
             title = word
         place += 1
@@ -560,6 +609,7 @@ def _prefix_specs(entries, prefix):
 
 
 # -- GRUB legacy ----------------------------------------------------------------------------------------------------------
+
 
 def parse_menu_lst(text):
     """menu.lst or grub.conf -> `entries` (in order; `spec` is the number, from 0), `default` (number or "saved"), `fallback`, `timeout`.
@@ -608,7 +658,10 @@ def parse_legacy_default(text):
 def pick_legacy(menu, saved=None):
     """The entry GRUB legacy boots: `default`, or the saved number; where there are not so many, `fallback`. None in an empty menu."""
     entries = menu["entries"]
-    for wanted in (saved if menu["default"] == "saved" else parse_legacy_default(menu["default"]), parse_legacy_default(menu["fallback"])):
+    for wanted in (
+        saved if menu["default"] == "saved" else parse_legacy_default(menu["default"]),
+        parse_legacy_default(menu["fallback"]),
+    ):
         if (wanted or 0) < len(entries):
             return entries[wanted or 0]
     return entries[0] if entries else None

@@ -18,7 +18,14 @@ __metaclass__ = type
 
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, TargetError, list_dir, make_dirs, remove_empty, remove_file
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    STATE_DIR,
+    TargetError,
+    list_dir,
+    make_dirs,
+    remove_empty,
+    remove_file,
+)
 
 SCRIPT = STATE_DIR + "/guard.sh"
 SETTINGS = STATE_DIR + "/guard.conf"
@@ -27,7 +34,10 @@ SEEN = STATE_DIR + "/trial"
 LOG = STATE_DIR + "/guard.log"
 UNIT = "/etc/systemd/system/realip-toa-boot-guard.service"
 # Emergency and rescue too: a trial kernel that mounts too little to boot normally must not get stuck there.
-UNIT_LINKS = tuple("/etc/systemd/system/%s.target.wants/realip-toa-boot-guard.service" % target for target in ("sysinit", "emergency", "rescue"))
+UNIT_LINKS = tuple(
+    "/etc/systemd/system/%s.target.wants/realip-toa-boot-guard.service" % target
+    for target in ("sysinit", "emergency", "rescue")
+)
 SYSV = "/etc/init.d/realip-toa-boot-guard"
 SYSV_RUNLEVELS = ("2", "3", "4", "5")
 
@@ -216,7 +226,13 @@ def settings_text(release, timeout, boot_id, editenv="", grubenv="", **rewind):
     GRUB 2: `editenv`, the editor, and `grubenv`, its block. GRUB legacy: `rewind`, a file; `rewind_at`, an offset in it; `rewind_to`,
     the bytes to put there, as printf(1) takes them; and `rewind_if`, the characters that are to be there now ("" for any).
     """
-    text = "release=%s\ntimeout=%d\narmed_boot=%s\neditenv=%s\ngrubenv=%s\n" % (release, timeout, boot_id, editenv, grubenv)
+    text = "release=%s\ntimeout=%d\narmed_boot=%s\neditenv=%s\ngrubenv=%s\n" % (
+        release,
+        timeout,
+        boot_id,
+        editenv,
+        grubenv,
+    )
     return text + "".join("%s=%s\n" % item for item in sorted(rewind.items()))
 
 
@@ -233,7 +249,9 @@ class Guard:
 
     def current(self, settings):
         """True where all of it is exactly as `install` would leave it."""
-        if self.machine.exists(CONFIRMED) or any(self.machine.read(name) != text for name, text, unused in self._files(settings)):
+        if self.machine.exists(CONFIRMED) or any(
+            self.machine.read(name) != text for name, text, unused in self._files(settings)
+        ):
             return False
         if self.systemd:
             return all(os.path.islink(self.machine.path(link)) for link in UNIT_LINKS)
@@ -289,8 +307,11 @@ class Guard:
         elif self.machine.is_dir("/etc/init.d"):
             starter = (SYSV, SYSV_TEXT, 0o755)
         else:
-            raise TargetError("no_guard", "this host has neither systemd nor /etc/init.d, so nothing could start the boot guard",
-                              "set `guard: false` if the host has another way back, such as a watchdog")
+            raise TargetError(
+                "no_guard",
+                "this host has neither systemd nor /etc/init.d, so nothing could start the boot guard",
+                "set `guard: false` if the host has another way back, such as a watchdog",
+            )
         return [(SETTINGS, settings, 0o644), (SCRIPT, SCRIPT_TEXT, 0o755), starter]
 
     def _reload(self):

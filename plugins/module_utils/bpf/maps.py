@@ -17,7 +17,12 @@ import re
 import socket
 import struct
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import lookup_in_map, next_key_of_map, pinned, program_info
+from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
+    lookup_in_map,
+    next_key_of_map,
+    pinned,
+    program_info,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import parse_format
 
@@ -28,7 +33,12 @@ MAPS = "%s/maps-%d" % (PINS, SCHEMA)
 CONFIG, TRUSTED, COUNTERS = "realip_config", "realip_trusted", "realip_counters"
 
 # Program -> the hook it belongs to, in the order in which they are attached: what shows addresses before what finds them.
-PROGRAMS = (("realip_peer4", "getpeername4"), ("realip_peer6", "getpeername6"), ("realip_getopt", "getsockopt"), ("realip_sockops", "sock_ops"))
+PROGRAMS = (
+    ("realip_peer4", "getpeername4"),
+    ("realip_peer6", "getpeername6"),
+    ("realip_getopt", "getsockopt"),
+    ("realip_sockops", "sock_ops"),
+)
 OPTIONAL = "realip_getopt"
 NEEDED = set(name for name, hook in PROGRAMS if name != OPTIONAL)
 
@@ -60,7 +70,9 @@ def read_config(value):
     layouts = struct.unpack_from("<256B", value, 16)
     formats = []
     for kind in range(256):
-        formats.extend("%d/%d" % (kind, length) for length in (8, 20, 7, 19) if active and layouts[kind] & LAYOUT_BITS[length])
+        formats.extend(
+            "%d/%d" % (kind, length) for length in (8, 20, 7, 19) if active and layouts[kind] & LAYOUT_BITS[length]
+        )
     return formats, bool(check_source)
 
 
@@ -93,12 +105,15 @@ def read_network(key):
 def hex_words(data):
     """Bytes as bpftool takes them after `hex`."""
     text = binascii.hexlify(data).decode("ascii")
-    return " ".join(text[place:place + 2] for place in range(0, len(text), 2))
+    return " ".join(text[place : place + 2] for place in range(0, len(text), 2))
 
 
 def fill_text(option_kinds, networks):
     """Lines for `bpftool batch` that fill the maps. The settings come last, so that no list counts before it is complete."""
-    lines = ["map update pinned %s/%s key hex %s value hex 01 00 00 00" % (MAPS, TRUSTED, hex_words(network_key(text))) for text in networks]
+    lines = [
+        "map update pinned %s/%s key hex %s value hex 01 00 00 00" % (MAPS, TRUSTED, hex_words(network_key(text)))
+        for text in networks
+    ]
     config = hex_words(config_value(option_kinds, bool(networks)))
     lines.append("map update pinned %s/%s key hex 00 00 00 00 value hex %s" % (MAPS, CONFIG, config))
     return "\n".join(lines) + "\n"
@@ -106,7 +121,9 @@ def fill_text(option_kinds, networks):
 
 def drop_text(networks):
     """Lines for `bpftool batch` that take networks out of the list."""
-    return "".join("map delete pinned %s/%s key hex %s\n" % (MAPS, TRUSTED, hex_words(network_key(text))) for text in networks)
+    return "".join(
+        "map delete pinned %s/%s key hex %s\n" % (MAPS, TRUSTED, hex_words(network_key(text))) for text in networks
+    )
 
 
 # -- from the running kernel -------------------------------------------------------------------------------------------
@@ -121,7 +138,14 @@ def in_force(attached):
     """
     names = set(program["name"] for program in attached)
     ids = set(program["id"] for program in attached)
-    found = {"complete": names >= NEEDED, "object": "", "option_kinds": [], "trusted_sources": [], "getsockopt": OPTIONAL in names, "counters": {}}
+    found = {
+        "complete": names >= NEEDED,
+        "object": "",
+        "option_kinds": [],
+        "trusted_sources": [],
+        "getsockopt": OPTIONAL in names,
+        "counters": {},
+    }
     for folder in list_dir(PINS):
         if ids and re.match(_DIGEST, folder) and ids <= set(programs_in(PINS + "/" + folder).values()):
             found["object"] = folder

@@ -27,8 +27,18 @@ PROG_GET_FD_BY_ID = 13
 OBJ_GET_INFO_BY_FD = 15
 PROG_QUERY = 16
 
-_SYSCALLS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "ppc64le": 361, "ppc64": 361, "s390x": 351,
-             "i386": 357, "i686": 357, "armv7l": 386}
+_SYSCALLS = {
+    "x86_64": 321,
+    "aarch64": 280,
+    "riscv64": 280,
+    "loongarch64": 280,
+    "ppc64le": 361,
+    "ppc64": 361,
+    "s390x": 351,
+    "i386": 357,
+    "i686": 357,
+    "armv7l": 386,
+}
 _MOST_PROGRAMS = 64  # BPF_CGROUP_MAX_PROGS
 _INFO_SIZE = 80  # struct bpf_prog_info up to and with `name`
 _ID_AT, _NAME_AT = 4, 64
@@ -67,6 +77,7 @@ def bpf(command, attributes):
 def attached_ids(cgroup, attach_type):
     """Ids of the programs attached to one hook of one cgroup (a path), in the order in which they run."""
     import ctypes
+
     ids = ctypes.create_string_buffer(4 * _MOST_PROGRAMS)
     descriptor = os.open(cgroup, os.O_RDONLY)
     try:
@@ -96,6 +107,7 @@ def program_name(identity):
 def program_info(descriptor):
     """{"id", "name"} of a program, by a descriptor of it."""
     import ctypes
+
     info = ctypes.create_string_buffer(_INFO_SIZE)
     bpf(OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", descriptor, _INFO_SIZE, ctypes.addressof(info)))
     name = info.raw[_NAME_AT:_INFO_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
@@ -105,6 +117,7 @@ def program_info(descriptor):
 def pinned(path):
     """A descriptor of what is pinned at a path; BpfError where nothing is."""
     import ctypes
+
     name = ctypes.create_string_buffer(path.encode("ascii"))
     return bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))[0]
 
@@ -112,6 +125,7 @@ def pinned(path):
 def lookup_in_map(descriptor, key, size):
     """The value (bytes) of a key in a map; `size` is that of a value, for a per-CPU map of all its values."""
     import ctypes
+
     given = ctypes.create_string_buffer(key, len(key))
     value = ctypes.create_string_buffer(size)
     bpf(MAP_LOOKUP_ELEM, struct.pack("=IIQQQ", descriptor, 0, ctypes.addressof(given), ctypes.addressof(value), 0))
@@ -121,6 +135,7 @@ def lookup_in_map(descriptor, key, size):
 def next_key_of_map(descriptor, key, size):
     """The key (bytes of length `size`) after a key, the first one after None; None after the last."""
     import ctypes
+
     given = ctypes.create_string_buffer(key, size) if key is not None else None
     found = ctypes.create_string_buffer(size)
     address = ctypes.addressof(given) if given is not None else 0

@@ -31,4 +31,9 @@ def look(release, root="/"):
     def has(*names):
         return bool([name for name in names for folder in _FOLDERS if os.path.exists(under(root, folder + name))])
 
-    return {"headers": has_headers(release, root), "compiler": has(*COMPILERS), "make": has("make"), "dkms": has("dkms")}
+    return {
+        "headers": has_headers(release, root),
+        "compiler": has(*COMPILERS),
+        "make": has("make"),
+        "dkms": has("dkms"),
+    }

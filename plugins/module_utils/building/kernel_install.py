@@ -36,7 +36,9 @@ def take_away(release, root="/"):
         raise TargetError("bad_option", "%r is no release of a kernel" % release, "name it as `uname -r` prints it")
     owner = _owner("/boot/vmlinuz-" + release) if root == "/" else ""
     if owner:
-        raise TargetError("kernel_of_package", "kernel %s belongs to the package %s" % (release, owner), "remove that package")
+        raise TargetError(
+            "kernel_of_package", "kernel %s belongs to the package %s" % (release, owner), "remove that package"
+        )
     # Hooks look whether the kernel is still there, and write the menu without it where it is not.
     for name in FILES:
         for path in (name % release, name % release + ".old"):
@@ -46,8 +48,11 @@ def take_away(release, root="/"):
         if os.path.exists(under(root, place)):
             rc, out, err = run([word.replace("%s", release) for word in words], timeout=1800)
             if rc != 0:
-                raise TargetError("boot_menu_kept", "kernel %s is gone, and %s failed: %s" % (release, words[0], " ".join((err or out).split())[-300:]),
-                                  "take its entry out of the boot menu by hand")
+                raise TargetError(
+                    "boot_menu_kept",
+                    "kernel %s is gone, and %s failed: %s" % (release, words[0], " ".join((err or out).split())[-300:]),
+                    "take its entry out of the boot menu by hand",
+                )
             return
 
 

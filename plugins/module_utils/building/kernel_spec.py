@@ -27,7 +27,9 @@ NUMBER = 999999
 _DECLARATION = re.compile(r"^Patch(\d*)[ \t]*:[ \t]*(\S+)[ \t]*$", re.M | re.I)
 # A call with a file's name: not the shell function of that name, nor what it does with its argument.
 _CALL = re.compile(r"^[ \t]*(ApplyOptionalPatch|ApplyPatch)[ \t]+([A-Za-z0-9%][^\s()]*)(?:[ \t].*)?$", re.M)
-_SECTION = re.compile(r"^%(prep|build|install|description|package|files|changelog|pre|post|preun|postun|check|clean)\b", re.M)
+_SECTION = re.compile(
+    r"^%(prep|build|install|description|package|files|changelog|pre|post|preun|postun|check|clean)\b", re.M
+)
 _BUILDID = re.compile(r"^#?[ \t]*%[ \t]*(?:define|global)[ \t]+buildid\b.*$", re.M)
 _SOURCE = re.compile(r"^Source\d*[ \t]*:[ \t]*(\S+)[ \t]*$", re.M | re.I)
 # Names of configurations that are for something else than the kernel that boots.
@@ -62,7 +64,7 @@ def set_buildid(text, buildid):
     match = _BUILDID.search(text)
     if match is None:
         raise _unknown("a line `%define buildid`, commented out or not")
-    return text[:match.start()] + "%%define buildid %s" % buildid + text[match.end():]
+    return text[: match.start()] + "%%define buildid %s" % buildid + text[match.end() :]
 
 
 def config_name(text, names, arch):
@@ -70,7 +72,12 @@ def config_name(text, names, arch):
     listed = [re.sub(r"%\{[^}]*\}", "*", match.group(1)) for match in _SOURCE.finditer(text)]
     found = []
     for name in sorted(names):
-        if arch in name and "config" in name and not _OTHER.search(name) and [1 for pattern in listed if _fits(pattern, name)]:
+        if (
+            arch in name
+            and "config" in name
+            and not _OTHER.search(name)
+            and [1 for pattern in listed if _fits(pattern, name)]
+        ):
             found.append(name)
     for wish in ("config-%s-generic" % arch, None):
         for name in found:
@@ -78,7 +85,8 @@ def config_name(text, names, arch):
                 return name
     raise TargetError(
         "spec_unknown",
-        "no configuration for %s is among the sources of kernel.spec (looked for config-%s-generic and the like)" % (arch, arch),
+        "no configuration for %s is among the sources of kernel.spec (looked for config-%s-generic and the like)"
+        % (arch, arch),
         "name it in `config_file`",
     )
 
@@ -98,8 +106,12 @@ def _prep(text):
 
 
 def _after(text, match, line):
-    return text[:match.end()] + "\n" + line + text[match.end():]
+    return text[: match.end()] + "\n" + line + text[match.end() :]
 
 
 def _unknown(what):
-    return TargetError("spec_unknown", "kernel.spec is not of a shape that we know: it has no %s" % what, "add the patch to kernel.spec by hand")
+    return TargetError(
+        "spec_unknown",
+        "kernel.spec is not of a shape that we know: it has no %s" % what,
+        "add the patch to kernel.spec by hand",
+    )

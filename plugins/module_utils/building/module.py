@@ -50,7 +50,12 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     write_atomic,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, toa_files, under
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
+    STATS_FILES,
+    TOA_MODULES,
+    toa_files,
+    under,
+)
 
 # Where modprobe looks first, whatever depmod.d says.
 FOLDER = "updates"
@@ -102,19 +107,33 @@ class Host:
         """Whether this kernel loads only signed modules: by a switch of its own, or because it is locked down (as Secure Boot has it)."""
         if read_line(self.path("/sys/module/module/parameters/sig_enforce")) in ("Y", "1"):
             return True
-        return re.search(r"\[(integrity|confidentiality)\]", read_line(self.path("/sys/kernel/security/lockdown")) or "") is not None
+        return (
+            re.search(r"\[(integrity|confidentiality)\]", read_line(self.path("/sys/kernel/security/lockdown")) or "")
+            is not None
+        )
 
     def depmod(self, release):
         words = ["depmod"] + (["-b", self.root] if self.root != "/" else []) + [release]
         rc, out, err = run(words)
         if rc != 0:
-            raise TargetError("depmod_failed", "depmod %s: %s" % (release, (err or out).strip()[-400:]), "see that depmod works on this host")
+            raise TargetError(
+                "depmod_failed",
+                "depmod %s: %s" % (release, (err or out).strip()[-400:]),
+                "see that depmod works on this host",
+            )
 
     def dkms(self, *words):
         """Run dkms; returns (rc, output)."""
         places = []
         if self.root != "/":
-            places = ["--dkmstree", self.path("/var/lib/dkms"), "--sourcetree", self.path("/usr/src"), "--installtree", self.path("/lib/modules")]
+            places = [
+                "--dkmstree",
+                self.path("/var/lib/dkms"),
+                "--sourcetree",
+                self.path("/usr/src"),
+                "--installtree",
+                self.path("/lib/modules"),
+            ]
         rc, out, err = run(["dkms"] + list(words) + places, timeout=self.args.get("timeout") or 1800)
         return rc, out + err
 
@@ -129,11 +148,15 @@ class Wanted:
     def __init__(self, args):
         self.module = (args.get("module") or "toa").replace("-", "_")
         if self.module not in STATS_FILES:
-            raise TargetError("bad_option", "module: %s is no TOA module" % self.module, "use one of %s" % ", ".join(TOA_MODULES))
+            raise TargetError(
+                "bad_option", "module: %s is no TOA module" % self.module, "use one of %s" % ", ".join(TOA_MODULES)
+            )
         self.source = args.get("source") or {}
         self.folder = (args.get("subdirectory") or "").strip("/")
         if ".." in self.folder.split("/"):
-            raise TargetError("bad_option", "subdirectory: %s leads out of the source" % self.folder, "name a directory of the source")
+            raise TargetError(
+                "bad_option", "subdirectory: %s leads out of the source" % self.folder, "name a directory of the source"
+            )
         self.words = variables_checked(args.get("variables")) + ["modules"]
         self.own_dkms = bool(args.get("own_dkms"))
         self.method = args.get("method") or "auto"
@@ -169,7 +192,9 @@ def present(host, wanted):
         # Headers of another kernel, or none to be had, are found out without changing anything.
         if not wanted.built and (has_headers(host.running, host.root) or not host.args.get("install_tools")):
             require_headers(host.running, host.root)
-        after = dict(before, module=wanted.module, kernel=host.running, identity=wanted.identity(), source=_named(wanted.source))
+        after = dict(
+            before, module=wanted.module, kernel=host.running, identity=wanted.identity(), source=_named(wanted.source)
+        )
         return _result(before, after, changed=True)
     with host.lock():
         notes = _build(host, wanted)
@@ -181,7 +206,15 @@ def absent(host, _wanted):
     """Everything that the record says we brought: module files of every kernel, the DKMS entry, packages."""
     before = look(host)
     record = host.record()
-    nothing = {"module": "", "kernel": host.running, "file": "", "method": "", "identity": "", "source": {}, "packages": []}
+    nothing = {
+        "module": "",
+        "kernel": host.running,
+        "file": "",
+        "method": "",
+        "identity": "",
+        "source": {},
+        "packages": [],
+    }
     if not record:
         return _result(before, before)
     if host.args.get("check"):
@@ -191,7 +224,11 @@ def absent(host, _wanted):
         left = Repository().remove(record.get("packages") or [])
         host.save({"packages": left} if left else {})
     if left:
-        raise TargetError("packages_kept", "the package manager did not remove %s" % ", ".join(left), "remove them by hand; the module is gone already")
+        raise TargetError(
+            "packages_kept",
+            "the package manager did not remove %s" % ", ".join(left),
+            "remove them by hand; the module is gone already",
+        )
     return _result(before, look(host), changed=True)
 
 
@@ -241,7 +278,11 @@ def _build(host, wanted):
     work = tempfile.mkdtemp(prefix="build-", dir=base)
     try:
         if wanted.built:
-            _put(host, wanted, _fitting(host, base64.b64decode(wanted.built), "the module that was built on another host"))
+            _put(
+                host,
+                wanted,
+                _fitting(host, base64.b64decode(wanted.built), "the module that was built on another host"),
+            )
             return notes
         _need_room(base)
         tree = unpack(wanted.source, work, host.args.get("timeout") or 600)
@@ -264,7 +305,11 @@ def _need_room(folder):
     there = os.statvfs(folder)
     free = there.f_bavail * there.f_frsize // 1024
     if free < ROOM:
-        raise TargetError("disk_full", "%s has %d KiB free, and a build needs %d" % (folder, free, ROOM), "make room there, then run again")
+        raise TargetError(
+            "disk_full",
+            "%s has %d KiB free, and a build needs %d" % (folder, free, ROOM),
+            "make room there, then run again",
+        )
 
 
 def _install_tools(host):
@@ -283,7 +328,11 @@ def _install_tools(host):
     missing = repository.compiler(host.running)
     said = _bring(host, repository, missing) if missing else ""
     if said:
-        raise TargetError("compiler_missing", "%s cannot be had: %s" % (", ".join(missing), said), "install it by hand, or set toa_build_once: true")
+        raise TargetError(
+            "compiler_missing",
+            "%s cannot be had: %s" % (", ".join(missing), said),
+            "install it by hand, or set toa_build_once: true",
+        )
 
 
 def _bring(host, repository, packages):
@@ -305,7 +354,10 @@ def _with_make(host, wanted, folder, headers, work):
     if rc != 0 or not os.path.exists(path):
         said = err + out
         if rc == 0:
-            said = "it made %s, and no %s.ko" % (", ".join(name for name in list_dir(folder) if name.endswith(".ko")) or "nothing", wanted.module)
+            said = "it made %s, and no %s.ko" % (
+                ", ".join(name for name in list_dir(folder) if name.endswith(".ko")) or "nothing",
+                wanted.module,
+            )
         raise build_failed(wanted.module, said, work, timed_out=rc == 124)
     if which("strip"):
         run(["strip", "-g", path])
@@ -319,8 +371,11 @@ def _fitting(host, data, what):
     match = re.search(b"vermagic=([^ \0]+)", data or b"")
     found = match.group(1).decode("ascii", "replace") if match else ""
     if found != host.running:
-        raise TargetError("module_wrong_kernel", "%s is for kernel %s, and %s is running" % (what, found or "none at all", host.running),
-                          "see what stands in /lib/modules/%s/build, or clear what toa_build_store holds" % host.running)
+        raise TargetError(
+            "module_wrong_kernel",
+            "%s is for kernel %s, and %s is running" % (what, found or "none at all", host.running),
+            "see what stands in /lib/modules/%s/build, or clear what toa_build_store holds" % host.running,
+        )
     return data
 
 
@@ -331,12 +386,17 @@ def _sign(host, wanted, path, headers):
     try:
         for name, text in (("key", wanted.private_key), ("certificate", wanted.certificate)):
             write_atomic(os.path.join(folder, name), text, 0o600)
-        rc, out, err = run([tool, signing_hash(headers), os.path.join(folder, "key"), os.path.join(folder, "certificate"), path])
+        rc, out, err = run(
+            [tool, signing_hash(headers), os.path.join(folder, "key"), os.path.join(folder, "certificate"), path]
+        )
     finally:
         shutil.rmtree(folder, True)
     if rc != 0 or not (read_bytes(path, MODULE_LIMIT) or b"").endswith(SIGNED):
-        raise TargetError("sign_failed", "the module cannot be signed: %s" % " ".join((err or out).split())[-400:],
-                          "give a private key without passphrase, and its certificate, both as PEM (toa_signing_key, toa_signing_certificate)")
+        raise TargetError(
+            "sign_failed",
+            "the module cannot be signed: %s" % " ".join((err or out).split())[-400:],
+            "give a private key without passphrase, and its certificate, both as PEM (toa_signing_key, toa_signing_certificate)",
+        )
 
 
 def _put(host, wanted, data):
@@ -378,8 +438,14 @@ def _use_dkms(host, wanted, notes):
         return False
     if wanted.private_key:
         if wanted.method == "dkms":
-            raise TargetError("bad_option", "DKMS cannot sign with a key that is not left on the host", "use method: plain with a signing key")
-        notes.append("built without DKMS, which would need the signing key left on the host: build again before each kernel update")
+            raise TargetError(
+                "bad_option",
+                "DKMS cannot sign with a key that is not left on the host",
+                "use method: plain with a signing key",
+            )
+        notes.append(
+            "built without DKMS, which would need the signing key left on the host: build again before each kernel update"
+        )
         return False
     said = ""
     if not which("dkms"):
@@ -387,7 +453,10 @@ def _use_dkms(host, wanted, notes):
     if not which("dkms"):
         if wanted.method == "dkms":
             raise TargetError("dkms_missing", "DKMS cannot be had: %s" % said, "install dkms, or use method: plain")
-        notes.append("built without DKMS, which cannot be had (%s): build again after each kernel update" % (said or "no package"))
+        notes.append(
+            "built without DKMS, which cannot be had (%s): build again after each kernel update"
+            % (said or "no package")
+        )
         return False
     if host.args.get("install_tools"):
         _follow_updates(host, notes)
@@ -401,7 +470,10 @@ def _follow_updates(host, notes):
         return
     said = _bring(host, Repository(), ["%s=%s" % (name, version)])
     if said:
-        notes.append("%s in version %s cannot be had (%s): DKMS builds for the next kernel only where its headers come with it" % (name, version, said))
+        notes.append(
+            "%s in version %s cannot be had (%s): DKMS builds for the next kernel only where its headers come with it"
+            % (name, version, said)
+        )
 
 
 def _with_dkms(host, wanted, tree):
@@ -420,7 +492,12 @@ def _with_dkms(host, wanted, tree):
         for step in (("add",), ("build", "-k", host.running)):
             rc, out = host.dkms(step[0], "-m", PACKAGE, "-v", version, *step[1:])
             if rc != 0 and not (step[0] == "add" and "already" in out):
-                raise build_failed(wanted.module, _make_log(host, version) or out, _dkms_folder(host, version) + "/build", timed_out=rc == 124)
+                raise build_failed(
+                    wanted.module,
+                    _make_log(host, version) or out,
+                    _dkms_folder(host, version) + "/build",
+                    timed_out=rc == 124,
+                )
     except TargetError:
         _forget_dkms(host, {"version": version})
         raise
@@ -435,15 +512,25 @@ def _with_dkms(host, wanted, tree):
     if rc != 0 or not module_file(host, record):
         _forget_dkms(host, record)
         host.save({"packages": record["packages"]} if record["packages"] else {})
-        raise TargetError("build_failed", "DKMS built the module and did not install it: %s" % " ".join(out.split())[-400:], "see `dkms status` on the host")
+        raise TargetError(
+            "build_failed",
+            "DKMS built the module and did not install it: %s" % " ".join(out.split())[-400:],
+            "see `dkms status` on the host",
+        )
 
 
 def _write_conf(wanted, tree, version):
     """dkms.conf is a script, in which the last word counts: a source's own one keeps what ours does not say."""
     path = os.path.join(tree, "dkms.conf")
     given = (read_bytes(path) or b"").decode("utf-8", "replace") if wanted.own_dkms else ""
-    words = {"package": PACKAGE, "version": version, "module": wanted.module, "location": wanted.folder + "/" if wanted.folder else "",
-             "folder": FOLDER, "words": " ".join("'%s'" % word if re.search(r"[^\w=./:+-]", word) else word for word in wanted.words)}
+    words = {
+        "package": PACKAGE,
+        "version": version,
+        "module": wanted.module,
+        "location": wanted.folder + "/" if wanted.folder else "",
+        "folder": FOLDER,
+        "words": " ".join("'%s'" % word if re.search(r"[^\w=./:+-]", word) else word for word in wanted.words),
+    }
     ours = DKMS_CONF % words
     if given:
         ours = re.sub(r"(?m)^MAKE\[0\].*\n", "", ours) if re.search(r"(?m)^\s*MAKE", given) else ours

@@ -49,7 +49,8 @@ def require_headers(release, root="/"):
         raise TargetError(
             "headers_missing",
             "there are no headers of the running kernel %s (%s)" % (release, build_folder(release)),
-            "install %s from the distribution, or update to a kernel whose headers it still offers and reboot" % Repository().headers(release),
+            "install %s from the distribution, or update to a kernel whose headers it still offers and reboot"
+            % Repository().headers(release),
             package=Repository().headers(release),
         )
     named = [re.search(r'UTS_RELEASE "([^"]+)"', read_text(os.path.join(folder, name)) or "") for name in RELEASE_FILES]
@@ -58,7 +59,8 @@ def require_headers(release, root="/"):
         raise TargetError(
             "headers_mismatch",
             "the headers in %s are those of kernel %s, and %s is running" % (build_folder(release), said[0], release),
-            "remove what put them there (a link to another kernel's headers builds modules that do not fit), and install %s" % Repository().headers(release),
+            "remove what put them there (a link to another kernel's headers builds modules that do not fit), and install %s"
+            % Repository().headers(release),
             expected=release,
             got=said[0],
         )
@@ -67,7 +69,11 @@ def require_headers(release, root="/"):
 
 def require_compiler():
     """TargetError where there is nothing to compile with."""
-    missing = [what for what, names in (("make", ("make",)), ("C compiler", COMPILERS)) if not [name for name in names if which(name)]]
+    missing = [
+        what
+        for what, names in (("make", ("make",)), ("C compiler", COMPILERS))
+        if not [name for name in names if which(name)]
+    ]
     if missing:
         raise TargetError(
             "compiler_missing",
@@ -81,7 +87,11 @@ def signing_tool(folder):
     path = os.path.join(folder, "scripts/sign-file")
     if os.access(path, os.X_OK):
         return path
-    raise TargetError("sign_tool_missing", "the headers of this kernel come without scripts/sign-file", "build and sign on another host (toa_build_once: true)")
+    raise TargetError(
+        "sign_tool_missing",
+        "the headers of this kernel come without scripts/sign-file",
+        "build and sign on another host (toa_build_once: true)",
+    )
 
 
 def signing_hash(folder):
@@ -95,7 +105,12 @@ class Repository:
 
     # command: (words that install, words that remove, words that bring the lists up to date)
     TOOLS = (
-        ("apt-get", ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"], ["purge", "-y"], ["update", "-qq"]),
+        (
+            "apt-get",
+            ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"],
+            ["purge", "-y"],
+            ["update", "-qq"],
+        ),
         ("dnf", ["install", "-y"], ["remove", "-y", "--noautoremove"], None),
         ("yum", ["install", "-y"], ["remove", "-y"], None),
         ("zypper", ["--non-interactive", "install", "--no-recommends"], ["--non-interactive", "remove"], None),
@@ -123,10 +138,14 @@ class Repository:
         """
         if self.name != "apt-get":
             return "", ""
-        _rc, out, _err = run(["dpkg-query", "-W", "-f", "${Status}\t${Package}\t${Version}\t${Depends}\n", "linux-image-*"])
+        _rc, out, _err = run(
+            ["dpkg-query", "-W", "-f", "${Status}\t${Package}\t${Version}\t${Depends}\n", "linux-image-*"]
+        )
         for line in out.splitlines():
             status, name, version, depends = (line.split("\t") + ["", "", ""])[:4]
-            if status == "install ok installed" and re.search(r"\blinux-image-(unsigned-)?%s(\s|,|$)" % re.escape(release), depends):
+            if status == "install ok installed" and re.search(
+                r"\blinux-image-(unsigned-)?%s(\s|,|$)" % re.escape(release), depends
+            ):
                 return name.replace("linux-image-", "linux-headers-", 1), version
         return "", ""
 
@@ -134,7 +153,11 @@ class Repository:
         """Packages with make and the compiler that the kernel was built with, as far as they are missing."""
         missing = [name for name in ("gcc", "make") if not which(name)]
         if self.name == "apt-get":
-            config = read_text("/boot/config-" + release, 4 << 20) or read_text(build_folder(release) + "/.config", 4 << 20) or ""
+            config = (
+                read_text("/boot/config-" + release, 4 << 20)
+                or read_text(build_folder(release) + "/.config", 4 << 20)
+                or ""
+            )
             named = _CC.search(config)
             if named and not which(named.group(1)):
                 missing.append(named.group(1))
@@ -204,5 +227,9 @@ class Repository:
 
 def _complaint(text):
     """What a package manager says, without what it says each time."""
-    lines = [line.strip() for line in text.splitlines() if re.match(r"(?i)\s*(E:|error|no (match|package)|nothing provides|unable|.*not found)", line)]
+    lines = [
+        line.strip()
+        for line in text.splitlines()
+        if re.match(r"(?i)\s*(E:|error|no (match|package)|nothing provides|unable|.*not found)", line)
+    ]
     return "; ".join(lines[:4] or [line.strip() for line in text.splitlines() if line.strip()][-2:])[:600]

@@ -19,7 +19,9 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.download impo
 # for its own work.
 LEFTOVERS = re.compile(r"^(.*\.(o|ko|mod|mod\.c)|\..*\.cmd|modules\.order|Module\.symvers)$")
 
-_ERROR = re.compile(r"(?m)^(.*?:\d+(?::\d+)?: (?:fatal )?error: .*|ERROR: .*undefined!.*|ERROR: modpost: .*|WARNING: .* undefined!)$")
+_ERROR = re.compile(
+    r"(?m)^(.*?:\d+(?::\d+)?: (?:fatal )?error: .*|ERROR: .*undefined!.*|ERROR: modpost: .*|WARNING: .* undefined!)$"
+)
 _MAKE = re.compile(r"(?m)^(?:g?make(?:\[\d+\])?: )?\*\*\* .*$")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
@@ -88,11 +90,23 @@ def build_failed(what, output, hide, timed_out=False):
     """The TargetError for a build that failed. `hide` is the folder it ran in, which means nothing to the operator."""
     said = first_error(output).replace(hide.rstrip("/") + "/", "")
     if _FULL.search(output):
-        return TargetError("disk_full", "no space was left while building %s: %s" % (what, said), "make room on the host, then run again")
+        return TargetError(
+            "disk_full",
+            "no space was left while building %s: %s" % (what, said),
+            "make room on the host, then run again",
+        )
     if timed_out:
-        return TargetError("build_timeout", "building %s did not end in time" % what, "give it more time (timeout), or build on a faster host")
-    return TargetError("build_failed", "building %s failed: %s" % (what, said), "see whether this source is made for this kernel; nothing of it was installed",
-                       output=output[-4000:])
+        return TargetError(
+            "build_timeout",
+            "building %s did not end in time" % what,
+            "give it more time (timeout), or build on a faster host",
+        )
+    return TargetError(
+        "build_failed",
+        "building %s failed: %s" % (what, said),
+        "see whether this source is made for this kernel; nothing of it was installed",
+        output=output[-4000:],
+    )
 
 
 def variables_checked(variables):
@@ -101,7 +115,9 @@ def variables_checked(variables):
     for key in sorted(variables or {}):
         value = str(variables[key])
         if not _NAME.match(key) or re.search(r"[\n\0]", value):
-            raise TargetError("bad_option", "%s=%s is not a variable of make" % (key, value), "correct `variables` in toa_source_tree")
+            raise TargetError(
+                "bad_option", "%s=%s is not a variable of make" % (key, value), "correct `variables` in toa_source_tree"
+            )
         words.append("%s=%s" % (key, value))
     return words
 
@@ -114,11 +130,19 @@ def _write(path, data, name):
         finally:
             handle.close()
     except (IOError, OSError) as problem:
-        raise TargetError("disk_full", "%s cannot be written: %s" % (name, problem.strerror), "make room on the host, then run again")
+        raise TargetError(
+            "disk_full", "%s cannot be written: %s" % (name, problem.strerror), "make room on the host, then run again"
+        )
 
 
 def _not_unpacked(name, said):
     said = " ".join(said.split())[-400:]
     if _FULL.search(said):
-        return TargetError("disk_full", "no space was left while unpacking %s" % name, "make room on the host, then run again")
-    return TargetError("bad_source", "%s cannot be unpacked: %s" % (name, said), "name a tar archive that this host's tar can read (is xz or zstd missing?)")
+        return TargetError(
+            "disk_full", "no space was left while unpacking %s" % name, "make room on the host, then run again"
+        )
+    return TargetError(
+        "bad_source",
+        "%s cannot be unpacked: %s" % (name, said),
+        "name a tar archive that this host's tar can read (is xz or zstd missing?)",
+    )

@@ -51,6 +51,7 @@ def _sync(handle):
     """Write a whole filesystem to its disk: syncfs(2), or sync(1) where a C library (before 2.14) or a Python lacks it."""
     try:
         import ctypes
+
         if ctypes.CDLL(None).syncfs(handle) == 0:
             return
     except (ImportError, AttributeError, OSError):

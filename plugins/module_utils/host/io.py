@@ -197,7 +197,7 @@ def write_atomic(path, text, mode=None):
         try:
             view = data
             while view:
-                view = view[os.write(handle, view):]
+                view = view[os.write(handle, view) :]
             if mode is not None:
                 os.fchmod(handle, mode)
             elif old is not None:
@@ -292,7 +292,8 @@ class HostLock:
         self.handle.close()
         return TargetError(
             "host_locked",
-            "another run of realip.toa is changing this host (%s), and still was after %d seconds" % (holder, self.PATIENCE),
+            "another run of realip.toa is changing this host (%s), and still was after %d seconds"
+            % (holder, self.PATIENCE),
             "wait until it has ended, then run again",
         )
 

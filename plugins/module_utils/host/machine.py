@@ -14,7 +14,16 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.host.disk_sync import settle
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, make_dirs, read_line, read_text, remove_file, run, which, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    make_dirs,
+    read_line,
+    read_text,
+    remove_file,
+    run,
+    which,
+    write_atomic,
+)
 
 # GRUB reads these through the filesystem and can write a block of theirs back in place (GRUB manual, "Environment block").
 _WRITABLE_FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "vfat", "msdos", "jfs", "reiserfs")
@@ -117,8 +126,11 @@ class Machine:
         rc, out, err = self.run(argv, timeout=timeout, env=env)
         if rc != 0:
             said = (err.strip() or out.strip() or "nothing")[-400:]
-            raise TargetError(code, "%s failed: `%s` ended with %d and said: %s" % (what, " ".join(argv), rc, said),
-                              "run the command by hand on the host, repair what it complains about, then run again")
+            raise TargetError(
+                code,
+                "%s failed: `%s` ended with %d and said: %s" % (what, " ".join(argv), rc, said),
+                "run the command by hand on the host, repair what it complains about, then run again",
+            )
         return out
 
     @property
@@ -143,7 +155,10 @@ class Machine:
         block = "/sys/dev/block/" + device
         mapped = read_line(self.path(block + "/dm/uuid"))
         if mapped is not None and not _MULTIPATH_UUID.match(mapped):
-            return "%s is on a device-mapper volume (%s), which GRUB cannot write to" % (name, mapped.split("-")[0] or "unnamed")
+            return "%s is on a device-mapper volume (%s), which GRUB cannot write to" % (
+                name,
+                mapped.split("-")[0] or "unnamed",
+            )
         folder = os.path.realpath(self.path(block))
         for place in (folder, os.path.dirname(folder)):
             if os.path.isdir(os.path.join(place, "md")):

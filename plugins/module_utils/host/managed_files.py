@@ -90,9 +90,17 @@ class Originals:
     def __init__(self, record, root="/"):
         files, made, removed = [record.get(key) for key in ("files", "made", "removed")]
         # A record that is damaged must not become a damaged file: what is not as we wrote it is not put back.
-        self.files = dict((name, entry) for name, entry in files.items() if _is_path(name) and _is_entry(entry)) if isinstance(files, dict) else {}
+        self.files = (
+            dict((name, entry) for name, entry in files.items() if _is_path(name) and _is_entry(entry))
+            if isinstance(files, dict)
+            else {}
+        )
         self.made = [name for name in made if _is_path(name)] if isinstance(made, list) else []
-        self.removed = dict(item for item in removed.items() if _is_path(item[0]) and _is_mode(item[1])) if isinstance(removed, dict) else {}
+        self.removed = (
+            dict(item for item in removed.items() if _is_path(item[0]) and _is_mode(item[1]))
+            if isinstance(removed, dict)
+            else {}
+        )
         self.root = root
 
     def record(self):
@@ -185,7 +193,7 @@ class Originals:
 
 
 def _is_text(value):
-    return isinstance(value, (type(u""), str))
+    return isinstance(value, (type(""), str))
 
 
 def _is_path(value):
@@ -208,7 +216,11 @@ def _is_image(image):
     if image.get("kind") == "link":
         return _is_text(image.get("target")) and bool(image["target"])
     owners = [image.get(key) for key in ("uid", "gid")]
-    if image.get("kind") != "file" or not _is_mode(image.get("mode")) or [owner for owner in owners if not isinstance(owner, int) or owner < 0]:
+    if (
+        image.get("kind") != "file"
+        or not _is_mode(image.get("mode"))
+        or [owner for owner in owners if not isinstance(owner, int) or owner < 0]
+    ):
         return False
     try:
         data_of(image)

@@ -15,7 +15,14 @@ __metaclass__ = type
 import json
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, make_dirs, read_text, remove_empty, remove_file, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    STATE_DIR,
+    make_dirs,
+    read_text,
+    remove_empty,
+    remove_file,
+    write_atomic,
+)
 
 STATE_FILE = os.path.join(STATE_DIR, "state.json")
 SCHEMA = 1

@@ -13,11 +13,24 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_bytes, read_line, read_text, to_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    list_dir,
+    read_bytes,
+    read_line,
+    read_text,
+    to_text,
+)
 
 # Name of the module -> its statistics in /proc/net; None where it makes none. hookers only serves vtoa.
-STATS_FILES = {"toa": "toa_stats", "vtoa": "vtoa_stats", "tcp_toa": "toa_stats", "ttm": None, "ip_vs_ca": "ip_vs_ca_stats",
-               "slb_vtoa": "vtoa_stats", "hookers": None}
+STATS_FILES = {
+    "toa": "toa_stats",
+    "vtoa": "vtoa_stats",
+    "tcp_toa": "toa_stats",
+    "ttm": None,
+    "ip_vs_ca": "ip_vs_ca_stats",
+    "slb_vtoa": "vtoa_stats",
+    "hookers": None,
+}
 TOA_MODULES = tuple(sorted(STATS_FILES))
 
 # A helper that changes no address by itself: it neither proves nor disputes anything.
@@ -85,7 +98,7 @@ def _lines_with(data, ending):
     place = data.find(ending)
     while place >= 0:
         start = data.rfind(b"\n", 0, place) + 1
-        yield to_text(data[start:place + len(ending) + 8]).split("\n", 1)[0].split(":", 1)[0].strip()
+        yield to_text(data[start : place + len(ending) + 8]).split("\n", 1)[0].split(":", 1)[0].strip()
         place = data.find(ending, place + 1)
 
 
@@ -96,8 +109,11 @@ def _is_graphics(path):
 def is_graphics_ttm(root="/"):
     """Whether the loaded `ttm` is the graphics memory manager of that name and not Baidu's module: it uses, or is used by, drm."""
     holders = list_dir(under(root, "/sys/module/ttm/holders"))
-    return (os.path.lexists(under(root, "/sys/module/drm/holders/ttm")) or os.path.isdir(under(root, "/sys/class/drm/ttm"))
-            or any(name.startswith("drm") or name in list_dir(under(root, "/sys/module/drm/holders")) for name in holders))
+    return (
+        os.path.lexists(under(root, "/sys/module/drm/holders/ttm"))
+        or os.path.isdir(under(root, "/sys/class/drm/ttm"))
+        or any(name.startswith("drm") or name in list_dir(under(root, "/sys/module/drm/holders")) for name in holders)
+    )
 
 
 def loaded_modules(root="/"):

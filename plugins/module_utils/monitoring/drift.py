@@ -25,7 +25,14 @@ FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Of a year without a 29th of February, before each month.
 DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
-KERNEL, MODULE, EBPF, GUARD, DEFAULT, HOLD = "kernel_without_toa", "module_gone", "ebpf_gone", "guard_gone", "default_changed", "hold_gone"
+KERNEL, MODULE, EBPF, GUARD, DEFAULT, HOLD = (
+    "kernel_without_toa",
+    "module_gone",
+    "ebpf_gone",
+    "guard_gone",
+    "default_changed",
+    "hold_gone",
+)
 CODES = (KERNEL, MODULE, EBPF, GUARD, DEFAULT, HOLD)
 # Backends that brought a kernel of their own.
 KERNELS = ("kernel_package", "source_kernel")
@@ -135,5 +142,13 @@ def _hold(facts, proof):
     """Only where we had put a hold: the record says so (programs/package.py)."""
     packages = facts["state"].get("packages")
     held = packages.get("held") if isinstance(packages, dict) else None
-    lost = [name for name in held if name not in facts["held"]] if isinstance(held, list) and proof["backend"] in KERNELS else []
-    return (HOLD, "%s is not held against updates any more" % ", ".join("%s" % name for name in lost), None) if lost else None
+    lost = (
+        [name for name in held if name not in facts["held"]]
+        if isinstance(held, list) and proof["backend"] in KERNELS
+        else []
+    )
+    return (
+        (HOLD, "%s is not held against updates any more" % ", ".join("%s" % name for name in lost), None)
+        if lost
+        else None
+    )

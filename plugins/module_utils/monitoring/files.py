@@ -30,4 +30,8 @@ def read_json(path):
 def seen_drift(path):
     """{code: seconds} of when the monitor saw each finding first."""
     seen = read_json(path)
-    return dict((code, when) for code, when in seen.items() if isinstance(when, (int, float)) and not isinstance(when, bool) and 0 < when < 1e11)
+    return dict(
+        (code, when)
+        for code, when in seen.items()
+        if isinstance(when, (int, float)) and not isinstance(when, bool) and 0 < when < 1e11
+    )

@@ -36,8 +36,16 @@ BOOT_COMMAND = "/bin/sh %s start" % SCRIPT
 SERVICE = "realip-toa-guard.service"
 UNIT = "/etc/systemd/system/" + SERVICE
 # What flushes the rules of everybody when it starts: ours come back with it.
-FIREWALLS = ("nftables.service", "firewalld.service", "iptables.service", "ip6tables.service", "netfilter-persistent.service")
-UNIT_LINKS = tuple("/etc/systemd/system/%s.wants/%s" % (wanting, SERVICE) for wanting in ("sysinit.target",) + FIREWALLS)
+FIREWALLS = (
+    "nftables.service",
+    "firewalld.service",
+    "iptables.service",
+    "ip6tables.service",
+    "netfilter-persistent.service",
+)
+UNIT_LINKS = tuple(
+    "/etc/systemd/system/%s.wants/%s" % (wanting, SERVICE) for wanting in ("sysinit.target",) + FIREWALLS
+)
 
 # The match `multiport` takes that many.
 _MOST_PORTS = 15
@@ -198,7 +206,7 @@ def _elements(networks):
 def iptables_text(kinds, networks, ports):
     """The chain as `iptables-restore --noflush` reads it."""
     strip = "-j TCPOPTSTRIP --strip-options %s" % ",".join("%d" % kind for kind in kinds)
-    groups = [ports[place:place + _MOST_PORTS] for place in range(0, len(ports), _MOST_PORTS)]
+    groups = [ports[place : place + _MOST_PORTS] for place in range(0, len(ports), _MOST_PORTS)]
     matches = ["-m multiport --dports %s " % ",".join("%d" % port for port in group) for group in groups] or [""]
     lines = ["*mangle", ":%s - [0:0]" % CHAIN]
     lines += ["-A %s -s %s -j RETURN" % (CHAIN, network) for network in networks]

@@ -29,7 +29,9 @@ def guard_of(record, places, script=GUARD_SCRIPT):
         return None
     found = dict((key, record.get(key) or empty) for key, empty in NONE.items())
     found["active"] = bool(record.get("shown")) and digest_of_rules(script) == record["shown"]
-    found["at_boot"] = ([place["path"] for place in places if place["module"] == GUARD and place["effective"]] + [""])[0]
+    found["at_boot"] = ([place["path"] for place in places if place["module"] == GUARD and place["effective"]] + [""])[
+        0
+    ]
     return found
 
 
@@ -54,5 +56,8 @@ def load_here(folder):
     for verb in ("start", "show"):
         code, out, err = run(["/bin/sh", script, verb], timeout=20)
         if code != 0:
-            raise Refused("the guard's rules cannot be loaded: %s" % " ".join((err or out or "exit status %d" % code).split())[:500])
+            raise Refused(
+                "the guard's rules cannot be loaded: %s"
+                % " ".join((err or out or "exit status %d" % code).split())[:500]
+            )
     return out

@@ -25,8 +25,23 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules imp
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import load_here
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import CLIENT_PORT, CLIENTS, PEERS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, NETMASK, PREFIX6
-from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, Tun, in_child, unshare_network, wait_readable
-from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import ACK, FAMILIES, MSS, PSH, SYN, Flow, as_packed, checksum
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import (
+    Refused,
+    Tun,
+    in_child,
+    unshare_network,
+    wait_readable,
+)
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import (
+    ACK,
+    FAMILIES,
+    MSS,
+    PSH,
+    SYN,
+    Flow,
+    as_packed,
+    checksum,
+)
 
 # Strangers with a low, a middle and a high first byte; those that are trusted are left out.
 STRANGERS = {4: ("10.66.66.66", "100.64.0.66", "198.51.100.66", "203.0.113.66"), 6: ("2001:db8:0:2::66", "fd00::66")}
@@ -35,7 +50,13 @@ SOURCE_PORT, SSH_PORT, ANY_PORT = 20001, 22, 8080
 SEQUENCE = 1000
 
 # What TCP itself sends: window scale, SACK permitted, timestamps, and Multipath TCP's MP_CAPABLE.
-USUAL = MSS + struct.pack("!BBB", 3, 3, 7) + struct.pack("!BB", 4, 2) + struct.pack("!BBII", 8, 10, 1, 0) + struct.pack("!BBBB", 30, 4, 1, 1)
+USUAL = (
+    MSS
+    + struct.pack("!BBB", 3, 3, 7)
+    + struct.pack("!BB", 4, 2)
+    + struct.pack("!BBII", 8, 10, 1, 0)
+    + struct.pack("!BBBB", 30, 4, 1, 1)
+)
 
 # Seconds: for a packet to pass, which takes microseconds, and for everything.
 PASSING, TIMEOUT = 1.0, 20
@@ -54,7 +75,11 @@ def try_out(method, kinds, networks, ports):
     finally:
         shutil.rmtree(folder, True)
     if found.get("problem"):
-        raise TargetError(found["code"], "%s: %s" % (method, found["problem"]), "see `ansible-doc realip.toa.toa_guard`, option method")
+        raise TargetError(
+            found["code"],
+            "%s: %s" % (method, found["problem"]),
+            "see `ansible-doc realip.toa.toa_guard`, option method",
+        )
     return found
 
 
@@ -98,7 +123,9 @@ class Wire:
             self.families.append(6)
         except Refused:
             pass  # a kernel without IPv6 has nobody to guard against there
-        self.sockets = dict((family, socket.socket(FAMILIES[family], socket.SOCK_RAW, socket.IPPROTO_TCP)) for family in self.families)
+        self.sockets = dict(
+            (family, socket.socket(FAMILIES[family], socket.SOCK_RAW, socket.IPPROTO_TCP)) for family in self.families
+        )
 
     def pass_on(self, family, packets, source_port):
         """Send packets; the first TCP segment from `source_port` that comes through, as bytes, or None."""
@@ -110,7 +137,7 @@ class Wire:
         while wait_readable(self.sockets[family].fileno(), deadline):
             data = self.sockets[family].recv(4096)
             # Of IPv4 a raw socket gives the whole packet, of IPv6 what is behind the headers.
-            segment = data[(ord(data[0:1]) & 15) * 4:] if family == 4 else data
+            segment = data[(ord(data[0:1]) & 15) * 4 :] if family == 4 else data
             if struct.unpack("!H", segment[:2])[0] == source_port:
                 return segment
         return None
@@ -130,7 +157,14 @@ class Trial:
 
     def run(self):
         """What went wrong first, in words, or None."""
-        for question in (self._stripped, self._left_alone, self._data_left_alone, self._no_smuggling, self._trusted, self._other_port):
+        for question in (
+            self._stripped,
+            self._left_alone,
+            self._data_left_alone,
+            self._no_smuggling,
+            self._trusted,
+            self._other_port,
+        ):
             problem = question()
             if problem:
                 return "IPv%d: %s" % (self.family, problem)
@@ -204,7 +238,9 @@ class Trial:
 
     def _strangers(self):
         """Addresses that are not to be believed; none where everybody is."""
-        return [text for text in STRANGERS[self.family] if not [network for network in self.trusted if is_in(text, network)]]
+        return [
+            text for text in STRANGERS[self.family] if not [network for network in self.trusted if is_in(text, network)]
+        ]
 
     def _service(self):
         return self.ports[0] if self.ports else ANY_PORT
@@ -220,7 +256,9 @@ class Trial:
         """What came through of one segment: {options, payload, intact (its checksum is right)}, or None."""
         self.source_port += 1
         flow = self._flow(source, port or self._service())
-        segment = self.wire.pass_on(self.family, [flow.segment(flags, SEQUENCE, options=options, payload=payload)], self.source_port)
+        segment = self.wire.pass_on(
+            self.family, [flow.segment(flags, SEQUENCE, options=options, payload=payload)], self.source_port
+        )
         if segment is None:
             return None
         header = (ord(segment[12:13]) >> 4) * 4
@@ -259,7 +297,7 @@ def _part4(head, data, offset):
 
 
 def _bits(text):
-    return int("0" + "".join("%02x" % ord(text[place:place + 1]) for place in range(len(text))), 16)
+    return int("0" + "".join("%02x" % ord(text[place : place + 1]) for place in range(len(text))), 16)
 
 
 def is_in(address, network):

@@ -33,9 +33,16 @@ def problem():
     found = re.search(r"v(\d+)\.(\d+)", out)
     if code != 0 or not found:
         # Ubuntu's is a script that looks for the one of the running kernel.
-        return "bpftool_missing", "%s does not run: %s" % (path, " ".join((err or out).split())[:300] or "exit status %d" % code)
+        return "bpftool_missing", "%s does not run: %s" % (
+            path,
+            " ".join((err or out).split())[:300] or "exit status %d" % code,
+        )
     if (int(found.group(1)), int(found.group(2))) < OLDEST:
-        return "bpftool_too_old", "%s is of version %s.%s, which does not know the getpeername hooks" % (path, found.group(1), found.group(2))
+        return "bpftool_too_old", "%s is of version %s.%s, which does not know the getpeername hooks" % (
+            path,
+            found.group(1),
+            found.group(2),
+        )
     return None
 
 
@@ -43,7 +50,9 @@ def require():
     """Nothing where bpftool can be used; else TargetError with what to do."""
     found = problem()
     if found:
-        raise TargetError(found[0], found[1], "install bpftool (%s), or set toa_install_bpftool: true" % " ".join(packages()))
+        raise TargetError(
+            found[0], found[1], "install bpftool (%s), or set toa_install_bpftool: true" % " ".join(packages())
+        )
 
 
 def install():
@@ -61,7 +70,8 @@ def install():
     left = problem()
     raise TargetError(
         left[0] if left else "bpftool_missing",
-        "bpftool could not be installed (%s %s): %s" % (os.path.basename(tool), " ".join(names), said or (left or ("", ""))[1]),
+        "bpftool could not be installed (%s %s): %s"
+        % (os.path.basename(tool), " ".join(names), said or (left or ("", ""))[1]),
         "give the host a repository that has it, or install it by hand",
     )
 
@@ -71,15 +81,22 @@ def remove(names):
     tool, unused, take = _package_tool()
     code, out, err = run([tool] + take + names, timeout=300, env=_QUIET)
     if code != 0:
-        raise TargetError("bpftool_kept", "%s could not be removed: %s" % (" ".join(names), " ".join((err or out).split())[-600:]),
-                          "remove it by hand; the programs are detached already")
+        raise TargetError(
+            "bpftool_kept",
+            "%s could not be removed: %s" % (" ".join(names), " ".join((err or out).split())[-600:]),
+            "remove it by hand; the programs are detached already",
+        )
 
 
 def packages():
     """The packages that bring bpftool here. On Ubuntu before 24.10 it comes with the tools of each kernel."""
     told = read_text("/etc/os-release", 4096) or ""
     version = re.search(r'(?m)^VERSION_ID="?(\d+)\.(\d+)', told)
-    if re.search(r'(?m)^ID="?ubuntu"?\s*$', told) and version and (int(version.group(1)), int(version.group(2))) < (24, 10):
+    if (
+        re.search(r'(?m)^ID="?ubuntu"?\s*$', told)
+        and version
+        and (int(version.group(1)), int(version.group(2))) < (24, 10)
+    ):
         return ["linux-tools-common", "linux-tools-" + os.uname()[2]]
     return ["bpftool"]
 
@@ -89,4 +106,6 @@ def _package_tool():
         path = which(name)
         if path:
             return path, add, take
-    raise TargetError("bpftool_missing", "there is no bpftool, and no package manager that we know", "install bpftool by hand")
+    raise TargetError(
+        "bpftool_missing", "there is no bpftool, and no package manager that we know", "install bpftool by hand"
+    )

@@ -89,7 +89,8 @@ def verify(path, name, sha256, size):
     if size and length < size:
         raise TargetError(
             "package_truncated",
-            "%s has %d bytes where %d were expected: it was cut off on the way, or on the mirror" % (name, length, size),
+            "%s has %d bytes where %d were expected: it was cut off on the way, or on the mirror"
+            % (name, length, size),
             "fetch it again on the mirror, or write its lock entry anew with realip.toa.lock",
         )
     if size and length > size:
@@ -143,7 +144,11 @@ def _copy(source, handle, name):
     try:
         given = open(source, "rb")
     except (IOError, OSError) as problem:
-        raise TargetError("package_unavailable", "%s cannot be read: %s" % (source, problem.strerror), "push %s to the host first" % name)
+        raise TargetError(
+            "package_unavailable",
+            "%s cannot be read: %s" % (source, problem.strerror),
+            "push %s to the host first" % name,
+        )
     try:
         data = given.read(CHUNK)
         while data:
@@ -179,7 +184,9 @@ def _download(url, handle, name, size, deadline):
 
 def _open(url):
     if not re.match(r"https?://[^/]", url):
-        raise TargetError("bad_url", "%s is not an http or https URL" % public_url(url), "give the package an http:// or https:// URL")
+        raise TargetError(
+            "bad_url", "%s is not an http or https URL" % public_url(url), "give the package an http:// or https:// URL"
+        )
     handlers = []
     if url.startswith("https:"):
         if not hasattr(ssl, "create_default_context"):
@@ -232,7 +239,7 @@ def _write(handle, data, name):
     view = data
     try:
         while view:
-            view = view[os.write(handle, view):]
+            view = view[os.write(handle, view) :]
     except OSError as problem:
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

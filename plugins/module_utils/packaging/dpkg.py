@@ -18,7 +18,14 @@ import re
 import subprocess
 import tarfile
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, start, to_text, wait_for
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_text,
+    run,
+    start,
+    to_text,
+    wait_for,
+)
 
 QUERY = "${Package}\t${Status}\t${Version}\t${Architecture}\n"
 # A maintainer script must neither ask nor draw; needrestart must not restart services because of a kernel.
@@ -70,12 +77,22 @@ class Dpkg:
             name, status, version, arch = (line.split("\t") + ["", "", ""])[:4]
             want, flag, state = (status.split() + ["", "", ""])[:3]
             if state and state != "not-installed":
-                found[name] = {"version": version, "arch": arch, "status": state, "held": want == "hold", "reinstall": flag == "reinstreq"}
+                found[name] = {
+                    "version": version,
+                    "arch": arch,
+                    "status": state,
+                    "held": want == "hold",
+                    "reinstall": flag == "reinstreq",
+                }
         return found
 
     def installed_version(self, entry):
         """The version of an inventory entry where it is properly installed, else None."""
-        if entry and not entry["reinstall"] and entry["status"] in ("installed", "triggers-awaited", "triggers-pending"):
+        if (
+            entry
+            and not entry["reinstall"]
+            and entry["status"] in ("installed", "triggers-awaited", "triggers-pending")
+        ):
             return entry["version"]
         return None
 
@@ -94,7 +111,9 @@ class Dpkg:
     def native_arch(self):
         rc, out, err = run(["dpkg", "--print-architecture"])
         if rc != 0:
-            raise TargetError("package_tool_failed", "dpkg --print-architecture: %s" % tail(err), "see that dpkg works on this host")
+            raise TargetError(
+                "package_tool_failed", "dpkg --print-architecture: %s" % tail(err), "see that dpkg works on this host"
+            )
         return out.strip()
 
     def version_in_name(self, filename):
@@ -163,7 +182,9 @@ class Dpkg:
     def remove(self, names):
         """Purge packages; returns (rc, what it said). One that was left half-installed is removable only when dpkg is told so."""
         inventory = self.inventory()
-        force = ["--force-remove-reinstreq"] if [name for name in names if inventory.get(name, {}).get("reinstall")] else []
+        force = (
+            ["--force-remove-reinstreq"] if [name for name in names if inventory.get(name, {}).get("reinstall")] else []
+        )
         rc, said = self._dpkg(["--purge"] + force + list(names))
         if rc == 0 and self.root == "/" and os.access(AUTOREMOVE_HOOK, os.X_OK):
             run([AUTOREMOVE_HOOK, os.uname()[2]], env=QUIET)
@@ -176,7 +197,9 @@ class Dpkg:
         """Hold packages against updates, or let go of them: the same selection that apt-mark(8) writes."""
         rc, said = self._select(names, "hold" if held else "install")
         if rc != 0:
-            raise TargetError("package_tool_failed", "dpkg --set-selections: %s" % said, "see that dpkg works on this host")
+            raise TargetError(
+                "package_tool_failed", "dpkg --set-selections: %s" % said, "see that dpkg works on this host"
+            )
 
     def hold_words(self, names):
         """How the facts tell that these are held."""
@@ -193,7 +216,9 @@ class Dpkg:
         # dpkg must not take the frontend lock itself: Locks below already holds it for us.
         environment = dict(QUIET, DPKG_FRONTEND_LOCKED="true")
         log = "--log=" + os.path.join(self.root, "var/log/dpkg.log")
-        rc, out, err = run(["dpkg", "--root=" + self.root, log] + arguments, timeout=TOOL_TIMEOUT, stdin=stdin, env=environment)
+        rc, out, err = run(
+            ["dpkg", "--root=" + self.root, log] + arguments, timeout=TOOL_TIMEOUT, stdin=stdin, env=environment
+        )
         return rc, tail(out + "\n" + err)
 
     def locked(self, patience):

@@ -18,7 +18,14 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, read_text, remove_file, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    list_dir,
+    read_text,
+    remove_file,
+    run,
+    which,
+)
 from ansible_collections.realip.toa.plugins.module_utils.packaging.dpkg import TOOL_TIMEOUT, Locks, tail
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds, words_for
 
@@ -37,7 +44,9 @@ NEEDED = re.compile(r"^[ \t]+(\S.*) is needed by (\S.*)$", re.M)
 EXCLUDED = re.compile(r"^[ \t]+(?!file )(\S.*) (?:conflicts with|is obsoleted by) (\S.*)$", re.M)
 ROOM = re.compile(r"needs (\S+)(?: more space)? on the (\S+) filesystem")
 FAILED_SCRIPT = re.compile(r"%\w+\((\S+)\) scriptlet failed")
-COMPLAINT = re.compile(r"(?i)(error|warning|fatal|no (package|match)|cannot|public key)\b|\s+\S.* (needed by|conflicts|installed|filesystem)\b")
+COMPLAINT = re.compile(
+    r"(?i)(error|warning|fatal|no (package|match)|cannot|public key)\b|\s+\S.* (needed by|conflicts|installed|filesystem)\b"
+)
 MOST_COMPLAINTS = 12
 # An unpacked file that has not got its name yet.
 UNNAMED = re.compile(r";[0-9a-f]{8,}$")
@@ -56,8 +65,11 @@ class Rpm:
     NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~^-]*$")
     # What a tool said -> code, remedy.
     DIAGNOSES = (
-        ("does not verify|GPG check FAILED|is not signed|[Pp]ublic key for .* is not (installed|trusted)", "package_unsigned",
-         "import the key that signs it (rpm --import) if you trust it"),
+        (
+            "does not verify|GPG check FAILED|is not signed|[Pp]ublic key for .* is not (installed|trusted)",
+            "package_unsigned",
+            "import the key that signs it (rpm --import) if you trust it",
+        ),
         ("No space left on device", "disk_full", "make room there, then run again"),
     )
 
@@ -72,7 +84,7 @@ class Rpm:
 
     def identity(self, name, filename):
         """What names one of the several packages called `name`: its file's name without the ending."""
-        return filename[:-len(".rpm")] if filename.endswith(".rpm") else name
+        return filename[: -len(".rpm")] if filename.endswith(".rpm") else name
 
     def inventory(self):
         """{identity: {name, version, arch, held}} of everything that is installed."""
@@ -80,7 +92,12 @@ class Rpm:
         is_held = Holds(self.root).held()
         for line in self._asked(["-qa", "--qf", QUERY]).splitlines():
             name, version, arch = (line.split("\t") + ["", ""])[:3]
-            found[self.key(name, version, arch)] = {"name": name, "version": version, "arch": arch, "held": is_held(name)}
+            found[self.key(name, version, arch)] = {
+                "name": name,
+                "version": version,
+                "arch": arch,
+                "held": is_held(name),
+            }
         return found
 
     def key(self, name, version, arch):
@@ -125,7 +142,13 @@ class Rpm:
             raise _corrupt(path, complaints(out + err))
         name, version, arch = lines[0]
         files = [(line[0].lstrip("/"), _size(line)) for line in lines[1:] if len(line) == 4 and line[0].startswith("/")]
-        return {"name": self.key(name, version, arch), "version": version, "arch": arch, "conflicts": [], "files": files}
+        return {
+            "name": self.key(name, version, arch),
+            "version": version,
+            "arch": arch,
+            "conflicts": [],
+            "files": files,
+        }
 
     def signature(self, package):
         """Who has signed a file, or an installed package, and whether its key is known here; "none" for one that nobody has signed."""
@@ -134,7 +157,13 @@ class Rpm:
         found = [word.strip() for word in (out.split("\n") + [""])[0].split("\t") if word.strip() not in ("", "(none)")]
         if not found:
             return "none"
-        known = "" if not a_file else "; verified" if self._rpm(["-K", package])[0] == 0 else "; its key is not installed here"
+        known = (
+            ""
+            if not a_file
+            else "; verified"
+            if self._rpm(["-K", package])[0] == 0
+            else "; its key is not installed here"
+        )
         return found[0][:200] + known
 
     def _refuse_forged(self, path):
@@ -154,7 +183,9 @@ class Rpm:
 
     def fits(self, arch):
         """Whether a package of this architecture can be installed here."""
-        return arch in ("noarch", self.native_arch()) or bool(re.match("i[3-6]86$", arch) and re.match("i[3-6]86$", self.native_arch()))
+        return arch in ("noarch", self.native_arch()) or bool(
+            re.match("i[3-6]86$", arch) and re.match("i[3-6]86$", self.native_arch())
+        )
 
     def rehearse(self, paths):
         """rpm's own test of an installation; TargetError with everything that --force and --nodeps would have run over."""
@@ -173,7 +204,9 @@ class Rpm:
         """
         for path in wanted:
             package = self.describe(path)
-            self.brought[package["name"]] = [name for name, _bytes in package["files"] if not os.path.lexists(os.path.join(self.root, name))]
+            self.brought[package["name"]] = [
+                name for name, _bytes in package["files"] if not os.path.lexists(os.path.join(self.root, name))
+            ]
         rc, out, err = self._rpm(["-i"] + self._consents(wanted) + list(wanted), TOOL_TIMEOUT)
         said = out + "\n" + err
         failed = [name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if key.startswith(name)]]
@@ -212,7 +245,9 @@ class Rpm:
     def _sweep(self, paths):
         for folder in set(os.path.dirname(path) for path in paths):
             for name in list_dir(os.path.join(self.root, folder)):
-                if os.path.join(folder, UNNAMED.sub("", name)) in paths and not os.path.isdir(os.path.join(self.root, folder, name)):
+                if os.path.join(folder, UNNAMED.sub("", name)) in paths and not os.path.isdir(
+                    os.path.join(self.root, folder, name)
+                ):
                     remove_file(os.path.join(self.root, folder, name))
         for path in sorted(paths, reverse=True):
             try:
@@ -255,7 +290,9 @@ class Rpm:
                 "rpm's database is damaged: %s" % complaints(err),
                 "repair it on the host (rm -f /var/lib/rpm/__db.*, then rpm --rebuilddb), then run again",
             )
-        raise TargetError("package_tool_failed", "rpm %s: %s" % (arguments[0], complaints(err)), "see that rpm works on this host")
+        raise TargetError(
+            "package_tool_failed", "rpm %s: %s" % (arguments[0], complaints(err)), "see that rpm works on this host"
+        )
 
     def _rpm(self, arguments, timeout=120):
         return run(["rpm"] + ([] if self.root == "/" else ["--root", self.root]) + arguments, timeout=timeout)
@@ -265,10 +302,16 @@ class Repository(Rpm):
     """Packages that yum or dnf bring from the repositories that the host has; they are known by their plain names."""
 
     DIAGNOSES = Rpm.DIAGNOSES + (
-        ("Unable to find a match|No match for argument|No package .* available", "package_unavailable",
-         "enable a repository that has it (yum repolist shows those that are), then run again"),
-        ("Failed to download metadata|[Cc]annot (find|retrieve|download|prepare)|There are no enabled repos", "repository_unreachable",
-         "see that this host reaches its repositories (yum repolist), then run again"),
+        (
+            "Unable to find a match|No match for argument|No package .* available",
+            "package_unavailable",
+            "enable a repository that has it (yum repolist shows those that are), then run again",
+        ),
+        (
+            "Failed to download metadata|[Cc]annot (find|retrieve|download|prepare)|There are no enabled repos",
+            "repository_unreachable",
+            "see that this host reaches its repositories (yum repolist), then run again",
+        ),
     )
 
     def identity(self, name, _filename):
@@ -287,7 +330,9 @@ class Repository(Rpm):
         self.brought = dict((name, []) for name in wanted if name not in known)
         rc, out, err = self._manager(["install"] + list(wanted))
         said = out + "\n" + err
-        failed = [name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if name.startswith(key + "-")]]
+        failed = [
+            name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if name.startswith(key + "-")]
+        ]
         return rc or (1 if failed else 0), complaints(said)
 
     def remove(self, names):
@@ -312,7 +357,11 @@ class Repository(Rpm):
     def _tool(self):
         tool = which("dnf") or which("yum")
         if tool is None:
-            raise TargetError("package_tool_missing", "this host has neither dnf nor yum", "install one of them, or install the package by hand")
+            raise TargetError(
+                "package_tool_missing",
+                "this host has neither dnf nor yum",
+                "install one of them, or install the package by hand",
+            )
         return tool
 
 
@@ -347,7 +396,8 @@ def refusal(said, files):
     if clashes:
         return TargetError(
             "file_conflict",
-            "%s would overwrite files that differ in other packages: %s" % (files, _listed(["%s (%s)" % (path, owner) for path, _new, owner in clashes])),
+            "%s would overwrite files that differ in other packages: %s"
+            % (files, _listed(["%s (%s)" % (path, owner) for path, _new, owner in clashes])),
             "update or remove those packages, or build this one without these files; rpm --force would only have broken them",
             files=[path for path, _new, _owner in clashes],
         )
@@ -368,7 +418,9 @@ def refusal(said, files):
     room = ROOM.search(said)
     if room:
         code = "boot_full" if room.group(2) == "/boot" else "disk_full"
-        return TargetError(code, "%s needs %s more on %s" % (files, room.group(1), room.group(2)), "make room there, then run again")
+        return TargetError(
+            code, "%s needs %s more on %s" % (files, room.group(1), room.group(2)), "make room there, then run again"
+        )
     older = OLDER.search(said)
     if older:
         return TargetError(
@@ -379,7 +431,9 @@ def refusal(said, files):
     for pattern, code, remedy in Rpm.DIAGNOSES:
         if re.search(pattern, said):
             return TargetError(code, "%s cannot be installed: %s" % (files, complaints(said)), remedy)
-    return TargetError("install_refused", "rpm refuses %s: %s" % (files, complaints(said)), "resolve that on the host, then run again")
+    return TargetError(
+        "install_refused", "rpm refuses %s: %s" % (files, complaints(said)), "resolve that on the host, then run again"
+    )
 
 
 def _listed(items):

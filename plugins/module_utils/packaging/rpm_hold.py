@@ -67,7 +67,7 @@ class _Lines:
         self.marks = []
         for number, line in enumerate(self.lines):
             if line.startswith(_MARKER):
-                words, _separator, before = line[len(_MARKER):].partition(_BEFORE)
+                words, _separator, before = line[len(_MARKER) :].partition(_BEFORE)
                 # One that somebody has damaged is a comment like others.
                 if re.match(_MARKED, words):
                     self.marks.append((number, words.split(), before or None))
@@ -82,7 +82,7 @@ class _Lines:
 
 
 def _without(lines, place, ours, before):
-    head, marked = lines[:place], lines[place + 1:]
+    head, marked = lines[:place], lines[place + 1 :]
     changed = _EXCLUDE.match(marked[0]) if marked else None
     if changed is None:
         return head + marked
@@ -110,11 +110,11 @@ def _with(lines, words):
     marker = _MARKER + " ".join(words)
     if exclude is not None:
         line = lines[exclude]
-        return lines[:exclude] + [marker + _BEFORE + line, line.rstrip() + " " + " ".join(words)] + lines[exclude + 1:]
+        return lines[:exclude] + [marker + _BEFORE + line, line.rstrip() + " " + " ".join(words)] + lines[exclude + 1 :]
     ours = [marker, "exclude=" + " ".join(words)]
     if main is None:
         return ["[main]"] + ours + lines
-    return lines[:main + 1] + ours + lines[main + 1:]
+    return lines[: main + 1] + ours + lines[main + 1 :]
 
 
 def _words(line):

@@ -50,26 +50,38 @@ def checked(args):
     """The arguments, complete and of the right kind; TargetError(bad_option) names the one that is not."""
     wish = {"check": bool(args.get("check")), "state": args.get("state"), "kernel": args.get("kernel") or None}
     if wish["state"] not in STATES:
-        raise TargetError("bad_option", "state is %r; expected one of %s" % (wish["state"], ", ".join(STATES)), "correct `state`")
+        raise TargetError(
+            "bad_option", "state is %r; expected one of %s" % (wish["state"], ", ".join(STATES)), "correct `state`"
+        )
     if wish["kernel"] is None and wish["state"] != "reverted":
-        raise TargetError("bad_option", "state %s needs `kernel`, a release as `uname -r` prints it" % wish["state"], "give `kernel`")
+        raise TargetError(
+            "bad_option", "state %s needs `kernel`, a release as `uname -r` prints it" % wish["state"], "give `kernel`"
+        )
     if wish["kernel"] is not None and not _RELEASE.match(wish["kernel"]):
-        raise TargetError("bad_option", "kernel is %r; expected a release as `uname -r` prints it, such as 4.4.87.toa" % wish["kernel"],
-                          "correct `kernel`")
+        raise TargetError(
+            "bad_option",
+            "kernel is %r; expected a release as `uname -r` prints it, such as 4.4.87.toa" % wish["kernel"],
+            "correct `kernel`",
+        )
     wish["confirm_timeout"] = _number(args, "confirm_timeout", 600, TIMEOUT_RANGE)
     wish["panic"] = _number(args, "panic", 30, PANIC_RANGE)
     for name, default in (("guard", True), ("accept_no_fallback", False), ("restore", False)):
         wish[name] = bool(default if args.get(name) is None else args[name])
     if wish["restore"] and wish["state"] != "reverted":
-        raise TargetError("bad_option", "`restore` goes with state reverted only, not with %s" % wish["state"], "leave `restore` out")
+        raise TargetError(
+            "bad_option", "`restore` goes with state reverted only, not with %s" % wish["state"], "leave `restore` out"
+        )
     return wish
 
 
 def _number(args, name, default, limits):
     value = default if args.get(name) is None else args[name]
     if isinstance(value, bool) or not isinstance(value, int) or not limits[0] <= value <= limits[1]:
-        raise TargetError("bad_option", "%s is %r; expected seconds from %d to %d" % (name, value, limits[0], limits[1]),
-                          "correct `%s`" % name)
+        raise TargetError(
+            "bad_option",
+            "%s is %r; expected seconds from %d to %d" % (name, value, limits[0], limits[1]),
+            "correct `%s`" % name,
+        )
     return value
 
 
@@ -79,8 +91,11 @@ def detect(machine):
         backend = candidate.detect(machine)
         if backend is not None:
             return backend
-    raise TargetError("loader_not_supported", "no boot loader that can be handled was found: %s" % _what_is_there(machine),
-                      "boot the new kernel by hand; what is handled is GRUB 2 (a generated grub.cfg, or BLS entries) and GRUB legacy")
+    raise TargetError(
+        "loader_not_supported",
+        "no boot loader that can be handled was found: %s" % _what_is_there(machine),
+        "boot the new kernel by hand; what is handled is GRUB 2 (a generated grub.cfg, or BLS entries) and GRUB legacy",
+    )
 
 
 def _what_is_there(machine):
@@ -119,8 +134,13 @@ class Boot:
     def look(self):
         """What `before` and `after` show. Kernels are releases; null where there is none."""
         backend = self.backend
-        return {"default": backend.default(), "next": backend.next(), "trial": backend.trial(),
-                "guard": self.guard.installed(), "grub_default_setting": backend.setting()}
+        return {
+            "default": backend.default(),
+            "next": backend.next(),
+            "trial": backend.trial(),
+            "guard": self.guard.installed(),
+            "grub_default_setting": backend.setting(),
+        }
 
     def result(self, apply):
         if apply and self.steps:
@@ -156,11 +176,18 @@ class Boot:
 
     def verify(self):
         found = self.look()
-        wrong = ["%s is %s instead of %s" % (key, found[key], self.wanted[key]) for key in sorted(found) if found[key] != self.wanted[key]]
+        wrong = [
+            "%s is %s instead of %s" % (key, found[key], self.wanted[key])
+            for key in sorted(found)
+            if found[key] != self.wanted[key]
+        ]
         if wrong:
-            raise TargetError("boot_not_verified", "after the change the boot loader's files do not say what they should: %s; "
-                              "they have been put back" % "; ".join(wrong),
-                              "look at the boot loader's configuration on the host, then run again")
+            raise TargetError(
+                "boot_not_verified",
+                "after the change the boot loader's files do not say what they should: %s; "
+                "they have been put back" % "; ".join(wrong),
+                "look at the boot loader's configuration on the host, then run again",
+            )
 
     # -- the four states -----------------------------------------------------------------------------------------------------
 
@@ -185,7 +212,9 @@ class Boot:
             self.pin(old)
         self.notes.extend(self.backend.notes(kernel))
         if not self.backend.trial_is_current(kernel, self.wish["panic"]):
-            self.step("write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, self.wish["panic"]))
+            self.step(
+                "write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, self.wish["panic"])
+            )
         self.wanted["trial"] = kernel if not self.backend.notes(kernel) else None
         self.plan_guard(kernel)
         if not self.backend.armed(kernel, self.wish["panic"]):
@@ -196,13 +225,18 @@ class Boot:
         kernel, running = self.wish["kernel"], self.machine.release
         if kernel != running:
             reason = self.record.get("reason")
-            raise TargetError("wrong_kernel", "kernel %s cannot be confirmed: %s is running%s" % (kernel, running, "; " + reason if reason else ""),
-                              "boot %s first (state armed, then reboot)" % kernel)
+            raise TargetError(
+                "wrong_kernel",
+                "kernel %s cannot be confirmed: %s is running%s" % (kernel, running, "; " + reason if reason else ""),
+                "boot %s first (state armed, then reboot)" % kernel,
+            )
         self.need_entry(kernel)
         if self.before["guard"] and not self.guard.told():
             # First of all: from here on the guard lets this boot be, and the old kernel is the default still.
             self.step("tell the boot guard that this boot is good", self.guard.confirm)
-        self.keep_record(state="confirmed", kernel=kernel, old=self.record.get("old") or self.other_default(kernel), reason=None)
+        self.keep_record(
+            state="confirmed", kernel=kernel, old=self.record.get("old") or self.other_default(kernel), reason=None
+        )
         self.pin(kernel)
         self.plan_disarm()
 
@@ -225,15 +259,20 @@ class Boot:
         if old:
             self.pin(old)
         if self.wanted["default"] and self.wanted["default"] != self.machine.release:
-            self.notes.append("kernel %s is still running; %s comes with the next boot" % (self.machine.release, self.wanted["default"]))
+            self.notes.append(
+                "kernel %s is still running; %s comes with the next boot"
+                % (self.machine.release, self.wanted["default"])
+            )
 
     def plan_restore(self):
         original = self.record.get("original")
         if original:
             default = self.backend.restored_default(original)
             if default != self.record.get("old"):
-                self.notes.append("with the setting of before, the default is %s and not %s: it follows what is installed"
-                                  % (default, self.record.get("old")))
+                self.notes.append(
+                    "with the setting of before, the default is %s and not %s: it follows what is installed"
+                    % (default, self.record.get("old"))
+                )
             self.step("put the boot loader's settings back as they were found", lambda: self.backend.restore(original))
             self.wanted["default"] = default
             self.wanted["grub_default_setting"] = self.backend.restored_setting(original)
@@ -269,9 +308,13 @@ class Boot:
         if not self.wish["guard"]:
             self.step_if(self.before["guard"], "remove the boot guard", self.guard.remove)
             self.wanted["guard"] = False
-            self.notes.append("no boot guard: if the trial boot comes up but cannot be reached, somebody has to reboot it")
+            self.notes.append(
+                "no boot guard: if the trial boot comes up but cannot be reached, somebody has to reboot it"
+            )
             return
-        settings = settings_text(kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.guard_settings(kernel))
+        settings = settings_text(
+            kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.guard_settings(kernel)
+        )
         if not self.guard.current(settings):
             self.step("install the boot guard", lambda: self.guard.install(settings))
         self.wanted["guard"] = True
@@ -294,14 +337,20 @@ class Boot:
 
     def need_entry(self, release):
         if not self.backend.has(release):
-            raise TargetError("no_boot_entry", "the boot menu has no entry for kernel %s" % release,
-                              "install that kernel, or generate the menu again (update-grub or grub2-mkconfig), then run again")
+            raise TargetError(
+                "no_boot_entry",
+                "the boot menu has no entry for kernel %s" % release,
+                "install that kernel, or generate the menu again (update-grub or grub2-mkconfig), then run again",
+            )
 
     def need_bootable(self, kernel, running):
         problem = self.backend.boot_files_problem(kernel, running)
         if problem:
-            raise TargetError("kernel_incomplete", "kernel %s cannot be booted: %s" % (kernel, problem),
-                              "install the kernel package again (is there room in /boot?), then run again")
+            raise TargetError(
+                "kernel_incomplete",
+                "kernel %s cannot be booted: %s" % (kernel, problem),
+                "install the kernel package again (is there room in /boot?), then run again",
+            )
 
     def need_fallback(self, kernel, old):
         problem = ""
@@ -313,8 +362,11 @@ class Boot:
         if not problem:
             return
         if not self.wish["accept_no_fallback"]:
-            raise TargetError("no_fallback", "kernel %s is not armed, because the host could not come back by itself: %s" % (kernel, problem),
-                              "set `toa_accept_no_fallback: true` if somebody can reach the console, or boot it by hand")
+            raise TargetError(
+                "no_fallback",
+                "kernel %s is not armed, because the host could not come back by itself: %s" % (kernel, problem),
+                "set `toa_accept_no_fallback: true` if somebody can reach the console, or boot it by hand",
+            )
         self.notes.append("accepted: %s" % problem)
 
 
@@ -344,7 +396,9 @@ class Kept:
     def __init__(self, machine, names, words):
         self.machine = machine
         self.contents = dict((name, machine.read_bytes(name)) for name in names)
-        self.words = [(name, offset, machine.read_bytes(name)[offset:offset + length]) for name, offset, length in words]
+        self.words = [
+            (name, offset, machine.read_bytes(name)[offset : offset + length]) for name, offset, length in words
+        ]
 
     def put_back(self):
         for name, data in self.contents.items():

@@ -44,7 +44,9 @@ def perform(args, path, apply):
     if drained:
         wanted["drained_since"] = found.get("drained_since") or _now()
     if args["state"] == "taken":
-        wanted.update(owner=args["owner"], key=args["key"], since=_since(found, args), boot_id=_boot_id(), uptime=_uptime())
+        wanted.update(
+            owner=args["owner"], key=args["key"], since=_since(found, args), boot_id=_boot_id(), uptime=_uptime()
+        )
     if apply and wanted != found:
         save_section("claim", wanted, path)
     return dict(_answer(found, wanted), took_over=took_over)
@@ -66,14 +68,20 @@ def _contest(found, args):
     raise TargetError(
         "host_claimed",
         "this host belongs to another run: %s, since %s UTC" % (owner, _text(found.get("since")) or "an unknown time"),
-        "wait until that run has ended; if it is dead, run again with toa_takeover: true, or %d minutes later" % ((LEASE - silent) // 60 + 1),
+        "wait until that run has ended; if it is dead, run again with toa_takeover: true, or %d minutes later"
+        % ((LEASE - silent) // 60 + 1),
     )
 
 
 def _silent_for(found):
     """Seconds since the claim was renewed: exact within one boot, at least the uptime after another."""
     now, then = _uptime(), found.get("uptime")
-    if found.get("boot_id") != _boot_id() or isinstance(then, bool) or not isinstance(then, (int, float)) or not 0 <= then <= now:
+    if (
+        found.get("boot_id") != _boot_id()
+        or isinstance(then, bool)
+        or not isinstance(then, (int, float))
+        or not 0 <= then <= now
+    ):
         return now
     return now - int(then)
 
@@ -95,7 +103,7 @@ def _uptime():
 
 
 def _text(value):
-    text = value if isinstance(value, (str, type(u""))) else ""
+    text = value if isinstance(value, (str, type(""))) else ""
     return "".join(char for char in text[:TEXT_LIMIT] if char.isalnum() or char in " .,:@/_+-")
 
 

@@ -44,11 +44,36 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import (
     networks,
     read_network,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
-from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, read_line, read_text, remove_file, run, write_atomic
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, digest_of, file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
+    GETPEERNAME_HOOKS,
+    HOOKS,
+    OUR_PREFIX,
+    BpfError,
+    programs_on,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    HostLock,
+    TargetError,
+    read_line,
+    read_text,
+    remove_file,
+    run,
+    write_atomic,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
+    Originals,
+    digest_of,
+    file_image,
+    link_image,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
-from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import install, packages, problem, remove, require
+from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import (
+    install,
+    packages,
+    problem,
+    remove,
+    require,
+)
 from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF, init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
@@ -127,7 +152,9 @@ class Backend:
         return changes
 
     def differing(self, wanted):
-        return dict((name, image) for name, image in wanted.items() if digest_of(self.originals.now(name)) != digest_of(image))
+        return dict(
+            (name, image) for name, image in wanted.items() if digest_of(self.originals.now(name)) != digest_of(image)
+        )
 
 
 # -- states ------------------------------------------------------------------------------------------------------------
@@ -157,8 +184,11 @@ def _attached(host, args):
             _change(host, args, files, wanted, before, missing)
         after, counters = host.now()
         if after != wanted:
-            raise TargetError("not_attached", "the loader said nothing, and yet it is %r in place of %r" % (after, wanted),
-                              "see `bpftool cgroup show %s` on the host" % host.cgroup)
+            raise TargetError(
+                "not_attached",
+                "the loader said nothing, and yet it is %r in place of %r" % (after, wanted),
+                "see `bpftool cgroup show %s` on the host" % host.cgroup,
+            )
     return {"changed": changed, "before": before, "after": wanted, "counters": counters, "notes": host.notes}
 
 
@@ -211,7 +241,9 @@ def _restore(before):
 def _detached(host, args):
     before, counters = host.now()
     programs = _asked(host.programs)
-    after = dict(before, attached=False, cgroup="", at_boot="", object="", option_kinds=[], trusted_sources=[], getsockopt=False)
+    after = dict(
+        before, attached=False, cgroup="", at_boot="", object="", option_kinds=[], trusted_sources=[], getsockopt=False
+    )
     changed = bool(programs or os.path.isdir(PINS) or host.originals.files or host.packages)
     if changed and not args["check"]:
         if programs or os.path.isdir(PINS):
@@ -223,8 +255,12 @@ def _detached(host, args):
 
 def _take_back(host, loaded):
     if loaded:
-        host.put({LOADER: file_image(SCRIPT_TEXT.encode("ascii"), 0o755),
-                  SETTINGS: file_image(settings_text("", host.cgroup, 1, 0).encode("ascii"), 0o644)})
+        host.put(
+            {
+                LOADER: file_image(SCRIPT_TEXT.encode("ascii"), 0o755),
+                SETTINGS: file_image(settings_text("", host.cgroup, 1, 0).encode("ascii"), 0o644),
+            }
+        )
         _load("detach")
     if host.init == "systemd" and os.path.exists(UNIT):
         _systemctl(host, "stop")
@@ -268,9 +304,15 @@ def wanted_state(host, args, code):
     try:
         sources = [read_network(network_key(text)) for text in args.get("trusted_sources") or []]
     except ValueError as wrong:
-        raise TargetError("bad_option", "trusted_sources: %s" % wrong, "list networks as in 10.0.0.0/8 or 2001:db8::/32")
+        raise TargetError(
+            "bad_option", "trusted_sources: %s" % wrong, "list networks as in 10.0.0.0/8 or 2001:db8::/32"
+        )
     if len(set(sources)) > MOST_NETWORKS:
-        raise TargetError("bad_option", "trusted_sources: %d networks; at most %d fit" % (len(set(sources)), MOST_NETWORKS), "list larger networks")
+        raise TargetError(
+            "bad_option",
+            "trusted_sources: %d networks; at most %d fit" % (len(set(sources)), MOST_NETWORKS),
+            "list larger networks",
+        )
     return {
         "attached": True,
         "cgroup": host.cgroup,
@@ -307,33 +349,57 @@ def check_host(host):
     release = os.uname()[2]
     numbers = re.match(r"(\d+)\.(\d+)", release)
     if not numbers or (int(numbers.group(1)), int(numbers.group(2))) < OLDEST_KERNEL:
-        raise TargetError("kernel_too_old", "kernel %s is older than %d.%d, the first that can do it" % ((release,) + OLDEST_KERNEL),
-                          "update the distribution's kernel, or choose another backend")
+        raise TargetError(
+            "kernel_too_old",
+            "kernel %s is older than %d.%d, the first that can do it" % ((release,) + OLDEST_KERNEL),
+            "update the distribution's kernel, or choose another backend",
+        )
     if sys.byteorder != "little":
-        raise TargetError("arch_not_supported", "the object is for little-endian hosts; this one (%s) is not" % os.uname()[4], "choose another backend")
+        raise TargetError(
+            "arch_not_supported",
+            "the object is for little-endian hosts; this one (%s) is not" % os.uname()[4],
+            "choose another backend",
+        )
     if "\tbpf\n" not in (read_text("/proc/filesystems", 65536) or ""):
-        raise TargetError("no_bpffs", "this kernel has no BPF file system (CONFIG_BPF_SYSCALL)", "boot the distribution's own kernel")
+        raise TargetError(
+            "no_bpffs", "this kernel has no BPF file system (CONFIG_BPF_SYSCALL)", "boot the distribution's own kernel"
+        )
     _check_cgroup(host)
 
 
 def _check_cgroup(host):
     if not re.match(_CGROUP, host.given or "/"):
-        raise TargetError("bad_option", "cgroup %r: expected a path of letters, digits and _ . / @ : -" % host.given, "leave it out for the whole host")
+        raise TargetError(
+            "bad_option",
+            "cgroup %r: expected a path of letters, digits and _ . / @ : -" % host.given,
+            "leave it out for the whole host",
+        )
     if not host.cgroup:
-        raise TargetError("no_cgroup2", "no cgroup v2 is mounted, and eBPF programs attach to one", REMEDIES["no_cgroup2"])
+        raise TargetError(
+            "no_cgroup2", "no cgroup v2 is mounted, and eBPF programs attach to one", REMEDIES["no_cgroup2"]
+        )
     if read_line(host.cgroup + "/cgroup.controllers") is None:
-        raise TargetError("no_cgroup2", "%s is no cgroup of version 2" % host.cgroup,
-                          "name a folder below the cgroup2 mount (%s)" % (host.top or "there is none"))
+        raise TargetError(
+            "no_cgroup2",
+            "%s is no cgroup of version 2" % host.cgroup,
+            "name a folder below the cgroup2 mount (%s)" % (host.top or "there is none"),
+        )
 
 
 def check_conflicts(host, args):
     """TargetError where somebody else's programs sit on the getpeername hooks."""
     others = _asked(lambda: host.programs(False, GETPEERNAME_HOOKS))
     if others:
-        told = ", ".join("%s: %s (id %d)" % (program["hook"], program["name"] or "without a name", program["id"]) for program in others)
+        told = ", ".join(
+            "%s: %s (id %d)" % (program["hook"], program["name"] or "without a name", program["id"])
+            for program in others
+        )
         if not args.get("accept_conflicts"):
-            raise TargetError("conflict_ebpf_getpeername", "another eBPF program sits on the getpeername hooks: %s" % told,
-                              REMEDIES["conflict_ebpf_getpeername"])
+            raise TargetError(
+                "conflict_ebpf_getpeername",
+                "another eBPF program sits on the getpeername hooks: %s" % told,
+                REMEDIES["conflict_ebpf_getpeername"],
+            )
         host.notes.append("accepted: %s" % told)
 
 
@@ -342,11 +408,18 @@ def _asked(question):
     try:
         return question()
     except (BpfError, OSError, ImportError) as refusal:
-        raise TargetError("ebpf_impossible", "the kernel cannot be asked for eBPF programs: %s" % refusal,
-                          "run as root, with a Python that has ctypes, on a kernel with BPF_SYSCALL and CGROUP_BPF")
+        raise TargetError(
+            "ebpf_impossible",
+            "the kernel cannot be asked for eBPF programs: %s" % refusal,
+            "run as root, with a Python that has ctypes, on a kernel with BPF_SYSCALL and CGROUP_BPF",
+        )
 
 
 def cgroup2():
     """The mount of the cgroup v2 hierarchy, the usual one before others; "" where there is none."""
-    points = [line.split(" ")[1] for line in (read_text("/proc/mounts") or "").split("\n") if line.split(" ")[2:3] == ["cgroup2"]]
+    points = [
+        line.split(" ")[1]
+        for line in (read_text("/proc/mounts") or "").split("\n")
+        if line.split(" ")[2:3] == ["cgroup2"]
+    ]
     return "/sys/fs/cgroup" if "/sys/fs/cgroup" in points else points[0] if points else ""

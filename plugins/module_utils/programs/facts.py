@@ -21,9 +21,22 @@ import sys
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import release_of_image
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import in_force
-from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import GETPEERNAME_HOOKS, HOOKS, OUR_PREFIX, BpfError, programs_on
+from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
+    GETPEERNAME_HOOKS,
+    HOOKS,
+    OUR_PREFIX,
+    BpfError,
+    programs_on,
+)
 from ansible_collections.realip.toa.plugins.module_utils.building.headers import look as look_at_build
-from ansible_collections.realip.toa.plugins.module_utils.host.io import COMMAND_PATH, list_dir, read_bytes, read_line, read_text, to_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    COMMAND_PATH,
+    list_dir,
+    read_bytes,
+    read_line,
+    read_text,
+    to_text,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, load
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     HELPERS,
@@ -39,10 +52,26 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import drift_of, proof_of
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, SEEN, seen_drift
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import guard_of
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF, GUARD, GUARD_SCRIPT, UNIT_DIRS, find_places, init_system, unit_enabled
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
+    EBPF,
+    GUARD,
+    GUARD_SCRIPT,
+    UNIT_DIRS,
+    find_places,
+    init_system,
+    unit_enabled,
+)
 
-OS_FILES = ("/etc/os-release", "/usr/lib/os-release", "/etc/redhat-release", "/etc/centos-release", "/etc/debian_version",
-            "/etc/lsb-release", "/etc/alinux-release", "/etc/system-release")
+OS_FILES = (
+    "/etc/os-release",
+    "/usr/lib/os-release",
+    "/etc/redhat-release",
+    "/etc/centos-release",
+    "/etc/debian_version",
+    "/etc/lsb-release",
+    "/etc/alinux-release",
+    "/etc/system-release",
+)
 OS_FILE_LIMIT = 4096  # bytes
 
 # The first kernel with the hooks that the eBPF backend needs (BPF_CGROUP_INET4_GETPEERNAME is older: 5.8).
@@ -53,8 +82,14 @@ _MOST_CGROUPS = 64
 # The kernel's own namespaces have fixed inode numbers since 3.8 (include/linux/proc_ns.h).
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 _INITIAL_CGROUP_NAMESPACE = "cgroup:[4026531835]"
-_CONTAINER_CGROUPS = (("/docker", "docker"), ("kubepods", "kubernetes"), ("libpod", "podman"), ("/lxc", "lxc"),
-                      ("containerd", "containerd"), ("machine.slice/machine-", "systemd-nspawn"))
+_CONTAINER_CGROUPS = (
+    ("/docker", "docker"),
+    ("kubepods", "kubernetes"),
+    ("libpod", "podman"),
+    ("/lxc", "lxc"),
+    ("containerd", "containerd"),
+    ("machine.slice/machine-", "systemd-nspawn"),
+)
 
 # Units that systemd makes out of scripts of System V.
 _GENERATED_UNITS = "/run/systemd/generator.late"
@@ -62,12 +97,42 @@ _GENERATED_UNITS = "/run/systemd/generator.late"
 _KERNEL_IMAGES = ("vmlinuz-", "vmlinux-", "Image-", "kernel-")
 _EFI_GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _HOLD = b"\nStatus: hold "
-_KERNEL_PACKAGE = r"(linux-(image|headers|modules|generic|virtual|kvm|aws|azure|gcp|cloud|amd64|arm64|lowlatency)|kernel)\b"
+_KERNEL_PACKAGE = (
+    r"(linux-(image|headers|modules|generic|virtual|kvm|aws|azure|gcp|cloud|amd64|arm64|lowlatency)|kernel)\b"
+)
 _VERSIONLOCKS = ("/etc/yum/pluginconf.d/versionlock.list", "/etc/dnf/plugins/versionlock.list")
-_RPM_DATABASES = ("/var/lib/rpm/Packages", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-                  "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages")
-_RPM_IDS = frozenset(("rhel", "fedora", "centos", "suse", "opensuse", "sles", "alinux", "anolis", "amzn", "ol", "rocky", "almalinux",
-                      "tencentos", "opencloudos", "openeuler", "kylin", "hce", "mageia", "azurelinux", "mariner"))
+_RPM_DATABASES = (
+    "/var/lib/rpm/Packages",
+    "/var/lib/rpm/rpmdb.sqlite",
+    "/var/lib/rpm/Packages.db",
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "/usr/lib/sysimage/rpm/Packages.db",
+    "/usr/lib/sysimage/rpm/Packages",
+)
+_RPM_IDS = frozenset(
+    (
+        "rhel",
+        "fedora",
+        "centos",
+        "suse",
+        "opensuse",
+        "sles",
+        "alinux",
+        "anolis",
+        "amzn",
+        "ol",
+        "rocky",
+        "almalinux",
+        "tencentos",
+        "opencloudos",
+        "openeuler",
+        "kylin",
+        "hce",
+        "mageia",
+        "azurelinux",
+        "mariner",
+    )
+)
 _DEB_IDS = frozenset(("debian", "ubuntu", "linuxmint", "raspbian", "devuan", "kali"))
 
 
@@ -103,7 +168,12 @@ class Host:
         return {
             "changed": False,
             "os_files": self.os_files,
-            "uname": {"sysname": self.uname[0], "release": self.release, "version": self.uname[3], "machine": self.uname[4]},
+            "uname": {
+                "sysname": self.uname[0],
+                "release": self.release,
+                "version": self.uname[3],
+                "machine": self.uname[4],
+            },
             "package_manager": self._guarded("package_manager", self._package_manager, "none"),
             "python": {"executable": sys.executable or "", "version": list(sys.version_info[:3])},
             "init": self.init,
@@ -114,11 +184,16 @@ class Host:
             "ebpf": ebpf,
             "persistence": self.places,
             "service": self._guarded("service", self._service, None),
-            "security": self._guarded("security", self._security, {"secure_boot": None, "lockdown": "", "sig_enforce": None}),
+            "security": self._guarded(
+                "security", self._security, {"secure_boot": None, "lockdown": "", "sig_enforce": None}
+            ),
             "build": self._guarded("build", lambda: look_at_build(self.release, self.root), {}),
             "container": self._guarded("container", self._container, ""),
             "conflicts": self._guarded("conflicts", lambda: self._conflicts(ebpf), []),
-            "firewall": {"backend": self._guarded("firewall", self._firewall, "none"), "guard": self._guarded("guard", self._guard, None)},
+            "firewall": {
+                "backend": self._guarded("firewall", self._firewall, "none"),
+                "guard": self._guarded("guard", self._guard, None),
+            },
             "held": self._guarded("held", self._held, []),
             "state": self.state,
             "unread": self.unread,
@@ -157,7 +232,10 @@ class Host:
         rpm = [path for path in _RPM_DATABASES if self._size(path) > 0]
         if not (deb and rpm):
             return "deb" if deb else "rpm" if rpm else "none"
-        ids = re.findall(r"[a-z]+", " ".join(re.findall(r"^ID(?:_LIKE)?=(.*)$", self.os_files.get("/etc/os-release", ""), re.M)).lower())
+        ids = re.findall(
+            r"[a-z]+",
+            " ".join(re.findall(r"^ID(?:_LIKE)?=(.*)$", self.os_files.get("/etc/os-release", ""), re.M)).lower(),
+        )
         for word in ids:
             if word in _DEB_IDS or word in _RPM_IDS:
                 return "deb" if word in _DEB_IDS else "rpm"
@@ -195,7 +273,7 @@ class Host:
     def _init_variable(self, name):
         for pair in self._text("/proc/1/environ").split("\0"):
             if pair.startswith(name + "="):
-                return pair[len(name) + 1:]
+                return pair[len(name) + 1 :]
         return ""
 
     def _in_first_namespaces(self):
@@ -212,7 +290,11 @@ class Host:
 
     def _mounts(self):
         """(device, mount point, file system type, options) of /proc/mounts."""
-        return [tuple(line.split(" ")[:4]) for line in self._text("/proc/mounts", 1 << 20).split("\n") if line.count(" ") >= 3]
+        return [
+            tuple(line.split(" ")[:4])
+            for line in self._text("/proc/mounts", 1 << 20).split("\n")
+            if line.count(" ") >= 3
+        ]
 
     # -- kernels and modules --------------------------------------------------------------------------------------------------
 
@@ -221,8 +303,14 @@ class Host:
         for name in list_dir(self._path("/boot")):
             release = release_of_image(name) if name.startswith(_KERNEL_IMAGES) else ""
             if release and os.path.isdir(self._path("/lib/modules/" + release)):
-                kernels.append({"release": release, "image": "/boot/" + name, "toa_modules": sorted(self._toa_files(release)),
-                                "package": self._package_of(release)})
+                kernels.append(
+                    {
+                        "release": release,
+                        "image": "/boot/" + name,
+                        "toa_modules": sorted(self._toa_files(release)),
+                        "package": self._package_of(release),
+                    }
+                )
         return kernels
 
     def _toa_files(self, release):
@@ -252,16 +340,18 @@ class Host:
             builtin = files.get(name) == "builtin"
             loaded = builtin or name in self.loaded
             told = stats(name, self.root) if loaded else None
-            modules.append({
-                "name": name,
-                "file": files.get(name, ""),
-                "loaded": loaded,
-                "live": loaded and (told is not None or STATS_FILES[name] is None),
-                "parameters": parameters(name, self.root) if loaded else {},
-                "stats": "/proc/net/" + STATS_FILES[name] if told is not None else "",
-                "refcount": entry.get("refcount"),
-                "state": entry.get("state", ""),
-            })
+            modules.append(
+                {
+                    "name": name,
+                    "file": files.get(name, ""),
+                    "loaded": loaded,
+                    "live": loaded and (told is not None or STATS_FILES[name] is None),
+                    "parameters": parameters(name, self.root) if loaded else {},
+                    "stats": "/proc/net/" + STATS_FILES[name] if told is not None else "",
+                    "refcount": entry.get("refcount"),
+                    "state": entry.get("state", ""),
+                }
+            )
         return modules
 
     def _counters(self, ebpf):
@@ -324,11 +414,15 @@ class Host:
         """What our programs do, on the cgroup that they were attached to."""
         recorded = self.state.get(EBPF)
         cgroup = recorded.get("cgroup") if isinstance(recorded, dict) else None
-        return in_force([program for program in programs_on(cgroup or top, sorted(HOOKS)) if program["name"].startswith(OUR_PREFIX)])
+        return in_force(
+            [program for program in programs_on(cgroup or top, sorted(HOOKS)) if program["name"].startswith(OUR_PREFIX)]
+        )
 
     def _command(self, name):
         """Path of a command, or ""."""
-        return ([folder + "/" + name for folder in COMMAND_PATH.split(":") if self._exists(folder + "/" + name)] + [""])[0]
+        return (
+            [folder + "/" + name for folder in COMMAND_PATH.split(":") if self._exists(folder + "/" + name)] + [""]
+        )[0]
 
     def _child_cgroups(self, top):
         """First level of the tree, where somebody would attach for a part of a host; files of a cgroup are `controller.file`."""
@@ -341,7 +435,9 @@ class Host:
         if len(loaded) > 1:
             conflicts.append({"code": "two_toa_modules", "detail": "%s are loaded at once" % " and ".join(loaded)})
         if ebpf["foreign"]:
-            programs = ["%s: %s (id %d)" % (one["hook"], one["name"] or "without a name", one["id"]) for one in ebpf["foreign"]]
+            programs = [
+                "%s: %s (id %d)" % (one["hook"], one["name"] or "without a name", one["id"]) for one in ebpf["foreign"]
+            ]
             conflicts.append({"code": "conflict_ebpf_getpeername", "detail": ", ".join(sorted(set(programs)))})
         for sign in ("/run/cilium", "/var/run/cilium", "/sys/fs/bpf/cilium"):
             if self._exists(sign):
@@ -354,14 +450,24 @@ class Host:
     def _service(self):
         """The vtoa unit, or None. `active` is None where systemd does not show it in /run (before version 235), or could not:
         a unit that runs once without RemainAfterExit= is inactive when it has done its work."""
-        found = [folder + "/vtoa.service" for folder in UNIT_DIRS + (_GENERATED_UNITS,) if self._exists(folder + "/vtoa.service")]
+        found = [
+            folder + "/vtoa.service"
+            for folder in UNIT_DIRS + (_GENERATED_UNITS,)
+            if self._exists(folder + "/vtoa.service")
+        ]
         if not found:
             return None
         units = self._path("/run/systemd/units")
         text = self._text(found[0])
-        once = re.search(r"(?m)^Type[ \t]*=[ \t]*oneshot", text) and not re.search(r"(?mi)^RemainAfterExit[ \t]*=[ \t]*(1|yes|true|on)[ \t]*$", text)
+        once = re.search(r"(?m)^Type[ \t]*=[ \t]*oneshot", text) and not re.search(
+            r"(?mi)^RemainAfterExit[ \t]*=[ \t]*(1|yes|true|on)[ \t]*$", text
+        )
         active = os.path.lexists(units + "/invocation:vtoa.service") if os.path.isdir(units) and not once else None
-        return {"name": "vtoa", "enabled": unit_enabled(self.root, "vtoa.service") or self._script_enabled("vtoa"), "active": active}
+        return {
+            "name": "vtoa",
+            "enabled": unit_enabled(self.root, "vtoa.service") or self._script_enabled("vtoa"),
+            "active": active,
+        }
 
     def _script_enabled(self, name):
         """Whether a start link of System V leads to a script of this name."""
@@ -369,8 +475,11 @@ class Host:
         return bool([link for link in links if re.match(r"S\d\d%s$" % re.escape(name), link)])
 
     def _security(self):
-        return {"secure_boot": self._secure_boot(), "lockdown": self._lockdown(),
-                "sig_enforce": read_line(self._path("/sys/module/module/parameters/sig_enforce")) in ("Y", "1")}
+        return {
+            "secure_boot": self._secure_boot(),
+            "lockdown": self._lockdown(),
+            "sig_enforce": read_line(self._path("/sys/module/module/parameters/sig_enforce")) in ("Y", "1"),
+        }
 
     def _secure_boot(self):
         """The firmware's variable is four bytes of attributes and one of value; older kernels give the value alone."""
@@ -417,7 +526,7 @@ class Host:
         status = read_bytes(self._path("/var/lib/dpkg/status"), 64 << 20) or b""
         place = status.find(_HOLD)
         while place >= 0:
-            paragraph = to_text(status[status.rfind(b"\n\n", 0, place) + 1:place])
+            paragraph = to_text(status[status.rfind(b"\n\n", 0, place) + 1 : place])
             name = re.search(r"^Package: (\S+)", paragraph, re.M)
             if name and re.match(_KERNEL_PACKAGE, name.group(1)):
                 held.append(name.group(1))
@@ -428,7 +537,9 @@ class Host:
         """What versionlock and `exclude=` of yum and dnf say of kernels, as it is written there."""
         held = []
         for path in _VERSIONLOCKS:
-            held.extend(line.strip()[:200] for line in self._text(path).split("\n") if re.match(r"([0-9]+:)?kernel\b", line))
+            held.extend(
+                line.strip()[:200] for line in self._text(path).split("\n") if re.match(r"([0-9]+:)?kernel\b", line)
+            )
         for path in ("/etc/yum.conf", "/etc/dnf/dnf.conf"):
             for value in re.findall(r"^exclude(?:pkgs)?[ \t]*=[ \t]*(.*)$", self._text(path), re.M):
                 held.extend(word[:200] for word in value.replace(",", " ").split() if word.startswith("kernel"))

@@ -14,7 +14,12 @@ __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import network_key, read_network
 from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, run, which
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, digest_of, file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
+    Originals,
+    digest_of,
+    file_image,
+    link_image,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import (
     BOOT_COMMAND,
@@ -30,7 +35,13 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules imp
     rules_of,
     script_text,
 )
-from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import NONE, SECTION, digest_of_listing, digest_of_rules, guard_of
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import (
+    NONE,
+    SECTION,
+    digest_of_listing,
+    digest_of_rules,
+    guard_of,
+)
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
 from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import GUARD, init_system
@@ -153,7 +164,11 @@ def _change(guard, after, files, trial):
         _run_script("start")
         shown = digest_of_rules()
         if not shown or (trial["shown"] and shown != digest_of_listing(trial["shown"])):
-            raise TargetError("guard_not_loaded", "the rules are loaded otherwise than they were in the trial", "see `/bin/sh %s show` on the host" % SCRIPT)
+            raise TargetError(
+                "guard_not_loaded",
+                "the rules are loaded otherwise than they were in the trial",
+                "see `/bin/sh %s show` on the host" % SCRIPT,
+            )
     except BaseException:
         _put_back(guard, kept, record, facts)
         raise
@@ -209,8 +224,11 @@ def _run_script(verb):
     """Run the script; what it says becomes a TargetError."""
     code, out, err = run(["/bin/sh", SCRIPT, verb], timeout=60)
     if code != 0:
-        raise TargetError("guard_not_loaded" if verb == "start" else "guard_not_removed",
-                          "`%s %s` failed: %s" % (SCRIPT, verb, " ".join((err or out).split())[:500]), "see what keeps the host's firewall from changing")
+        raise TargetError(
+            "guard_not_loaded" if verb == "start" else "guard_not_removed",
+            "`%s %s` failed: %s" % (SCRIPT, verb, " ".join((err or out).split())[:500]),
+            "see what keeps the host's firewall from changing",
+        )
 
 
 def _systemctl(guard, verb):
@@ -227,18 +245,30 @@ def wish_of(args):
     try:
         networks = sorted(set(read_network(network_key(text)) for text in args.get("trusted_sources") or []))
     except ValueError as wrong:
-        raise TargetError("bad_option", "trusted_sources: %s" % wrong, "list networks as in 10.0.0.0/8 or 2001:db8::/32")
+        raise TargetError(
+            "bad_option", "trusted_sources: %s" % wrong, "list networks as in 10.0.0.0/8 or 2001:db8::/32"
+        )
     if not networks:
-        raise TargetError("bad_option", "trusted_sources names nobody, so that the load balancers' options would be stripped as well",
-                          "list the load balancers' networks in toa_trusted_sources")
+        raise TargetError(
+            "bad_option",
+            "trusted_sources names nobody, so that the load balancers' options would be stripped as well",
+            "list the load balancers' networks in toa_trusted_sources",
+        )
     kinds, ports = sorted(set(args.get("kinds") or [])), sorted(set(args.get("ports") or []))
     wrong = [kind for kind in kinds if not 5 < kind < 256 or kind in STANDARD_KINDS]
     if wrong or not kinds:
-        raise TargetError("bad_option", "kinds: %s; expected kinds from 6 to 255 that TCP itself does not use" % (wrong or "none"),
-                          "name kinds of address options, as in [200, 254]")
+        raise TargetError(
+            "bad_option",
+            "kinds: %s; expected kinds from 6 to 255 that TCP itself does not use" % (wrong or "none"),
+            "name kinds of address options, as in [200, 254]",
+        )
     wrong = [port for port in ports if not 0 < port < 65536]
     if wrong:
-        raise TargetError("bad_option", "ports: %s; expected ports from 1 to 65535" % wrong, "correct ports, or leave it out for all of TCP")
+        raise TargetError(
+            "bad_option",
+            "ports: %s; expected ports from 1 to 65535" % wrong,
+            "correct ports, or leave it out for all of TCP",
+        )
     return {"method": args.get("method") or "auto", "kinds": kinds, "trusted_sources": networks, "ports": ports}
 
 

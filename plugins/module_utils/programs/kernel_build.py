@@ -20,7 +20,12 @@ import re
 import shutil
 
 from ansible_collections.realip.toa.plugins.module_utils.building.kernel_install import take_away
-from ansible_collections.realip.toa.plugins.module_utils.building.kernel_spec import PATCH, add_patch, config_name, set_buildid
+from ansible_collections.realip.toa.plugins.module_utils.building.kernel_spec import (
+    PATCH,
+    add_patch,
+    config_name,
+    set_buildid,
+)
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed, digest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     LOCK_FILE,
@@ -51,8 +56,10 @@ ROOM = 12 << 20
 A_KERNEL = "name the archive of a kernel's source"
 OPTIONS = ("--with", "baseonly", "--without", "kabichk", "--with", "firmware", "--without", "debuginfo")
 EDIT = re.compile(r"^(CONFIG_[A-Za-z0-9_]+)=(.+)$")
-HUNK = re.compile(r"(?m)^((?:patching|checking) file .*|Hunk #\d+ FAILED.*|.*can't find file to patch.*|\d+ out of \d+ hunks? .*)$")
-COMPILED = re.compile(br"(?m)^  (?:CC|AS|LD|AR)\b")
+HUNK = re.compile(
+    r"(?m)^((?:patching|checking) file .*|Hunk #\d+ FAILED.*|.*can't find file to patch.*|\d+ out of \d+ hunks? .*)$"
+)
+COMPILED = re.compile(b"(?m)^  (?:CC|AS|LD|AR)\\b")
 
 
 def main(args):
@@ -76,8 +83,16 @@ class Build:
         self.config = [_edit(line) for line in args.get("config") or []]
         self.arch = args.get("arch") or os.uname()[4]
         self.root = args.get("root") or "/"
-        request = [args["format"], self.source, args.get("patches"), args.get("config"), args.get("config_file"), args.get("buildid"), self.arch,
-                   args.get("spec_options")]
+        request = [
+            args["format"],
+            self.source,
+            args.get("patches"),
+            args.get("config"),
+            args.get("config_file"),
+            args.get("buildid"),
+            self.arch,
+            args.get("spec_options"),
+        ]
         self.identity = digest(json.dumps(request, sort_keys=True))[:16]
         self.folder = os.path.join(args.get("work") or WORK, self.identity)
         self.steps = self.plan()
@@ -123,8 +138,15 @@ class Build:
         log = open(self.path("log"), "wb")
         null = open(os.devnull, "rb")
         environment = dict(os.environ, LC_ALL="C")
-        child = start(["sh", "-c", script, "sh", folder, self.folder] + list(words), stdin=null, stdout=log, stderr=log, preexec_fn=os.setsid,
-                      env=environment, cwd="/")
+        child = start(
+            ["sh", "-c", script, "sh", folder, self.folder] + list(words),
+            stdin=null,
+            stdout=log,
+            stderr=log,
+            preexec_fn=os.setsid,
+            env=environment,
+            cwd="/",
+        )
         log.close()
         null.close()
         write_atomic(self.path("running"), "%d %s\n" % (child.pid, _started(child.pid)))
@@ -140,7 +162,12 @@ class Build:
         os.unlink(self.path("running"))
         output = read_text(self.path("log"), 64 << 20) or ""
         if status is None:
-            raise TargetError("build_interrupted", "%s was ended from outside" % title, "run again: the build goes on with this step", log=self.path("log"))
+            raise TargetError(
+                "build_interrupted",
+                "%s was ended from outside" % title,
+                "run again: the build goes on with this step",
+                log=self.path("log"),
+            )
         if status != "0":
             error = build_failed(title, output, self.folder)
             error.data["log"] = self.path("log")
@@ -157,7 +184,11 @@ class Build:
             "number": number,
             "of": len(self.steps),
             "step": self.steps[number - 1][0],
-            "detail": "" if finished else "%d objects; %s" % (len(COMPILED.findall(log)), lines[-1].strip()[:120]) if lines else "",
+            "detail": ""
+            if finished
+            else "%d objects; %s" % (len(COMPILED.findall(log)), lines[-1].strip()[:120])
+            if lines
+            else "",
             "packages": self.packages() if finished else [],
             "folder": self.folder,
         }
@@ -169,8 +200,12 @@ class Build:
         free = os.statvfs(self.folder)
         wanted = self.args.get("room_kib") or ROOM
         if free.f_bavail * free.f_frsize // 1024 < wanted:
-            raise TargetError("disk_full", "%s has %d MiB free, and a kernel needs %d" % (self.folder, free.f_bavail * free.f_frsize >> 20, wanted >> 10),
-                              "make room there, name another folder (work), or say how much is enough (room)")
+            raise TargetError(
+                "disk_full",
+                "%s has %d MiB free, and a kernel needs %d"
+                % (self.folder, free.f_bavail * free.f_frsize >> 20, wanted >> 10),
+                "make room there, name another folder (work), or say how much is enough (room)",
+            )
         if not matches(self.path(name), self.source.get("sha256") or "-", 0):
             adopt(self.source["url"], self.path(name), name, self.source.get("sha256") or "", 0, 3600)
 
@@ -183,10 +218,19 @@ class Build:
             rc, out, err = run(words + ["--dry-run"], stdin=data)
             if rc != 0:
                 said = HUNK.findall(out + err)
-                failed = [line for index, line in enumerate(said) if "FAILED" in line or "can't find" in line or
-                          (" file " in line and index + 1 < len(said) and "FAILED" in said[index + 1])]
-                raise TargetError("patch_failed", "%s does not apply: %s" % (patch["name"], "; ".join(failed or said or [(out + err).strip()[-300:]])),
-                                  "name a patch that was made for this source")
+                failed = [
+                    line
+                    for index, line in enumerate(said)
+                    if "FAILED" in line
+                    or "can't find" in line
+                    or (" file " in line and index + 1 < len(said) and "FAILED" in said[index + 1])
+                ]
+                raise TargetError(
+                    "patch_failed",
+                    "%s does not apply: %s"
+                    % (patch["name"], "; ".join(failed or said or [(out + err).strip()[-300:]])),
+                    "name a patch that was made for this source",
+                )
             run(words, stdin=data)
 
     def edit_config(self, path):
@@ -222,7 +266,9 @@ class RpmBuild(Build):
     def spec(self):
         found = glob.glob(self.path("SPECS", "*.spec"))
         if len(found) != 1:
-            raise TargetError("bad_source", "the source rpm holds %d spec files" % len(found), "name the source rpm of a kernel")
+            raise TargetError(
+                "bad_source", "the source rpm holds %d spec files" % len(found), "name the source rpm of a kernel"
+            )
         return found[0]
 
     def define(self):
@@ -233,7 +279,11 @@ class RpmBuild(Build):
         self.fetch("kernel.src.rpm")
         rc, _out, err = run(["rpm", "-i"] + self.define() + [self.path("kernel.src.rpm")], timeout=600)
         if rc != 0:
-            raise TargetError("bad_source", "the source rpm cannot be installed: %s" % err.strip()[-400:], "name the source rpm of a kernel")
+            raise TargetError(
+                "bad_source",
+                "the source rpm cannot be installed: %s" % err.strip()[-400:],
+                "name the source rpm of a kernel",
+            )
         self.spec()
 
     def prepare(self):
@@ -242,10 +292,18 @@ class RpmBuild(Build):
 
     def original(self):
         """The source directory that %prep has made: the one with a Makefile and a Kconfig, however deep and whatever its name."""
-        found = [os.path.dirname(path) for depth in ("*", "*/*") for path in glob.glob(self.path("BUILD", depth, "Kconfig"))]
-        found = [folder for folder in found if os.path.exists(os.path.join(folder, "Makefile")) and not folder.endswith("_new")]
+        found = [
+            os.path.dirname(path) for depth in ("*", "*/*") for path in glob.glob(self.path("BUILD", depth, "Kconfig"))
+        ]
+        found = [
+            folder
+            for folder in found
+            if os.path.exists(os.path.join(folder, "Makefile")) and not folder.endswith("_new")
+        ]
         if not found:
-            raise TargetError("bad_source", "rpmbuild -bp made no kernel source directory", "name the source rpm of a kernel")
+            raise TargetError(
+                "bad_source", "rpmbuild -bp made no kernel source directory", "name the source rpm of a kernel"
+            )
         return sorted(found)[0]
 
     def new(self):
@@ -257,7 +315,9 @@ class RpmBuild(Build):
 
     def configure(self):
         config = os.path.join(self.new(), ".config")
-        name = self.args.get("config_file") or config_name(read_text(self.spec(), 8 << 20) or "", list_dir(self.path("SOURCES")), self.arch)
+        name = self.args.get("config_file") or config_name(
+            read_text(self.spec(), 8 << 20) or "", list_dir(self.path("SOURCES")), self.arch
+        )
         place = self.path("SOURCES", name)
         if not os.path.exists(config):
             shutil.copy(place, config)
@@ -279,11 +339,15 @@ class RpmBuild(Build):
         _rc, known, _err = run(["diff", "--help"])
         follow = "--no-dereference" if "--no-dereference" in known else ""
         script = 'cd "$1" && diff -uNr $5 "$2" "$3" >"$4"'
-        rc, out, err = run(["sh", "-c", script, "sh", base, old, old + "_new", self.path("SOURCES", PATCH), follow], timeout=3600)
+        rc, out, err = run(
+            ["sh", "-c", script, "sh", base, old, old + "_new", self.path("SOURCES", PATCH), follow], timeout=3600
+        )
         if rc not in (0, 1):
             raise TargetError("build_failed", "diff: %s" % (err or out).strip()[-400:], "see the folder %s" % base)
         if rc == 0 and self.args.get("patches"):
-            raise TargetError("patch_failed", "the patches changed nothing", "name a patch that is not in this source already")
+            raise TargetError(
+                "patch_failed", "the patches changed nothing", "name a patch that is not in this source already"
+            )
 
     def edit_spec(self):
         text = add_patch(read_text(self.spec(), 8 << 20) or "")
@@ -314,9 +378,15 @@ class SourceTree(Build):
 
     def tree(self):
         entries = [name for name in list_dir(self.path("tree")) if os.path.isdir(self.path("tree", name))]
-        folder = self.path("tree", entries[0]) if len(entries) == 1 and not os.path.exists(self.path("tree", "Makefile")) else self.path("tree")
+        folder = (
+            self.path("tree", entries[0])
+            if len(entries) == 1 and not os.path.exists(self.path("tree", "Makefile"))
+            else self.path("tree")
+        )
         if not (os.path.exists(os.path.join(folder, "Makefile")) and os.path.exists(os.path.join(folder, "Kconfig"))):
-            raise TargetError("bad_source", "this is no source tree of a kernel: it has no Makefile and Kconfig at its top", A_KERNEL)
+            raise TargetError(
+                "bad_source", "this is no source tree of a kernel: it has no Makefile and Kconfig at its top", A_KERNEL
+            )
         return folder
 
     def unpack(self):
@@ -339,9 +409,17 @@ class SourceTree(Build):
         if rc != 0:
             raise build_failed("the configuration", err + out, self.folder)
         lines = (read_text(config, 8 << 20) or "").splitlines()
-        lost = ["%s=%s" % edit for edit in self.config if "%s=%s" % edit not in lines and not (edit[1] == "n" and "# %s is not set" % edit[0] in lines)]
+        lost = [
+            "%s=%s" % edit
+            for edit in self.config
+            if "%s=%s" % edit not in lines and not (edit[1] == "n" and "# %s is not set" % edit[0] in lines)
+        ]
         if lost:
-            raise TargetError("config_refused", "Kconfig does not take %s" % ", ".join(lost), "is the patch in the tree, and are its dependencies set?")
+            raise TargetError(
+                "config_refused",
+                "Kconfig does not take %s" % ", ".join(lost),
+                "is the patch in the tree, and are its dependencies set?",
+            )
 
     def describe(self):
         """A description of one's own in the Makefile, as step 4 allows: it becomes part of `uname -r`, which may be the one that is expected."""
@@ -350,14 +428,21 @@ class SourceTree(Build):
             text = read_text(path, 4 << 20) or ""
             if not re.search(r"(?m)^EXTRAVERSION[ \t]*=", text):
                 raise TargetError("bad_source", "the Makefile of this tree has no EXTRAVERSION", A_KERNEL)
-            write_atomic(path, re.sub(r"(?m)^EXTRAVERSION[ \t]*=.*$", "EXTRAVERSION = %s" % self.args["buildid"], text, count=1))
+            write_atomic(
+                path, re.sub(r"(?m)^EXTRAVERSION[ \t]*=.*$", "EXTRAVERSION = %s" % self.args["buildid"], text, count=1)
+            )
         if self.args.get("release"):
             rc, out, err = run(["make", "-s", "-C", self.tree(), "kernelrelease"], timeout=600)
             if rc != 0:
                 raise build_failed("the kernel's name", err + out, self.folder)
             if out.split()[-1:] != [self.args["release"]]:
-                raise TargetError("release_differs", "this kernel would call itself %s, and %s is expected" % (out.strip(), self.args["release"]),
-                                  "correct the release, or the description that ends it (buildid)", expected=self.args["release"], got=out.strip())
+                raise TargetError(
+                    "release_differs",
+                    "this kernel would call itself %s, and %s is expected" % (out.strip(), self.args["release"]),
+                    "correct the release, or the description that ends it (buildid)",
+                    expected=self.args["release"],
+                    got=out.strip(),
+                )
 
     def release(self):
         return read_line(os.path.join(self.tree(), "include/config/kernel.release")) or ""
@@ -376,13 +461,20 @@ class TreeBuild(SourceTree):
     def done(self):
         """A kernel that was taken away since is compiled, and not installed."""
         titles = Build.done(self)
-        return titles if len(titles) < len(self.steps) or os.path.exists(self.files()[0]) else titles[:len(self.steps) - 2]
+        return (
+            titles
+            if len(titles) < len(self.steps) or os.path.exists(self.files()[0])
+            else titles[: len(self.steps) - 2]
+        )
 
     def install_modules(self):
         release = self.release()
         if release == os.uname()[2]:
-            raise TargetError("running_kernel", "the kernel that was built calls itself %s, as the running one does" % release,
-                              "give it a description (buildid)")
+            raise TargetError(
+                "running_kernel",
+                "the kernel that was built calls itself %s, as the running one does" % release,
+                "give it a description (buildid)",
+            )
         save_section(SECTION, {"release": release, "folder": self.folder}, self.at(STATE_FILE))
         return self.tree(), ["make", "modules_install"]
 
@@ -391,7 +483,11 @@ class TreeBuild(SourceTree):
         try:
             Build.take_result(self, title)
             if title[0] == "7" and not os.path.exists(self.files()[0]):
-                raise TargetError("build_failed", "make install did not install %s" % self.files()[0], "see what /sbin/installkernel does on this host")
+                raise TargetError(
+                    "build_failed",
+                    "make install did not install %s" % self.files()[0],
+                    "see what /sbin/installkernel does on this host",
+                )
             if title[0] == "7":
                 # The boot loader sees it, even if the power goes now.
                 Machine(self.root.rstrip("/")).settle([])
@@ -404,7 +500,7 @@ class TreeBuild(SourceTree):
 
     def go_back(self):
         """To where the kernel is compiled, and not installed."""
-        write_atomic(self.path("done"), "".join(line + "\n" for line in Build.done(self)[:len(self.steps) - 2]))
+        write_atomic(self.path("done"), "".join(line + "\n" for line in Build.done(self)[: len(self.steps) - 2]))
 
     def at(self, path):
         return under(self.root, path)
@@ -422,10 +518,19 @@ class DebBuild(SourceTree):
     def build(self):
         for path in self.files():
             os.unlink(path)
-        return self.tree(), ["make", self.jobs(), "KDEB_PKGVERSION=" + (self.args.get("package_version") or "1.0"), "bindeb-pkg"]
+        return self.tree(), [
+            "make",
+            self.jobs(),
+            "KDEB_PKGVERSION=" + (self.args.get("package_version") or "1.0"),
+            "bindeb-pkg",
+        ]
 
     def files(self):
-        return [path for path in glob.glob(os.path.join(os.path.dirname(self.tree()), "*.deb")) if "-dbg_" not in path and "linux-libc-dev" not in path]
+        return [
+            path
+            for path in glob.glob(os.path.join(os.path.dirname(self.tree()), "*.deb"))
+            if "-dbg_" not in path and "linux-libc-dev" not in path
+        ]
 
 
 def absent(args):
@@ -453,7 +558,9 @@ FORMATS = {"rpm": RpmBuild, "deb": DebBuild, "tree": TreeBuild}
 def _edit(line):
     match = EDIT.match(line)
     if not match:
-        raise TargetError("bad_option", "%r is not a line of a kernel's configuration" % line, "write it as CONFIG_TOA=m")
+        raise TargetError(
+            "bad_option", "%r is not a line of a kernel's configuration" % line, "write it as CONFIG_TOA=m"
+        )
     return match.group(1), match.group(2)
 
 
@@ -466,8 +573,11 @@ def _started(pid):
 def _require(*commands):
     missing = [name for name in commands if not which(name)]
     if missing:
-        raise TargetError("compiler_missing", "this build host has no %s" % ", ".join(missing),
-                          "install rpm-build, gcc, make, patch and what the kernel's build needs")
+        raise TargetError(
+            "compiler_missing",
+            "this build host has no %s" % ", ".join(missing),
+            "install rpm-build, gcc, make, patch and what the kernel's build needs",
+        )
 
 
 def _result(path):

@@ -18,7 +18,13 @@ import time
 from ansible_collections.realip.toa.plugins.module_utils.host.io import write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import HELPERS
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import CODES, is_live, proof_of, seconds_of
-from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import METRICS, SEEN, SETTINGS, read_json, seen_drift
+from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import (
+    METRICS,
+    SEEN,
+    SETTINGS,
+    read_json,
+    seen_drift,
+)
 from ansible_collections.realip.toa.plugins.module_utils.programs.plan import main as survey
 
 # Name of a metric without its prefix -> (type, what it says).
@@ -36,15 +42,29 @@ HELP = {
     "events_total": ("counter", "Counters of the TOA module or the eBPF programs, summed over the CPUs."),
     "run_time_seconds": ("gauge", "When the monitor last ran."),
 }
-ORDER = ("info", "proved_info", "live", "translating", "verdict_info", "proof_time_seconds", "rollout_time_seconds", "drift",
-         "drift_since_seconds", "guard_active", "events_total", "run_time_seconds")
+ORDER = (
+    "info",
+    "proved_info",
+    "live",
+    "translating",
+    "verdict_info",
+    "proof_time_seconds",
+    "rollout_time_seconds",
+    "drift",
+    "drift_since_seconds",
+    "guard_active",
+    "events_total",
+    "run_time_seconds",
+)
 
 
 def main(args):
     """`args["folder"]` holds the settings: {textfile_dir, probe (bool), probe_args}."""
     settings = read_json(os.path.join(args["folder"], SETTINGS))
     now = int(time.time())
-    found = survey({"check": False, "probe": bool(settings.get("probe")), "probe_args": settings.get("probe_args") or {}})
+    found = survey(
+        {"check": False, "probe": bool(settings.get("probe")), "probe_args": settings.get("probe_args") or {}}
+    )
     since = remember(os.path.join(args["folder"], SEEN), found["facts"]["drift"], now)
     samples = samples_of(found["facts"], found["probe"], since, now, settings.get("probe"))
     write_atomic(os.path.join(settings["textfile_dir"], METRICS), exposition(samples), 0o644)
@@ -66,7 +86,17 @@ def samples_of(facts, probe, since, now, asked=True):
     `since`: {code: seconds} of what has drifted; `asked`: a proof was to be made where anything claims to translate.
     """
     proof = proof_of(facts["state"])
-    samples = [("info", {"release": facts["uname"]["release"], "translator": translator(facts), "boot_id": facts["boot"].get("boot_id") or ""}, 1)]
+    samples = [
+        (
+            "info",
+            {
+                "release": facts["uname"]["release"],
+                "translator": translator(facts),
+                "boot_id": facts["boot"].get("boot_id") or "",
+            },
+            1,
+        )
+    ]
     if proof:
         samples.append(("proved_info", {"backend": proof["backend"], "release": proof["kernel"]}, 1))
         samples.append(("rollout_time_seconds", {}, seconds_of(proof["time"])))

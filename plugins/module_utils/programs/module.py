@@ -14,7 +14,15 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, HostLock, TargetError, list_dir, read_line, read_text, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    LOCK_FILE,
+    HostLock,
+    TargetError,
+    list_dir,
+    read_line,
+    read_text,
+    run,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
     TOA_MODULES,
@@ -30,11 +38,23 @@ PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 # Kinds of refusal that modprobe only passes on from the kernel: what it says -> code, remedy.
 REFUSALS = (
-    ("key not available", "secure_boot_unsigned", "sign the module with a key that the firmware knows, or switch secure boot off"),
-    ("key was rejected", "secure_boot_unsigned", "sign the module with a key that the firmware knows, or switch secure boot off"),
+    (
+        "key not available",
+        "secure_boot_unsigned",
+        "sign the module with a key that the firmware knows, or switch secure boot off",
+    ),
+    (
+        "key was rejected",
+        "secure_boot_unsigned",
+        "sign the module with a key that the firmware knows, or switch secure boot off",
+    ),
     ("invalid module format", "module_wrong_kernel", "install the module that was built for the running kernel"),
     ("unknown symbol", "module_wrong_kernel", "install the module that was built for the running kernel"),
-    ("operation not permitted", "module_loading_disabled", "load it on the host itself: this place (a container, or kernel.modules_disabled=1) may not"),
+    (
+        "operation not permitted",
+        "module_loading_disabled",
+        "load it on the host itself: this place (a container, or kernel.modules_disabled=1) may not",
+    ),
 )
 
 # States of a TCP socket in /proc/net/tcp (include/net/tcp_states.h).
@@ -56,10 +76,14 @@ class Module:
         self.name = (args.get("name") or "").replace("-", "_")
         self.params = dict((key, _parameter_text(value)) for key, value in (args.get("params") or {}).items())
         if self.name not in STATS_FILES:
-            raise TargetError("bad_option", "name: %s is no TOA module" % self.name, "use one of %s" % ", ".join(TOA_MODULES))
+            raise TargetError(
+                "bad_option", "name: %s is no TOA module" % self.name, "use one of %s" % ", ".join(TOA_MODULES)
+            )
         for key, value in self.params.items():
             if not PARAMETER.match(key) or not value or re.search(r"\s", value):
-                raise TargetError("bad_option", "params: %s=%s is not a module parameter" % (key, value), "give words without spaces")
+                raise TargetError(
+                    "bad_option", "params: %s=%s is not a module parameter" % (key, value), "give words without spaces"
+                )
 
     def file(self, release=None):
         """Where a kernel has the module: a path, "builtin", or "" where it has none."""
@@ -93,7 +117,11 @@ class Module:
         for words, code, remedy in REFUSALS:
             if words in said.lower():
                 raise TargetError(code, "the kernel %s refuses module %s: %s" % (self.running, self.name, said), remedy)
-        raise TargetError("module_load_failed", "module %s cannot be loaded: %s" % (self.name, said), "see the kernel's log (dmesg) on the host")
+        raise TargetError(
+            "module_load_failed",
+            "module %s cannot be loaded: %s" % (self.name, said),
+            "see the kernel's log (dmesg) on the host",
+        )
 
     def take_out(self):
         rc, out, err = run(["rmmod", self.name])
@@ -143,7 +171,11 @@ def _unloaded(module, args):
     if not before["loaded"]:
         return _result(module, before, before)
     if module.file() == "builtin":
-        raise TargetError("module_builtin", "%s is built into the kernel %s" % (module.name, module.running), "boot a kernel without it")
+        raise TargetError(
+            "module_builtin",
+            "%s is built into the kernel %s" % (module.name, module.running),
+            "boot a kernel without it",
+        )
     _refuse_busy(module, before, args)
     if args["check"]:
         return _result(module, before, dict(before, loaded=False, live=False, parameters={}))
@@ -154,7 +186,9 @@ def _unloaded(module, args):
 
 def _result(module, before, after, changed=None, **more):
     counters = parse_counters(stats(module.name, module.root))
-    return dict(more, changed=before != after if changed is None else changed, before=before, after=after, counters=counters)
+    return dict(
+        more, changed=before != after if changed is None else changed, before=before, after=after, counters=counters
+    )
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
@@ -176,22 +210,32 @@ def _missing(module):
     carriers = [release for release in list_dir(under(module.root, "/lib/modules")) if module.file(release)]
     return TargetError(
         "module_missing",
-        "the running kernel %s has no module %s; %s" % (
+        "the running kernel %s has no module %s; %s"
+        % (
             module.running,
             module.name,
             "installed kernels that have it: %s" % ", ".join(carriers) if carriers else "no installed kernel has it",
         ),
-        "boot one of them (toa_boot, toa_reboot)" if carriers else "install a kernel or a module that has it (toa_plan says which)",
+        "boot one of them (toa_boot, toa_reboot)"
+        if carriers
+        else "install a kernel or a module that has it (toa_plan says which)",
         kernels=carriers,
     )
 
 
 def _inert(module):
     causes = []
-    others = sorted(name for name in loaded_modules(module.root) if name != module.name and STATS_FILES[name] == STATS_FILES[module.name])
+    others = sorted(
+        name
+        for name in loaded_modules(module.root)
+        if name != module.name and STATS_FILES[name] == STATS_FILES[module.name]
+    )
     if others:
         causes.append("%s is loaded too, and makes the same file" % ", ".join(others))
-    if not os.path.exists(under(module.root, "/proc/net/if_inet6")) or read_line(under(module.root, "/sys/module/ipv6/parameters/disable")) == "1":
+    if (
+        not os.path.exists(under(module.root, "/proc/net/if_inet6"))
+        or read_line(under(module.root, "/sys/module/ipv6/parameters/disable")) == "1"
+    ):
         causes.append("IPv6 is off on this host, and many TOA modules cannot start without it")
     return TargetError(
         "module_inert",
@@ -203,7 +247,9 @@ def _inert(module):
 
 
 def _other_parameters(module, now):
-    wrong = ["%s is %s, not %s" % (key, now["parameters"][key], module.params[key]) for key in module.wrong_parameters(now)]
+    wrong = [
+        "%s is %s, not %s" % (key, now["parameters"][key], module.params[key]) for key in module.wrong_parameters(now)
+    ]
     return TargetError(
         "module_parameters",
         "module %s is loaded with other parameters: %s" % (module.name, "; ".join(wrong)),
@@ -221,7 +267,8 @@ def _refuse_busy(module, now, args):
     if translated and connections:
         raise TargetError(
             "module_busy",
-            "module %s has translated %d connections, and %d that clients opened are still there" % (module.name, translated, connections),
+            "module %s has translated %d connections, and %d that clients opened are still there"
+            % (module.name, translated, connections),
             "take away what loads it at boot (toa_persistence state: absent) and reboot (toa_reboot), or drain the host first; force: true overrides",
         )
 

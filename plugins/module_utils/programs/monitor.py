@@ -15,12 +15,30 @@ import sys
 import time
 import zlib
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, read_line, remove_file, run
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, digest_of, file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    HostLock,
+    TargetError,
+    read_line,
+    remove_file,
+    run,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
+    Originals,
+    digest_of,
+    file_image,
+    link_image,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import SECTION as PROOF
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import utc
-from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, METRICS, PROGRAM, SECTION, SEEN, SETTINGS
+from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import (
+    FOLDER,
+    METRICS,
+    PROGRAM,
+    SECTION,
+    SEEN,
+    SETTINGS,
+)
 from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER, init_system
 
@@ -60,7 +78,9 @@ _PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+\Z")
 
 def main(args):
     """args: state, backend, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
-    return {"present": _present, "absent": _absent, "status": _status, "recorded": _recorded}[args["state"]](Monitor(), args)
+    return {"present": _present, "absent": _absent, "status": _status, "recorded": _recorded}[args["state"]](
+        Monitor(), args
+    )
 
 
 class Monitor:
@@ -80,13 +100,20 @@ class Monitor:
 
     def state(self, run_by, **more):
         record = dict(self.record, **more)
-        facts = {"installed": bool(run_by), "textfile": record.get("textfile") or "", "minutes": record.get("minutes") or 0, "probe": bool(record.get("probe"))}
+        facts = {
+            "installed": bool(run_by),
+            "textfile": record.get("textfile") or "",
+            "minutes": record.get("minutes") or 0,
+            "probe": bool(record.get("probe")),
+        }
         return dict(facts, run_by=sorted(run_by)[0] if run_by else "")
 
     def save(self, **facts):
         record = self.originals.record()
         if record:
-            record.update(dict((key, self.record[key]) for key in ("textfile", "minutes", "probe") if key in self.record), **facts)
+            record.update(
+                dict((key, self.record[key]) for key in ("textfile", "minutes", "probe") if key in self.record), **facts
+            )
         save_section(SECTION, record)
 
 
@@ -100,7 +127,10 @@ def _recorded(monitor, args):
     if not args["check"]:
         with HostLock():
             boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
-            save_section(PROOF, {"backend": args["backend"], "kernel": os.uname()[2], "boot_id": boot_id, "time": utc(time.time())})
+            save_section(
+                PROOF,
+                {"backend": args["backend"], "kernel": os.uname()[2], "boot_id": boot_id, "time": utc(time.time())},
+            )
     return _status(monitor, args)
 
 
@@ -110,7 +140,9 @@ def _present(monitor, args):
     facts = {"textfile": "%s/%s" % (folder, METRICS), "minutes": args["minutes"], "probe": bool(args.get("probe"))}
     before = monitor.now()
     after = monitor.state([name for name in files if name.endswith(TIMER) or name == CRON], **facts)
-    changes = dict((name, image) for name, image in files.items() if digest_of(monitor.originals.now(name)) != digest_of(image))
+    changes = dict(
+        (name, image) for name, image in files.items() if digest_of(monitor.originals.now(name)) != digest_of(image)
+    )
     if (changes or before != after) and not args["check"]:
         with HostLock():
             _change(monitor, changes, facts)
@@ -132,7 +164,11 @@ def _change(monitor, changes, facts):
         code, out, err = run([sys.executable, "%s/%s" % (FOLDER, PROGRAM)], timeout=120)
         if code != 0:
             words = [line for line in (err or out).split("\n") if line.strip()] or ["exit status %d" % code]
-            raise TargetError("monitor_failed", "the monitor does not run on this host: %s" % words[-1][:500], "report it with the host's kernel and Python")
+            raise TargetError(
+                "monitor_failed",
+                "the monitor does not run on this host: %s" % words[-1][:500],
+                "report it with the host's kernel and Python",
+            )
     except BaseException:
         for name, image in kept.items():
             monitor.originals.change(name, image)
@@ -188,7 +224,11 @@ def textfile_dir(args):
     """The folder of the metrics: the one that was named, or else the first that is there."""
     given = args.get("textfile_dir") or ""
     if given and not given.startswith("/"):
-        raise TargetError("bad_option", "textfile_dir is %r; expected an absolute path" % given, "name the folder given to --collector.textfile.directory")
+        raise TargetError(
+            "bad_option",
+            "textfile_dir is %r; expected an absolute path" % given,
+            "name the folder given to --collector.textfile.directory",
+        )
     return given.rstrip("/") or ([folder for folder in TEXTFILE_DIRS if os.path.isdir(folder)] + [TEXTFILE_DIRS[-1]])[0]
 
 
@@ -197,11 +237,17 @@ def wanted_files(monitor, args, folder):
     words = {"marker": MARKER, "python": sys.executable or "", "program": "%s/%s" % (FOLDER, PROGRAM)}
     words.update(minutes=args["minutes"], when=cron_minutes(args["minutes"]))
     if not _PYTHON.match(words["python"]):
-        raise TargetError("no_timer", "the path of this Python, %r, cannot be written into a unit or a crontab" % words["python"], "use another interpreter")
+        raise TargetError(
+            "no_timer",
+            "the path of this Python, %r, cannot be written into a unit or a crontab" % words["python"],
+            "use another interpreter",
+        )
     settings = {"textfile_dir": folder, "probe": bool(args.get("probe")), "probe_args": args.get("probe_args") or {}}
     files = {
         words["program"]: file_image(zlib.decompress(base64.b64decode(args["program"])), 0o755),
-        "%s/%s" % (FOLDER, SETTINGS): file_image((json.dumps(settings, indent=1, sort_keys=True) + "\n").encode("ascii"), 0o644),
+        "%s/%s" % (FOLDER, SETTINGS): file_image(
+            (json.dumps(settings, indent=1, sort_keys=True) + "\n").encode("ascii"), 0o644
+        ),
     }
     if monitor.init == "systemd":
         files["%s/%s" % (UNITS, SERVICE)] = file_image((_SERVICE_TEXT % words).encode("ascii"), 0o644)
@@ -210,8 +256,11 @@ def wanted_files(monitor, args, folder):
     elif os.path.isdir(os.path.dirname(CRON)):
         files[CRON] = file_image((_CRON_TEXT % words).encode("ascii"), 0o644)
     else:
-        raise TargetError("no_timer", "nothing on this host runs programs by the clock: it has neither systemd nor /etc/cron.d",
-                          "install cron, or leave the monitor out")
+        raise TargetError(
+            "no_timer",
+            "nothing on this host runs programs by the clock: it has neither systemd nor /etc/cron.d",
+            "install cron, or leave the monitor out",
+        )
     return files
 
 

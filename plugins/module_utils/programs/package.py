@@ -51,7 +51,9 @@ SLACK = 1 << 20
 BLOCK = 4096
 
 # depmod(8) makes these in /lib/modules/RELEASE after the package is unpacked, so no package owns them.
-DEPMOD_FILES = re.compile(r"^modules\.(dep|alias|symbols|builtin|softdep|devname|weakdep|builtin\.alias|builtin\.modinfo|order)(\.bin)?$")
+DEPMOD_FILES = re.compile(
+    r"^modules\.(dep|alias|symbols|builtin|softdep|devname|weakdep|builtin\.alias|builtin\.modinfo|order)(\.bin)?$"
+)
 
 
 def main(args):
@@ -68,7 +70,9 @@ def _groups(items, args):
         kinds = ([item for item in items if not item["repository"]], [item for item in items if item["repository"]])
         return [some for some in kinds if some]
     record = Host(args, []).record() if args["state"] == "absent" else {}
-    brought = [_checked({"name": name, "repository": True}) for name in sorted(record) if record[name].get("repository")]
+    brought = [
+        _checked({"name": name, "repository": True}) for name in sorted(record) if record[name].get("repository")
+    ]
     return [[], brought] if brought else [[]]
 
 
@@ -77,7 +81,9 @@ def _together(one, other):
     result = {"changed": one["changed"] or other["changed"]}
     for key, value in list(one.items()) + list(other.items()):
         if key not in ("changed", "before", "after"):
-            result[key] = dict(result.get(key) or {}, **value) if isinstance(value, dict) else (result.get(key) or []) + value
+            result[key] = (
+                dict(result.get(key) or {}, **value) if isinstance(value, dict) else (result.get(key) or []) + value
+            )
     for side in ("before", "after"):
         result[side] = {"installed": dict(one[side]["installed"], **other[side]["installed"])}
         for key in ("held", "cached"):
@@ -112,12 +118,18 @@ class Host:
     def recorded(self):
         """What we brought as files, by name."""
         entries = [(name, entry) for name, entry in sorted(self.record().items()) if not entry.get("repository")]
-        return [{"name": name, "format": entry["file"].rsplit(".", 1)[-1], "repository": False} for name, entry in entries]
+        return [
+            {"name": name, "format": entry["file"].rsplit(".", 1)[-1], "repository": False} for name, entry in entries
+        ]
 
     def save_record(self, record, held=None):
         """What we brought, and what we hold against updates, in the words in which the facts tell of holds."""
         held = section("packages", self.state_file).get("held") if held is None else sorted(held)
-        save_section("packages", dict({"installed": record}, **({"held": held} if held else {})) if record else {}, self.state_file)
+        save_section(
+            "packages",
+            dict({"installed": record}, **({"held": held} if held else {})) if record else {},
+            self.state_file,
+        )
 
     def cached_path(self, item):
         return os.path.join(self.cache, item["file"])
@@ -165,11 +177,15 @@ def record_of(state_file):
     """What we brought, by name: {file, version, release, role, sha256: texts, repository}; entries that are not of that shape are left out."""
     installed = section("packages", state_file).get("installed")
     entries = installed.items() if isinstance(installed, dict) else []
-    return dict((name, entry) for name, entry in entries if isinstance(entry, dict) and all(_is_text(entry.get(key)) for key in ("file", "release")))
+    return dict(
+        (name, entry)
+        for name, entry in entries
+        if isinstance(entry, dict) and all(_is_text(entry.get(key)) for key in ("file", "release"))
+    )
 
 
 def _is_text(value):
-    return isinstance(value, (type(u""), str))
+    return isinstance(value, (type(""), str))
 
 
 # -- states ------------------------------------------------------------------------------------------------------------
@@ -210,7 +226,10 @@ def _staged(host, items, args):
 
 def _signed(host, items, result):
     """What is known of signatures, by file or name: said, since for most vendors it is that there is none."""
-    return dict(result, signatures=dict((item["file"] or item["name"], host.manager.signature(host.source(item))) for item in items))
+    return dict(
+        result,
+        signatures=dict((item["file"] or item["name"], host.manager.signature(host.source(item))) for item in items),
+    )
 
 
 def _absent(host, items, args):
@@ -281,7 +300,14 @@ def _missing(host, items, args):
     return dict(_result(there, there), missing=[item["file"] for item in lacking])
 
 
-STATES = {"present": _present, "staged": _staged, "absent": _absent, "held": _held, "unheld": _unheld, "missing": _missing}
+STATES = {
+    "present": _present,
+    "staged": _staged,
+    "absent": _absent,
+    "held": _held,
+    "unheld": _unheld,
+    "missing": _missing,
+}
 
 
 def _result(before, after, changed=None):
@@ -292,7 +318,9 @@ def _predict(host, before, missing, installed):
     after = dict(before, cached=sorted(set(before["cached"]) | set(item["file"] for item in missing if item["file"])))
     if installed:
         sources = [(item, "as in " + (item["file"] or "the repositories")) for item in missing]
-        planned = [(item["name"], item["version"] or before["installed"].get(item["name"], source)) for item, source in sources]
+        planned = [
+            (item["name"], item["version"] or before["installed"].get(item["name"], source)) for item, source in sources
+        ]
         after["installed"] = dict(before["installed"], **dict(planned))
     return after
 
@@ -314,7 +342,11 @@ def _checked(item):
             "name a package in a format that the host installs",
         )
     if item.get("repository") and (filename or item.get("sha256")):
-        raise TargetError("bad_package", "packages: %s comes from a repository and has a file as well" % name, "give it either repository or url")
+        raise TargetError(
+            "bad_package",
+            "packages: %s comes from a repository and has a file as well" % name,
+            "give it either repository or url",
+        )
     manager = known[kind]()
     given = {
         "name": manager.identity(name, filename),
@@ -337,7 +369,8 @@ def _checked(item):
         if (given[key] or needed) and not pattern.match(given[key]):
             raise TargetError(
                 "bad_package",
-                "packages: %s of %s is %r, which is not a valid one" % (key, name or filename or "an entry", given[key]),
+                "packages: %s of %s is %r, which is not a valid one"
+                % (key, name or filename or "an entry", given[key]),
                 "correct %s in the catalog, the lock file or the task" % key,
             )
     return given
@@ -369,7 +402,11 @@ def _host_format(known):
 def _manager_for(items):
     formats = sorted(set(item["format"] for item in items)) or [_host_format(MANAGERS)]
     if len(formats) > 1:
-        raise TargetError("bad_package", "packages: formats are mixed (%s)" % ", ".join(formats), "name packages of one format per task")
+        raise TargetError(
+            "bad_package",
+            "packages: formats are mixed (%s)" % ", ".join(formats),
+            "name packages of one format per task",
+        )
     if formats[0] not in MANAGERS or not which(TOOLS[formats[0]]):
         raise TargetError(
             "format_unsupported",
@@ -391,16 +428,29 @@ def _fetch(host, items, args):
         if item["repository"] or host.is_cached(item):
             continue
         if not item["file"]:
-            raise TargetError("bad_package", "packages: %s has neither file nor url" % item["name"], "give it a file and a url")
+            raise TargetError(
+                "bad_package", "packages: %s has neither file nor url" % item["name"], "give it a file and a url"
+            )
         _need_room(host, [(CACHE, item["size"])], item["file"])
-        adopt(_source(item, args), host.cached_path(item), item["file"], item["sha256"], item["size"], args.get("timeout") or 600)
+        adopt(
+            _source(item, args),
+            host.cached_path(item),
+            item["file"],
+            item["sha256"],
+            item["size"],
+            args.get("timeout") or 600,
+        )
 
 
 def _source(item, args):
     if args.get("src"):
         return os.path.join(args["src"], item["file"])
     if not item["url"]:
-        raise TargetError("package_unavailable", "no url is known for %s" % item["file"], "give it a url, or push it and name its folder in src")
+        raise TargetError(
+            "package_unavailable",
+            "no url is known for %s" % item["file"],
+            "give it a url, or push it and name its folder in src",
+        )
     return item["url"]
 
 
@@ -472,7 +522,11 @@ def _initramfs_size(host):
     """Bytes that the new kernel's initramfs will take: as much as the largest that is there."""
     if not [name for name in INITRAMFS_MAKERS if os.path.exists(host.path(name))]:
         return 0
-    sizes = [os.path.getsize(host.path("boot/" + name)) for name in list_dir(host.path("boot")) if re.match(r"^init(rd|ramfs)", name)]
+    sizes = [
+        os.path.getsize(host.path("boot/" + name))
+        for name in list_dir(host.path("boot"))
+        if re.match(r"^init(rd|ramfs)", name)
+    ]
     return max(sizes) if sizes else INITRAMFS_GUESS
 
 
@@ -503,7 +557,9 @@ def _need_room_on(host, entry, what):
     raise TargetError(
         "boot_full" if entry["boot"] else "disk_full",
         "%s has %d %s free, and %s needs %d" % (place, have, unit, what, need),
-        "remove kernels that are neither running nor the fallback, then run again" if entry["boot"] else "make room there, then run again",
+        "remove kernels that are neither running nor the fallback, then run again"
+        if entry["boot"]
+        else "make room there, then run again",
         need_kib=need,
         free_kib=have,
     )
@@ -524,7 +580,9 @@ def _existing_folder(path, root):
 def _install(host, items, inventory):
     """One run of the package manager; whatever it leaves half done is taken back before the error is told."""
     record = host.record()
-    entries = dict((item["name"], _record_entry(item)) for item in items if item["name"] not in inventory or item["name"] in record)
+    entries = dict(
+        (item["name"], _record_entry(item)) for item in items if item["name"] not in inventory or item["name"] in record
+    )
     host.save_record(dict(record, **dict((name, dict(entry, **{UNFINISHED: True})) for name, entry in entries.items())))
     rc, said = host.manager.install([host.source(item) for item in items])
     gaps = [] if rc != 0 else _gaps(host, items)
@@ -534,7 +592,10 @@ def _install(host, items, inventory):
         return
     left = _take_back(host, items, inventory)
     host.save_record(dict((name, entry) for name, entry in host.record().items() if name in record or name in left))
-    code, remedy = _diagnosis(host, said) or ("install_failed", "nothing of it is left on the host; find out why on one host before trying again")
+    code, remedy = _diagnosis(host, said) or (
+        "install_failed",
+        "nothing of it is left on the host; find out why on one host before trying again",
+    )
     why = "the package manager failed (%d): %s" % (rc, said)
     if gaps:
         code, why = "install_incomplete", "installed, but %s is missing" % " and ".join(gaps)
@@ -546,7 +607,9 @@ def _install(host, items, inventory):
 def _gaps(host, items):
     """What is missing although the package manager is content."""
     inventory = host.manager.inventory()
-    absent = ["package " + item["name"] for item in items if not host.manager.installed_version(inventory.get(item["name"]))]
+    absent = [
+        "package " + item["name"] for item in items if not host.manager.installed_version(inventory.get(item["name"]))
+    ]
     return absent + [gap for item in items for gap in host.missing_files(item)]
 
 
@@ -579,7 +642,9 @@ def _take_back(host, items, inventory):
 
 def _releases(host, names, from_repository):
     """Kernel releases whose image or modules belong to these packages; one from a repository may add modules to the running kernel."""
-    owner = r"^(?:/usr)?/boot/vmlinuz-([^/]+)$" if from_repository else r"^(?:/usr)?/(?:boot/vmlinuz-|lib/modules/)([^/]+)$"
+    owner = (
+        r"^(?:/usr)?/boot/vmlinuz-([^/]+)$" if from_repository else r"^(?:/usr)?/(?:boot/vmlinuz-|lib/modules/)([^/]+)$"
+    )
     found = set()
     for name in names:
         for path in host.manager.files_of(name):
@@ -596,9 +661,17 @@ def _refuse_bricking(host, releases):
             "the kernel %s is running and cannot be removed" % host.running,
             "boot another kernel first (toa_boot state: reverted, then toa_reboot), then run again",
         )
-    others = [name for name in list_dir(host.path("boot")) if name.startswith("vmlinuz-") and name[len("vmlinuz-"):] not in releases]
+    others = [
+        name
+        for name in list_dir(host.path("boot"))
+        if name.startswith("vmlinuz-") and name[len("vmlinuz-") :] not in releases
+    ]
     if releases and not others:
-        raise TargetError("last_kernel", "no other kernel would be left in /boot", "install the distribution's kernel first, then run again")
+        raise TargetError(
+            "last_kernel",
+            "no other kernel would be left in /boot",
+            "install the distribution's kernel first, then run again",
+        )
 
 
 def _remove(host, names, releases):
@@ -619,7 +692,11 @@ def _sweep_unowned(host, entry):
     """What an rpm that was killed had unpacked: it enters a package in its database only at the end."""
     release = entry.get("release") or ""
     places = ["/boot/vmlinuz-" + release, "/lib/modules/" + release]
-    if not RELEASE.match(release) or release == host.running or [place for place in places if host.manager.owners(place)]:
+    if (
+        not RELEASE.match(release)
+        or release == host.running
+        or [place for place in places if host.manager.owners(place)]
+    ):
         return
     left = re.compile(r"^\.?(vmlinuz|System\.map|config|symvers)-%s(\.hmac|\.gz)?(;[0-9a-f]+)?$" % re.escape(release))
     for name in list_dir(host.path("boot")):
@@ -634,7 +711,10 @@ def _sweep_release(host, release):
     if not release or release == host.running or os.path.exists(host.path("boot/vmlinuz-" + release)):
         return
     for name in list_dir(host.path("boot")):
-        if re.match(r"^init(rd\.img|rd|ramfs)-%s(kdump)?(\.img)?(\.(old|bak|new|dpkg-bak|old-dkms))?$" % re.escape(release), name):
+        if re.match(
+            r"^init(rd\.img|rd|ramfs)-%s(kdump)?(\.img)?(\.(old|bak|new|dpkg-bak|old-dkms))?$" % re.escape(release),
+            name,
+        ):
             remove_file(host.path("boot/" + name))
     remove_file(host.path("var/lib/initramfs-tools/" + release))
     modules = host.path("lib/modules/" + release)

@@ -16,8 +16,21 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, HostLock, TargetError, run, to_text, which
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, data_of, digest_of, file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    LOCK_FILE,
+    HostLock,
+    TargetError,
+    run,
+    to_text,
+    which,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
+    Originals,
+    data_of,
+    digest_of,
+    file_image,
+    link_image,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, under
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
@@ -63,10 +76,14 @@ WantedBy=multi-user.target
 """
 
 # A command that stands alone in its line: no list, no pipe, no block. Redirections and `uname -r` are taken out before.
-HARMLESS = re.compile(r"[0-9]*>>?\s*(&[0-9-]|[^\s;&|]+)|&>>?\s*[^\s;&|]+|`\s*uname\s+-r\s*`|\$\(\s*uname\s+-r\s*\)|(^|\s)#.*$")
+HARMLESS = re.compile(
+    r"[0-9]*>>?\s*(&[0-9-]|[^\s;&|]+)|&>>?\s*[^\s;&|]+|`\s*uname\s+-r\s*`|\$\(\s*uname\s+-r\s*\)|(^|\s)#.*$"
+)
 NOT_ALONE = re.compile(r"[;&|(){}]|^\s*(if|then|else|elif|do|while|until|for|case|function)\b")
 # Bytes as latin-1 here, so a typographic quote before the command is these three.
-LOAD_COMMAND = re.compile(u"(?:\xe2\x80[\x98-\x9f])?(\\S*/)?(modprobe|insmod)\\b[^;&|\n]*|systemctl\\s+start\\s+vtoa\\S*|service\\s+vtoa\\s+start")
+LOAD_COMMAND = re.compile(
+    "(?:\xe2\x80[\x98-\x9f])?(\\S*/)?(modprobe|insmod)\\b[^;&|\n]*|systemctl\\s+start\\s+vtoa\\S*|service\\s+vtoa\\s+start"
+)
 
 
 def main(args):
@@ -82,7 +99,9 @@ class Persistence:
         self.init = args.get("init") or init_system(self.root)
         self.module = (args.get("name") or "").replace("-", "_")
         if self.module not in STATS_FILES:
-            raise TargetError("bad_option", "name: %s is no TOA module" % self.module, "use one of %s" % ", ".join(TOA_MODULES))
+            raise TargetError(
+                "bad_option", "name: %s is no TOA module" % self.module, "use one of %s" % ", ".join(TOA_MODULES)
+            )
         self.state_file = under(self.root, STATE_FILE)
         self.originals = Originals(section("persistence", self.state_file), self.root)
         self.notes = []
@@ -128,7 +147,9 @@ def _present(host, args):
     method, path = _choose(host, args.get("method") or "auto")
     wanted = _without_loads(host, method, path)
     _add_place(host, method, path, wanted)
-    changes = dict((name, image) for name, image in wanted.items() if digest_of(host.originals.now(name)) != digest_of(image))
+    changes = dict(
+        (name, image) for name, image in wanted.items() if digest_of(host.originals.now(name)) != digest_of(image)
+    )
     result = _result(host, sorted(set(changes) | set([path])), changes)
     result.update(method=method, path=path)
     if changes and not args["check"]:
@@ -154,10 +175,16 @@ def _absent(host, args):
     wanted = dict(back)
     for name, data in _stripped(host, [place for place in host.places() if place["ours"]]).items():
         if name not in back:
-            wanted[name] = host.keep_owner(name, data, host.mode(name, 0o644)) if data.strip() or not _all_ours(host, name) else None
+            wanted[name] = (
+                host.keep_owner(name, data, host.mode(name, 0o644))
+                if data.strip() or not _all_ours(host, name)
+                else None
+            )
     if host.originals.now(UNIT_LINK) and UNIT_LINK not in back and wanted.get(UNIT, 1) is None:
         wanted[UNIT_LINK] = None
-    changes = dict((name, image) for name, image in wanted.items() if digest_of(host.originals.now(name)) != digest_of(image))
+    changes = dict(
+        (name, image) for name, image in wanted.items() if digest_of(host.originals.now(name)) != digest_of(image)
+    )
     result = _result(host, sorted(changes), changes)
     result.update(method="none", path="", changed=bool(changes or host.originals.files))
     if result["changed"] and not args["check"]:
@@ -205,7 +232,11 @@ def _apply(host, changes):
 
 def _why_ineffective(host, path):
     """After writing, the host is read anew: what we wrote must be seen to run at the next boot. "" where it is."""
-    ours = [place for place in host.places() if place["ours"] and place["module"] == host.module and host.resolve(place["path"]) == path]
+    ours = [
+        place
+        for place in host.places()
+        if place["ours"] and place["module"] == host.module and host.resolve(place["path"]) == path
+    ]
     if [place for place in ours if place["effective"]]:
         return ""
     return "; ".join(sorted(set(place["reason"] for place in ours))) or "it is not found there any more"
@@ -230,7 +261,11 @@ def tell_daemons(changes):
     if [name for name in changes if name.startswith("/etc/systemd/system/")] and os.path.isdir("/run/systemd/system"):
         run(["systemctl", "daemon-reload"], timeout=60)
     written = [name for name, image in changes.items() if image is not None]
-    if written and which("restorecon") and (os.path.exists("/sys/fs/selinux/enforce") or os.path.exists("/selinux/enforce")):
+    if (
+        written
+        and which("restorecon")
+        and (os.path.exists("/sys/fs/selinux/enforce") or os.path.exists("/selinux/enforce"))
+    ):
         # A file that was replaced has its folder's label; rc.local with that label is not run at boot.
         run(["restorecon"] + sorted(written), timeout=60)
 
@@ -243,7 +278,9 @@ def _choose(host, method):
     if method != "auto":
         path, why = _place(host, method)
         if why:
-            raise TargetError("method_unusable", "method %s does not load anything here: %s" % (method, why), "use method auto")
+            raise TargetError(
+                "method_unusable", "method %s does not load anything here: %s" % (method, why), "use method auto"
+            )
         return method, path
     reasons = []
     for method in ("modules_load", "sysconfig_modules", "rc_local"):
@@ -271,7 +308,9 @@ def _place(host, method):
     if method == SERVICE:
         return _service_place(host)
     if method == "systemd":
-        return (UNIT, "") if host.init == "systemd" else ("", "systemd did not start this host (init is %s)" % host.init)
+        return (
+            (UNIT, "") if host.init == "systemd" else ("", "systemd did not start this host (init is %s)" % host.init)
+        )
     path, why = boot_script(host.root, host.init)
     return (host.resolve(path), "") if path else ("", why)
 
@@ -295,7 +334,9 @@ def _add_place(host, method, path, wanted):
     if path == MODULES_LOAD:
         wanted[path] = file_image(("%(why)s\n%(module)s\n" % module).encode("ascii"), 0o644)
     elif method == "sysconfig_modules":
-        wanted[path] = file_image(("#!/bin/sh\n%(why)s\nmodprobe %(module)s >/dev/null 2>&1\n" % module).encode("ascii"), 0o755)
+        wanted[path] = file_image(
+            ("#!/bin/sh\n%(why)s\nmodprobe %(module)s >/dev/null 2>&1\n" % module).encode("ascii"), 0o755
+        )
     elif method == "systemd":
         wanted[path] = file_image((UNIT_TEXT % module).encode("ascii"), 0o644)
         wanted[UNIT_LINK] = link_image(UNIT)
@@ -384,7 +425,11 @@ def _all_ours(host, name):
 def _is_recipe_file(name, found):
     """/etc/sysconfig/modules/toa.modules and its like: nothing but a wrapper around loading the module it is named after."""
     folder, leaf = os.path.split(name)
-    return folder == "/etc/sysconfig/modules" and leaf.endswith(".modules") and leaf[:-len(".modules")].replace("-", "_") in TOA_MODULES
+    return (
+        folder == "/etc/sysconfig/modules"
+        and leaf.endswith(".modules")
+        and leaf[: -len(".modules")].replace("-", "_") in TOA_MODULES
+    )
 
 
 def _without_lines(host, name, found):
@@ -399,7 +444,7 @@ def _without_lines(host, name, found):
             if index and lines[index - 1].strip() == marker:
                 gone.add(index - 1)
         else:
-            lines[index] = LOAD_COMMAND.sub(u": ", lines[index].decode("latin-1")).encode("latin-1")
+            lines[index] = LOAD_COMMAND.sub(": ", lines[index].decode("latin-1")).encode("latin-1")
     return b"\n".join(line for index, line in enumerate(lines) if index not in gone)
 
 
@@ -408,5 +453,11 @@ def _stands_alone(lines, index):
     text = HARMLESS.sub(" ", to_text(lines[index]).replace("|| true", " "))
     above = to_text(lines[index - 1]).rstrip() if index else ""
     below = to_text(lines[index + 1]).strip() if index + 1 < len(lines) else ""
-    inside = above.endswith(("\\", "&&", "||", "|", "then", "do", "else", "{")) and below in ("fi", "done", "else", "}", "")
+    inside = above.endswith(("\\", "&&", "||", "|", "then", "do", "else", "{")) and below in (
+        "fi",
+        "done",
+        "else",
+        "}",
+        "",
+    )
     return not NOT_ALONE.search(text) and not above.endswith(("\\", "&&", "||", "|")) and not inside

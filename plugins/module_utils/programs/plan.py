@@ -31,4 +31,9 @@ def claims_of(facts):
         others.append("the eBPF programs are attached")
     if (facts["service"] or {}).get("active"):
         others.append("service %s is active" % facts["service"]["name"])
-    return {"modules": [module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPERS], "others": others}
+    return {
+        "modules": [
+            module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPERS
+        ],
+        "others": others,
+    }

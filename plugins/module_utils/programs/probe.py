@@ -16,7 +16,13 @@ import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.state import section
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import HELPERS, STATS_FILES, loaded_modules, parse_counters, stats
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
+    HELPERS,
+    STATS_FILES,
+    loaded_modules,
+    parse_counters,
+    stats,
+)
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import FOLDER
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, guard_of, load_here
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import (
@@ -53,7 +59,12 @@ def main(args):
     before = counters()
     guard = guard_of(section(SECTION), []) if args.get("guard") else None
     found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), guard)
-    found.update(claims=claims, counters_before=before, counters_after=counters(), elapsed_ms=int((time.time() - began) * 1000 + 0.5))
+    found.update(
+        claims=claims,
+        counters_before=before,
+        counters_after=counters(),
+        elapsed_ms=int((time.time() - began) * 1000 + 0.5),
+    )
     return {"changed": False, "probe": found}
 
 
@@ -118,7 +129,11 @@ def chosen_addresses(given, default):
         try:
             family = 4 if len(as_packed(text)) == 4 else 6
         except ValueError:
-            raise TargetError("bad_peer", "peer %r is not an IP address" % (text,), "give one IPv4 address and, if you like, one IPv6 address")
+            raise TargetError(
+                "bad_peer",
+                "peer %r is not an IP address" % (text,),
+                "give one IPv4 address and, if you like, one IPv6 address",
+            )
         if text in LOCAL.values():
             raise TargetError("bad_peer", "peer %s is the address of the probe's own server" % text, "give another one")
         chosen[family] = str(text)
@@ -132,7 +147,9 @@ def loaded_claims():
         if name in HELPERS:
             continue
         dead = STATS_FILES[name] is not None and stats(name) is None
-        claims.append("module %s is loaded%s" % (name, ", but has made no statistics file: its start has failed" if dead else ""))
+        claims.append(
+            "module %s is loaded%s" % (name, ", but has made no statistics file: its start has failed" if dead else "")
+        )
         live.append(STATS_FILES[name])
     for name in statistics_files():
         if name not in live:

@@ -18,7 +18,15 @@ import select
 import signal
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, read_line, read_text, remove_file, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    list_dir,
+    read_line,
+    read_text,
+    remove_file,
+    run,
+    which,
+)
 
 # Seconds that the reboot waits at most for our answer to be on its way.
 PATIENCE = 1.0
@@ -79,13 +87,15 @@ def _refusal():
         said = json.loads(read_text(REFUSAL) or "null")
     except ValueError:
         return ""
-    return said if isinstance(said, type(u"")) or isinstance(said, str) else ""
+    return said if isinstance(said, type("")) or isinstance(said, str) else ""
 
 
 def _trigger(args):
     message = args.get("message") or ""
     if not MESSAGE.match(message):
-        raise TargetError("bad_option", "message: only one line of at most 200 printable characters", "shorten the message")
+        raise TargetError(
+            "bad_option", "message: only one line of at most 200 printable characters", "shorten the message"
+        )
     commands = args.get("commands") or _reboot_commands()
     before = identity()
     remove_file(REFUSAL)
@@ -103,7 +113,11 @@ def _reboot_commands():
     commands += [["shutdown", "-r", "now"], ["reboot"]]
     commands = [command for command in commands if which(command[0])]
     if not commands:
-        raise TargetError("no_reboot_command", "there is neither systemctl, shutdown nor reboot on this host", "install the distribution's init tools")
+        raise TargetError(
+            "no_reboot_command",
+            "there is neither systemctl, shutdown nor reboot on this host",
+            "install the distribution's init tools",
+        )
     return commands
 
 

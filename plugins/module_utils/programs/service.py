@@ -54,7 +54,11 @@ def main(args):
         after = service.look()
     missed = [key for key in wanted if after[key] != wanted[key]]
     if missed:
-        raise service.failed(verb, "afterwards it is %s" % " and ".join("%s%s" % ("" if after[key] else "not ", key) for key in sorted(missed)))
+        raise service.failed(
+            verb,
+            "afterwards it is %s"
+            % " and ".join("%s%s" % ("" if after[key] else "not ", key) for key in sorted(missed)),
+        )
     return service.result(now, after, True)
 
 
@@ -67,7 +71,9 @@ class Service:
         self.name = args.get("name") or "vtoa"
         for key in ("name", "unit"):
             if args.get(key) and not NAME.match(args[key]):
-                raise TargetError("bad_option", "%s: %r is no name of a package or unit" % (key, args[key]), "leave it out for vtoa")
+                raise TargetError(
+                    "bad_option", "%s: %r is no name of a package or unit" % (key, args[key]), "leave it out for vtoa"
+                )
         init = args.get("init") or init_system(self.root)
         if init != "systemd":
             raise TargetError(
@@ -109,7 +115,7 @@ class Service:
             raise self.failed("show", (err or out).strip() or "systemctl ended with %d" % rc)
         shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
         return {
-            "name": self.unit[:-len(".service")],
+            "name": self.unit[: -len(".service")],
             "active": shown.get("ActiveState") in ("active", "reloading") or self._has_run(shown),
             "enabled": self._is_enabled(shown),
             "load": shown.get("LoadState", ""),
@@ -118,7 +124,9 @@ class Service:
 
     def _has_run(self, shown):
         """A unit that runs once and is then inactive again has done its work where its module is there."""
-        once = shown.get("Type") == "oneshot" and shown.get("RemainAfterExit") == "no" and shown.get("Result") == "success"
+        once = (
+            shown.get("Type") == "oneshot" and shown.get("RemainAfterExit") == "no" and shown.get("Result") == "success"
+        )
         return once and self.is_loaded()
 
     def _is_enabled(self, shown):
@@ -139,7 +147,13 @@ class Service:
         for name in self.modules:
             if name in STATS_FILES and name not in HELPERS:
                 there = name in loaded or name in builtin
-                states.append({"name": name, "loaded": there, "live": there and (STATS_FILES[name] is None or stats(name, self.root) is not None)})
+                states.append(
+                    {
+                        "name": name,
+                        "loaded": there,
+                        "live": there and (STATS_FILES[name] is None or stats(name, self.root) is not None),
+                    }
+                )
         return states
 
     def lock(self):
@@ -153,11 +167,14 @@ class Service:
             raise self.failed(verb, (err or out).strip() or "systemctl ended with %d" % rc)
 
     def failed(self, verb, why):
-        _rc, journal, _err = run(["journalctl", "--no-pager", "--quiet", "--lines=5", "--output=cat", "--unit=" + self.unit])
+        _rc, journal, _err = run(
+            ["journalctl", "--no-pager", "--quiet", "--lines=5", "--output=cat", "--unit=" + self.unit]
+        )
         last = " / ".join(line.strip() for line in journal.splitlines() if line.strip())
         return TargetError(
             "service_failed",
-            "systemctl %s %s: %s%s" % (verb, self.unit, why, "; its journal ends with: %s" % last[-600:] if last else ""),
+            "systemctl %s %s: %s%s"
+            % (verb, self.unit, why, "; its journal ends with: %s" % last[-600:] if last else ""),
             "see `systemctl status %s` and dmesg on the host" % self.unit,
         )
 
@@ -177,8 +194,16 @@ class Service:
 
 
 UNUSABLE = {
-    "not-found": ("service_missing", "is not on this host", "install its package: toa_package with name: %(name)s and repository: true"),
-    "masked": ("service_masked", "is masked: somebody has forbidden that it runs", "systemctl unmask %(unit)s, if it may run after all"),
+    "not-found": (
+        "service_missing",
+        "is not on this host",
+        "install its package: toa_package with name: %(name)s and repository: true",
+    ),
+    "masked": (
+        "service_masked",
+        "is masked: somebody has forbidden that it runs",
+        "systemctl unmask %(unit)s, if it may run after all",
+    ),
 }
 
 
@@ -207,4 +232,10 @@ def _disabled(_service, now):
     return ("disable", {"enabled": False}) if now["enabled"] else (None, {})
 
 
-CHANGES = {"started": _started, "stopped": _stopped, "restarted": _restarted, "enabled": _enabled, "disabled": _disabled}
+CHANGES = {
+    "started": _started,
+    "stopped": _stopped,
+    "restarted": _restarted,
+    "enabled": _enabled,
+    "disabled": _disabled,
+}

@@ -20,7 +20,12 @@ import re
 import stat
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, module_of_file, under
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
+    STATS_FILES,
+    TOA_MODULES,
+    module_of_file,
+    under,
+)
 
 # Written beside whatever we put into a file, so that it can be told from what the operator or a vendor put there.
 MARKER = "# realip.toa"
@@ -31,24 +36,40 @@ EBPF_LOADER = "/var/lib/realip-toa/ebpf/loader.sh"
 GUARD_SCRIPT = "/var/lib/realip-toa/guard/guard.sh"
 OUR_SCRIPTS = {EBPF: (EBPF_LOADER, "detach"), GUARD: (GUARD_SCRIPT, "stop")}
 
-MODULES_LOAD_DIRS = ("/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d",
-                     "/lib/modules-load.d")
-UNIT_DIRS = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-             "/lib/systemd/system")
+MODULES_LOAD_DIRS = (
+    "/etc/modules-load.d",
+    "/run/modules-load.d",
+    "/usr/local/lib/modules-load.d",
+    "/usr/lib/modules-load.d",
+    "/lib/modules-load.d",
+)
+UNIT_DIRS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
 RC_LOCAL_FILES = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
 
 # initscripts' unit for /etc/sysconfig/modules under its names of EL7, early EL7 and Fedora, EL8.
 LOADMODULES_UNITS = ("rhel-loadmodules.service", "fedora-loadmodules.service", "loadmodules.service")
 
 # Scripts that read modules-load.d and /etc/modules where systemd does not (Debian's kmod and module-init-tools).
-KMOD_SCRIPTS = ("/etc/init.d/kmod", "/etc/init/kmod.conf", "/etc/init.d/module-init-tools", "/etc/init/module-init-tools.conf")
+KMOD_SCRIPTS = (
+    "/etc/init.d/kmod",
+    "/etc/init/kmod.conf",
+    "/etc/init.d/module-init-tools",
+    "/etc/init/module-init-tools.conf",
+)
 
 _SCRIPT_LIMIT = 256 << 10
 _MOST_FINDINGS = 64  # in one file
 # Patterns are text here, compiled where they are first used (re keeps them): most hosts have no script that names TOA.
 _TOKEN = (
     r"""(?s)(?P<skip>[ \t]+|\\\n|(?<![^ \t\n;&|()])\#[^\n]*)|(?P<operator>\n|;;?|&&?|\|\|?|[()])|"""
-    r"""(?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\([^()\n]*\)|[^ \t\n;&|()'"`\\])+)""")
+    r"""(?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\([^()\n]*\)|[^ \t\n;&|()'"`\\])+)"""
+)
 _QUOTED = r"""(?s)\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|([^\\'"]+)"""
 _HEREDOC = r"(?s)<<(-?)(?!<)(.*)$"
 _ASSIGNMENT = r"[A-Za-z_][A-Za-z_0-9]*\+?="
@@ -56,24 +77,56 @@ _UNAME = r"`\s*uname\s+-r\s*`|\$\(\s*uname\s+-r\s*\)"
 _RELEASE_IN_PATH = r"/lib/modules/([^/]+)/"
 _EXEC_START = r"(?m)^[ \t]*ExecStart(?:Pre|Post)?[ \t]*=[ \t]*[-@:+!]*(.*)$"
 _OPENERS = {"if": "fi", "case": "esac", "while": "done", "for": "done", "until": "done", "select": "done", "{": "}"}
-_PREFIXES = ("then", "else", "elif", "do", "!", "time", "nohup", "sudo", "command", "builtin", "exec", "env", "nice", "setsid")
+_PREFIXES = (
+    "then",
+    "else",
+    "elif",
+    "do",
+    "!",
+    "time",
+    "nohup",
+    "sudo",
+    "command",
+    "builtin",
+    "exec",
+    "env",
+    "nice",
+    "setsid",
+)
 _VALUE_OPTIONS = ("-C", "--config", "-d", "--dirname", "-S", "--set-version")
-_NOT_LOADING = ("-r", "--remove", "-n", "--dry-run", "--show", "-D", "--show-depends", "-c", "--showconfig", "-l", "--list",
-                "-R", "--resolve-alias")
-_ODD_SPACES = u"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
-_DROP_QUOTES = u"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\uff07\ufffd"
+_NOT_LOADING = (
+    "-r",
+    "--remove",
+    "-n",
+    "--dry-run",
+    "--show",
+    "-D",
+    "--show-depends",
+    "-c",
+    "--showconfig",
+    "-l",
+    "--list",
+    "-R",
+    "--resolve-alias",
+)
+_ODD_SPACES = "[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
+_DROP_QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\uff07\ufffd"
 
 
 def init_system(root="/"):
-    """"systemd", "upstart", "sysvinit" or "other": what started this host, not what is installed on it."""
+    """ "systemd", "upstart", "sysvinit" or "other": what started this host, not what is installed on it."""
     if os.path.isdir(under(root, "/run/systemd/system")):
         return "systemd"
     started = re.search(r"\(([^)]*)\)", read_text(under(root, "/proc/1/stat"), 256) or "")
     if started and started.group(1) != "init":
         return "other"
-    if os.path.exists(under(root, "/sbin/initctl")) and any(name.endswith(".conf") for name in list_dir(under(root, "/etc/init"))):
+    if os.path.exists(under(root, "/sbin/initctl")) and any(
+        name.endswith(".conf") for name in list_dir(under(root, "/etc/init"))
+    ):
         return "upstart"
-    runlevels = [sign for sign in ("/etc/inittab", "/etc/rc2.d", "/etc/rc.d/rc3.d") if os.path.exists(under(root, sign))]
+    runlevels = [
+        sign for sign in ("/etc/inittab", "/etc/rc2.d", "/etc/rc.d/rc3.d") if os.path.exists(under(root, sign))
+    ]
     return "sysvinit" if runlevels else "other"
 
 
@@ -93,8 +146,9 @@ def find_places(root="/", release=None, init=None):
 
 # -- which places run -----------------------------------------------------------------------------------------------------
 
+
 def modules_load_reason(root="/", init=None):
-    """"" where this host loads what modules-load.d lists, else the reason why not."""
+    """ "" where this host loads what modules-load.d lists, else the reason why not."""
     init = init or init_system(root)
     if init == "systemd":
         if _masked(root, "systemd-modules-load.service"):
@@ -107,7 +161,7 @@ def modules_load_reason(root="/", init=None):
 
 
 def etc_modules_reason(root="/", init=None):
-    """"" where this host loads what /etc/modules lists, else the reason why not."""
+    """ "" where this host loads what /etc/modules lists, else the reason why not."""
     init = init or init_system(root)
     if init == "systemd":
         if not _etc_modules_links(root):
@@ -145,7 +199,7 @@ def boot_script(root="/", init=None):
 
 
 def sysconfig_modules_reason(root="/", init=None):
-    """"" where this host runs /etc/sysconfig/modules/*.modules, else the reason why not."""
+    """ "" where this host runs /etc/sysconfig/modules/*.modules, else the reason why not."""
     init = init or init_system(root)
     if init != "systemd":
         if "sysconfig/modules" in (read_text(under(root, "/etc/rc.d/rc.sysinit"), 65536) or ""):
@@ -165,7 +219,9 @@ def unit_enabled(root, unit):
         return False
     for folder in UNIT_DIRS:
         for name in list_dir(under(root, folder)):
-            if name.endswith((".wants", ".requires")) and os.path.lexists(under(root, "%s/%s/%s" % (folder, name, unit))):
+            if name.endswith((".wants", ".requires")) and os.path.lexists(
+                under(root, "%s/%s/%s" % (folder, name, unit))
+            ):
                 return True
     return False
 
@@ -197,10 +253,14 @@ def _etc_modules_links(root):
 
 
 def _is_etc_modules(path):
-    return os.path.islink(path) and os.path.normpath(os.path.join("/etc/modules-load.d", os.readlink(path))) == "/etc/modules"
+    return (
+        os.path.islink(path)
+        and os.path.normpath(os.path.join("/etc/modules-load.d", os.readlink(path))) == "/etc/modules"
+    )
 
 
 # -- lists of module names ------------------------------------------------------------------------------------------------
+
 
 def _modules_load(root, init):
     places, seen, folders = [], {}, []
@@ -234,7 +294,9 @@ def _etc_modules(root, init):
     text = read_text(under(root, "/etc/modules"), _SCRIPT_LIMIT) or ""
     if not _names_a_module(text):
         return []
-    return _list_findings("/etc/modules", "etc_modules", text, etc_modules_reason(root, init), root, False, init != "systemd")
+    return _list_findings(
+        "/etc/modules", "etc_modules", text, etc_modules_reason(root, init), root, False, init != "systemd"
+    )
 
 
 def _list_findings(path, kind, text, reason, root, whole_file, with_parameters):
@@ -246,7 +308,11 @@ def _list_findings(path, kind, text, reason, root, whole_file, with_parameters):
         words = line.split()
         module = _named(words[0]) if words and words[0][0] not in "#;" else ""
         if not module and len(words) > 1 and words[0] in ("modprobe", "insmod") and _named(words[1]):
-            places.append(_finding(path, kind, _named(words[1]), line, number, "this file lists names of modules, not commands", ours))
+            places.append(
+                _finding(
+                    path, kind, _named(words[1]), line, number, "this file lists names of modules, not commands", ours
+                )
+            )
         elif module:
             why = reason
             if len(words) > 1 and not with_parameters:
@@ -284,6 +350,7 @@ def _blacklisted(root, module, kind):
 
 # -- scripts --------------------------------------------------------------------------------------------------------------
 
+
 def _rc_local(root, init, release):
     places, seen = [], []
     runs, why_none = None, None
@@ -301,7 +368,11 @@ def _rc_local(root, init, release):
             continue
         seen.append((identity.st_dev, identity.st_ino))
         is_run = runs is not None and _same_file(under(root, runs), identity)
-        reason = _place_reason(identity, text, init == "systemd") if is_run else why_none or "this host runs %s, not this file" % runs
+        reason = (
+            _place_reason(identity, text, init == "systemd")
+            if is_run
+            else why_none or "this host runs %s, not this file" % runs
+        )
         places.extend(_script_findings(runs if is_run else path, "rc_local", text, reason, root, release, False))
     return places
 
@@ -350,7 +421,12 @@ def _script_findings(path, kind, text, reason, root, release, whole_file):
     places = []
     for load in script_loads(text)[:_MOST_FINDINGS]:
         number = load["line_number"]
-        why = reason or load["reason"] or _file_reason(load["file"], root, release) or _blacklisted(root, load["module"], kind)
+        why = (
+            reason
+            or load["reason"]
+            or _file_reason(load["file"], root, release)
+            or _blacklisted(root, load["module"], kind)
+        )
         places.append(_finding(path, kind, load["module"], lines[number - 1], number, why, marked.get(number, False)))
     return places
 
@@ -384,7 +460,14 @@ def script_loads(text):
         if found:
             if command["function"] and command["function"] not in reader.called:
                 why = why or "inside function %s, which nothing calls" % command["function"]
-            loads.append({"module": found[0], "file": found[1], "line_number": command["line_number"], "reason": ended or failed or why})
+            loads.append(
+                {
+                    "module": found[0],
+                    "file": found[1],
+                    "line_number": command["line_number"],
+                    "reason": ended or failed or why,
+                }
+            )
         if command["top"] and not ended:
             ended = _ends(command)
         if why and reader.stops_on_error and command["top"] and not failed:
@@ -419,7 +502,9 @@ def _load_in(words):
     if words[-1].endswith("\r"):
         return found, "the line ends in a carriage return, which a shell takes for part of the last word"
     for word, simple in zip(words, plain):
-        if simple != _unquote(word) and (_named(simple) or simple.rsplit("/", 1)[-1] in ("modprobe", "insmod", "systemctl", "service")):
+        if simple != _unquote(word) and (
+            _named(simple) or simple.rsplit("/", 1)[-1] in ("modprobe", "insmod", "systemctl", "service")
+        ):
             return found, "typographic quotes are part of the word for a shell: %s" % _unquote(word)
     return found, ""
 
@@ -455,7 +540,9 @@ def _module_loaded(words):
                 return module_of_file(word), given[0]
     if name == "systemctl" and "start" in rest and ("vtoa" in rest or "vtoa.service" in rest):
         return "vtoa", ""
-    if (name == "service" and rest[:2] == ["vtoa", "start"]) or (words[0].endswith("init.d/vtoa") and rest[:1] == ["start"]):
+    if (name == "service" and rest[:2] == ["vtoa", "start"]) or (
+        words[0].endswith("init.d/vtoa") and rest[:1] == ["start"]
+    ):
         return "vtoa", ""
     return None
 
@@ -538,7 +625,7 @@ class _Script:
 
     def _word(self, token):
         heredoc = re.search(_HEREDOC, token)
-        if heredoc and "'" not in token[:heredoc.start()] and '"' not in token[:heredoc.start()]:
+        if heredoc and "'" not in token[: heredoc.start()] and '"' not in token[: heredoc.start()]:
             self.heredocs.append([heredoc.group(1) == "-", _unquote(heredoc.group(2))])
         elif self.heredocs and not self.heredocs[-1][1]:
             self.heredocs[-1][1] = _unquote(token)
@@ -578,8 +665,14 @@ class _Script:
         elif self.words:
             function = [name for unused, name in self.stack if name]
             self.called.add(self.words[0])
-            self.commands.append({"words": self.words, "line_number": self.number, "function": function[-1] if function else "",
-                                  "top": not self.stack and not self.after_logic and token not in ("|", "&")})
+            self.commands.append(
+                {
+                    "words": self.words,
+                    "line_number": self.number,
+                    "function": function[-1] if function else "",
+                    "top": not self.stack and not self.after_logic and token not in ("|", "&"),
+                }
+            )
         self.words = []
         self.after_logic = token in ("&&", "||", "|")
 
@@ -598,13 +691,18 @@ class _Script:
 
 # -- systemd units and the initramfs --------------------------------------------------------------------------------------
 
+
 def _systemd_units(root, init, release):
     places = []
     for folder in UNIT_DIRS:
-        if folder == "/lib/systemd/system" and os.path.realpath(under(root, "/lib")) == os.path.realpath(under(root, "/usr/lib")):
+        if folder == "/lib/systemd/system" and os.path.realpath(under(root, "/lib")) == os.path.realpath(
+            under(root, "/usr/lib")
+        ):
             continue
         for name in list_dir(under(root, folder)):
-            if not name.endswith(".service") or not (folder == UNIT_DIRS[0] or name.startswith("realip-toa") or name == "vtoa.service"):
+            if not name.endswith(".service") or not (
+                folder == UNIT_DIRS[0] or name.startswith("realip-toa") or name == "vtoa.service"
+            ):
                 continue
             text = read_text(under(root, folder + "/" + name), _SCRIPT_LIMIT) or ""
             load = _unit_load(name, text, root, release)
@@ -612,8 +710,17 @@ def _systemd_units(root, init, release):
                 continue
             module, number, why = load
             lines = text.split("\n")
-            places.append(_finding(folder + "/" + name, "systemd", module, lines[number - 1], number, _unit_reason(root, init, name) or why,
-                                   MARKER in text))
+            places.append(
+                _finding(
+                    folder + "/" + name,
+                    "systemd",
+                    module,
+                    lines[number - 1],
+                    number,
+                    _unit_reason(root, init, name) or why,
+                    MARKER in text,
+                )
+            )
     return places
 
 
@@ -682,5 +789,13 @@ def _initrd_reason(root, path, image):
 
 
 def _finding(path, kind, module, line, number, reason, ours):
-    return {"path": path, "kind": kind, "module": module, "line": line.strip()[:200], "line_number": number,
-            "effective": not reason, "reason": reason, "ours": bool(ours)}
+    return {
+        "path": path,
+        "kind": kind,
+        "module": module,
+        "line": line.strip()[:200],
+        "line_number": number,
+        "effective": not reason,
+        "reason": reason,
+        "ours": bool(ours),
+    }

@@ -25,8 +25,11 @@ def boot_files(originals, init, name, command, units):
         return units
     path, why = boot_script("/", init)
     if not path:
-        raise TargetError("no_persistence", "nothing on this host would run `%s` at boot: %s" % (command, why),
-                          "let the operator's own boot script run `%s`, or give the host an rc.local" % command)
+        raise TargetError(
+            "no_persistence",
+            "nothing on this host would run `%s` at boot: %s" % (command, why),
+            "let the operator's own boot script run `%s`, or give the host an rc.local" % command,
+        )
     path = os.path.realpath(path)
     now = originals.now(path)
     if [place for place in places_of(name, init) if place["path"] == path]:

@@ -49,7 +49,7 @@ class Case:
         self.variant = variant
         self.peer_port = 0
         self.accept = self.getpeername = self.getsockopt_1348 = None
-        self.problem = None     # why no connection came about
+        self.problem = None  # why no connection came about
         self.untestable = None  # why it was not tried
 
     @property
@@ -58,7 +58,12 @@ class Case:
 
     @property
     def name(self):
-        words = [self.kind or "no option", self.packet if self.format else "", self.listener, "from ipv6" if self.family == 6 else ""]
+        words = [
+            self.kind or "no option",
+            self.packet if self.format else "",
+            self.listener,
+            "from ipv6" if self.family == 6 else "",
+        ]
         return " ".join(word for word in words + [self.variant] if word)
 
     def shown(self, address, port):
@@ -105,9 +110,16 @@ class Case:
     def row(self):
         """The case as a row of the matrix (docs/architecture.md, "The proof")."""
         row = {
-            "case": self.name, "kind": self.kind, "packet": self.packet, "listener": self.listener, "family": self.family,
-            "expected": self.expected, "accept": self.accept, "getpeername": self.getpeername,
-            "getsockopt_1348": self.getsockopt_1348, "ok": self.ok,
+            "case": self.name,
+            "kind": self.kind,
+            "packet": self.packet,
+            "listener": self.listener,
+            "family": self.family,
+            "expected": self.expected,
+            "accept": self.accept,
+            "getpeername": self.getpeername,
+            "getsockopt_1348": self.getsockopt_1348,
+            "ok": self.ok,
         }
         if self.problem or self.untestable:
             row["note"] = self.problem or self.untestable
@@ -126,7 +138,9 @@ class Questions:
         self.discover = not wanted
         self.wanted = [option for option in wanted if option.family]
         self.unknown = [option.name for option in wanted if not option.family]
-        self.others = [option for option in others if option.family and option.name not in [known.name for known in wanted]]
+        self.others = [
+            option for option in others if option.family and option.name not in [known.name for known in wanted]
+        ]
         self.groups = groups
         self.full = full
         self.peers = peers or PEERS
@@ -199,28 +213,44 @@ class Questions:
 
     def _group_mptcp(self):
         """A listener made with IPPROTO_MPTCP, as Go 1.24 makes them, and a peer that speaks plain TCP."""
-        return [self._case("client", option, "ack", listener, family, "mptcp") for option in self.wanted for listener, family in places(option)]
+        return [
+            self._case("client", option, "ack", listener, family, "mptcp")
+            for option in self.wanted
+            for listener, family in places(option)
+        ]
 
     def _group_defer_accept(self):
         """TCP_DEFER_ACCEPT ignores the bare ACK: the socket is made of the first data, so the option must be there."""
-        return [self._case("client", option, "data", listener, family, "defer_accept") for option in self.wanted for listener, family in places(option)]
+        return [
+            self._case("client", option, "data", listener, family, "defer_accept")
+            for option in self.wanted
+            for listener, family in places(option)
+        ]
 
     def _group_syn_cookies(self):
         """Nothing is kept of the SYN, so an option on the ACK works and one on the SYN is lost."""
         return [
-            self._case("either" if option.kind == CDN_KIND else "client", option, "ack", listener, family, "syn_cookies")
-            for option in self.wanted for listener, family in places(option)
+            self._case(
+                "either" if option.kind == CDN_KIND else "client", option, "ack", listener, family, "syn_cookies"
+            )
+            for option in self.wanted
+            for listener, family in places(option)
         ]
 
     def _group_fastopen(self):
         """The socket is made of the SYN; most receivers see nothing."""
-        return [self._case("either", option, "syn", listener, family, "fastopen") for option in self.wanted for listener, family in places(option)]
+        return [
+            self._case("either", option, "syn", listener, family, "fastopen")
+            for option in self.wanted
+            for listener, family in places(option)
+        ]
 
     def _group_spoof(self):
         """The same option from an address that is not to be believed."""
         return [
             self._case("peer", option, "ack", listener, family, "spoof", self.strangers)
-            for option in self.wanted for listener, family in places(option)[:1]
+            for option in self.wanted
+            for listener, family in places(option)[:1]
         ]
 
 
@@ -239,8 +269,12 @@ def works(cases, option, listener, family):
     """Does a wanted format give the client in this place? True, False, or None where it could not be tested."""
     packets = ("syn", "ack") if option.kind == CDN_KIND else ("ack",)
     found = [
-        case for case in cases
-        if case.format is option and not case.variant and (case.listener, case.family) == (listener, family) and case.packet in packets
+        case
+        for case in cases
+        if case.format is option
+        and not case.variant
+        and (case.listener, case.family) == (listener, family)
+        and case.packet in packets
     ]
     tested = [case for case in found if not case.untestable]
     if not tested:
@@ -250,7 +284,9 @@ def works(cases, option, listener, family):
 
 def all_work(cases, wanted):
     """Does every wanted format work wherever it could be tested?"""
-    return all(works(cases, option, listener, family) is not False for option in wanted for listener, family in places(option))
+    return all(
+        works(cases, option, listener, family) is not False for option in wanted for listener, family in places(option)
+    )
 
 
 def translated(cases):
@@ -269,7 +305,8 @@ def verdict(cases, wanted, claims):
         return UNPROVABLE, broken
     tested = [
         (option, listener, family, works(cases, option, listener, family))
-        for option in wanted for listener, family in places(option)
+        for option in wanted
+        for listener, family in places(option)
     ]
     tested = [entry for entry in tested if entry[3] is not None]
     if wanted and not tested:
@@ -288,16 +325,24 @@ def broken_controls(cases):
         if case.seen == "nothing":
             return "a connection that should have been plain did not come about (%s): %s" % (case.name, case.problem)
         if case.format is None:
-            return "a connection without any option shows %s and %s instead of %s: something else rewrites addresses on this host" % (
-                case.accept, case.getpeername, case.shown(case.peer, case.peer_port))
-        return "an option of kind %s, which nobody uses, was taken for a client's address (%s)" % (case.kind, case.accept)
+            return (
+                "a connection without any option shows %s and %s instead of %s: something else rewrites addresses on this host"
+                % (case.accept, case.getpeername, case.shown(case.peer, case.peer_port))
+            )
+        return "an option of kind %s, which nobody uses, was taken for a client's address (%s)" % (
+            case.kind,
+            case.accept,
+        )
     return None
 
 
 def _some_work(cases, good, bad):
     names = ", ".join(unique(option.name for option, _listener, _family, _works in good))
     if bad:
-        return PARTIAL, "%s translates, but not everywhere: %s" % (names, "; ".join(_failure(cases, *entry[:3]) for entry in bad))
+        return PARTIAL, "%s translates, but not everywhere: %s" % (
+            names,
+            "; ".join(_failure(cases, *entry[:3]) for entry in bad),
+        )
     odd = [case for case in cases if case.ok is False]
     if odd:
         return PARTIAL, "%s translates, but: %s" % (names, "; ".join(_story(case) for case in odd))
@@ -314,7 +359,10 @@ def _none_works(cases, wanted, claims):
         return PARTIAL, "; ".join(_story(case) for case in half)
     elsewhere = [case.name for case in ours if case.seen == "client"]
     if elsewhere:
-        return PARTIAL, "%s is not read from the packet that completes the handshake, only here: %s" % (names, "; ".join(elsewhere))
+        return PARTIAL, "%s is not read from the packet that completes the handshake, only here: %s" % (
+            names,
+            "; ".join(elsewhere),
+        )
     others = translated(cases)
     if others:
         return WRONG_KIND, "this host reads %s; %s is wanted" % (", ".join(others), names)
@@ -325,8 +373,12 @@ def _none_works(cases, wanted, claims):
 
 def _failure(cases, option, listener, family):
     stories = [
-        _story(case) for case in cases
-        if case.format is option and (case.listener, case.family) == (listener, family) and case.packet == "ack" and not case.variant
+        _story(case)
+        for case in cases
+        if case.format is option
+        and (case.listener, case.family) == (listener, family)
+        and case.packet == "ack"
+        and not case.variant
     ]
     return "; ".join(stories)
 
@@ -344,12 +396,19 @@ def _story(case):
         return "%s: taken for the client although %s is not to be believed" % (case.name, case.peer)
     if case.client_by_getsockopt:
         return "%s: only getsockopt(1348) has the client" % case.name
-    return "%s: shows %s" % (case.name, case.accept if seen == "peer" else "%s and %s" % (case.accept, case.getpeername))
+    return "%s: shows %s" % (
+        case.name,
+        case.accept if seen == "peer" else "%s and %s" % (case.accept, case.getpeername),
+    )
 
 
 def untested(cases):
     """Reasons why some cases could not be run, each once."""
-    return unique("%s (%s)" % (case.untestable, " ".join(word for word in (case.listener, case.variant) if word)) for case in cases if case.untestable)
+    return unique(
+        "%s (%s)" % (case.untestable, " ".join(word for word in (case.listener, case.variant) if word))
+        for case in cases
+        if case.untestable
+    )
 
 
 def unique(items):
@@ -369,7 +428,9 @@ def capabilities(cases):
     named = [case for case in cases if case.seen == "client" and not case.variant]
     return {
         "getpeername": any(case.seen in ("client", "getpeername_only") for case in cases),
-        "getsockopt_1348": all(case.client_by_getsockopt for case in named) if named else any(case.client_by_getsockopt for case in cases),
+        "getsockopt_1348": all(case.client_by_getsockopt for case in named)
+        if named
+        else any(case.client_by_getsockopt for case in cases),
         "ipv6": any(case.seen == "client" and case.format.family == 6 for case in cases),
     }
 

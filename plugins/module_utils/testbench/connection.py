@@ -15,8 +15,25 @@ import socket
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import CLIENT_PORT, CLIENTS, PEERS
-from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, Tun, set_namespaced_sysctl, unshare_network, wait_readable, why
-from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import ACK, FAMILIES, MSS, PSH, RST, SYN, Flow, endpoint, read_sockaddr
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import (
+    Refused,
+    Tun,
+    set_namespaced_sysctl,
+    unshare_network,
+    wait_readable,
+    why,
+)
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import (
+    ACK,
+    FAMILIES,
+    MSS,
+    PSH,
+    RST,
+    SYN,
+    Flow,
+    endpoint,
+    read_sockaddr,
+)
 
 LOCAL = {4: "192.0.2.1", 6: "2001:db8:0:1::1"}
 NETMASK, PREFIX6 = "255.255.255.0", 64
@@ -35,8 +52,8 @@ TOA_SOCKOPT = 1348
 
 # What a variant needs of the namespace: sysctl, value, and the first kernel in which that sysctl belongs to a namespace.
 SYSCTLS = {
-    "syn_cookies": ("ipv4/tcp_syncookies", 2, [4, 6]),       # 2: always, not only under pressure
-    "fastopen": ("ipv4/tcp_fastopen", 0x203, [4, 15]),       # client, server, and no cookie wanted
+    "syn_cookies": ("ipv4/tcp_syncookies", 2, [4, 6]),  # 2: always, not only under pressure
+    "fastopen": ("ipv4/tcp_fastopen", 0x203, [4, 15]),  # client, server, and no cookie wanted
 }
 RESET = {"syn_cookies": 1, "fastopen": 1}
 
@@ -162,7 +179,9 @@ class Bench:
         guarded = case.variant == "spoof" and self.guarded_port
         key = (case.listener, GUARDED if guarded else case.variant if case.variant in LISTENERS else "")
         if key not in self.listeners:
-            self.listeners[key] = Listener(key[0], self.guarded_port if guarded else FIRST_SERVER_PORT + len(self.listeners), key[1])
+            self.listeners[key] = Listener(
+                key[0], self.guarded_port if guarded else FIRST_SERVER_PORT + len(self.listeners), key[1]
+            )
         return self.listeners[key]
 
 

@@ -74,7 +74,9 @@ def in_child(work, timeout):
         os.close(reader)
         status = _reap(pid)
     if not text:
-        raise Refused("the probe's child ended without an answer (wait status %d) within %g seconds" % (status, timeout))
+        raise Refused(
+            "the probe's child ended without an answer (wait status %d) within %g seconds" % (status, timeout)
+        )
     answer = json.loads(text.decode("utf-8"))
     if "refused" in answer:
         raise Refused(answer["refused"])
@@ -97,7 +99,7 @@ def _child(work, writer, timeout):
             answer = {"bug": traceback.format_exc()}
         data = json.dumps(answer).encode("utf-8")
         while data:
-            data = data[os.write(writer, data):]
+            data = data[os.write(writer, data) :]
     finally:
         os._exit(0)
 
@@ -135,7 +137,9 @@ def unshare_network():
     if code == errno.EPERM and _unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
         return
     if code == errno.EPERM:
-        raise Refused("no permission to make a network namespace: it takes root (CAP_SYS_ADMIN), or a kernel with user namespaces")
+        raise Refused(
+            "no permission to make a network namespace: it takes root (CAP_SYS_ADMIN), or a kernel with user namespaces"
+        )
     if code in (errno.EINVAL, errno.ENOSYS):
         raise Refused("this kernel has no network namespaces (CONFIG_NET_NS)")
     if code:
@@ -189,9 +193,13 @@ class Tun:
         control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._ask(control, SIOCSIFADDR, _ifreq(self.name, _sockaddr_in(address)), "set the address of a TUN device")
-            self._ask(control, SIOCSIFNETMASK, _ifreq(self.name, _sockaddr_in(netmask)), "set the netmask of a TUN device")
+            self._ask(
+                control, SIOCSIFNETMASK, _ifreq(self.name, _sockaddr_in(netmask)), "set the netmask of a TUN device"
+            )
             for name in ("lo", self.name):
-                flags = struct.unpack("=16xH22x", self._ask(control, SIOCGIFFLAGS, _ifreq(name), "read the flags of %s" % name))[0]
+                flags = struct.unpack(
+                    "=16xH22x", self._ask(control, SIOCGIFFLAGS, _ifreq(name), "read the flags of %s" % name)
+                )[0]
                 self._ask(control, SIOCSIFFLAGS, _ifreq(name, struct.pack("=H", flags | IFF_UP)), "bring %s up" % name)
         finally:
             control.close()
@@ -214,7 +222,9 @@ class Tun:
         except socket.error as problem:
             raise Refused("this kernel has no IPv6: %s" % why(problem))
         try:
-            index = struct.unpack("=16xi20x", self._ask(control, SIOCGIFINDEX, _ifreq(self.name), "find a TUN device"))[0]
+            index = struct.unpack("=16xi20x", self._ask(control, SIOCGIFINDEX, _ifreq(self.name), "find a TUN device"))[
+                0
+            ]
             # struct in6_ifreq
             request = struct.pack("=16sIi", socket.inet_pton(socket.AF_INET6, address), prefix, index)
             self._ask(control, SIOCSIFADDR, request, "give a TUN device an IPv6 address")
@@ -245,7 +255,10 @@ def set_namespaced_sysctl(path, value, since, release):
     """
     numbers = [int(part) for part in "".join(c if c.isdigit() else " " for c in release).split()[:2]]
     if numbers < since:
-        raise Refused("before kernel %d.%d the sysctl %s belongs to the whole host, which the probe leaves alone" % (since[0], since[1], path))
+        raise Refused(
+            "before kernel %d.%d the sysctl %s belongs to the whole host, which the probe leaves alone"
+            % (since[0], since[1], path)
+        )
     try:
         handle = os.open("/proc/sys/net/" + path, os.O_WRONLY)
         try:

@@ -56,7 +56,9 @@ class Format:
         self.length = length
         self.name = "%d/%d" % (kind, length)
         self.over = (4, 6)
-        self.family, self.has_port = (None, False) if self.name in OTHER_MEANINGS else LAYOUTS.get(length, (None, False))
+        self.family, self.has_port = (
+            (None, False) if self.name in OTHER_MEANINGS else LAYOUTS.get(length, (None, False))
+        )
 
     def option(self, address, port):
         """The option as bytes, for a textual address of this format's family."""
@@ -75,8 +77,9 @@ def parse_format(text):
             return Format(kind, length)
     raise TargetError(
         "bad_option_kind",
-        "option format %r: expected KIND/LENGTH, with a kind from 6 to 255 that TCP itself does not use and a length from 3 to 40" % ("%s" % (text,),),
-        "write it as in \"200/8\" (IPv4, kind 200) or \"253/20\" (IPv6, kind 253)",
+        "option format %r: expected KIND/LENGTH, with a kind from 6 to 255 that TCP itself does not use and a length from 3 to 40"
+        % ("%s" % (text,),),
+        'write it as in "200/8" (IPv4, kind 200) or "253/20" (IPv6, kind 253)',
     )
 
 
@@ -124,7 +127,12 @@ class Flow:
         if self.family == 6:
             return struct.pack("!IHBB", 6 << 28, length, socket.IPPROTO_TCP, 64) + self._client + self._server
         head = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0x4000, 64, socket.IPPROTO_TCP)
-        return head + struct.pack("!H", checksum(head + b"\x00\x00" + self._client + self._server)) + self._client + self._server
+        return (
+            head
+            + struct.pack("!H", checksum(head + b"\x00\x00" + self._client + self._server))
+            + self._client
+            + self._server
+        )
 
     def answered_by(self, packet):
         """(flags, seq, ack) where an IP packet is the server's word in this connection, else None."""
@@ -139,7 +147,7 @@ class Flow:
             start, protocol, addresses = 40, packet[6:7], packet[8:40]
         if protocol != b"\x06" or addresses != self._server + self._client or len(packet) < start + 20:
             return None
-        source, target, seq, ack, _offset, flags = struct.unpack("!HHIIBB", packet[start:start + 14])
+        source, target, seq, ack, _offset, flags = struct.unpack("!HHIIBB", packet[start : start + 14])
         if (source, target) != (self.server_port, self.client_port):
             return None
         return flags, seq, ack

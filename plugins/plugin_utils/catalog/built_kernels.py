@@ -25,16 +25,28 @@ def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The files of a build that a rollout may install, with their roles; raises CatalogError where no kernel is among them."""
     chosen = []
     for result in results:
-        role = "image" if result["release"] else "headers" if _HEADERS.match(result["file"]) else "firmware" if _FIRMWARE.match(result["file"]) else ""
+        role = (
+            "image"
+            if result["release"]
+            else "headers"
+            if _HEADERS.match(result["file"])
+            else "firmware"
+            if _FIRMWARE.match(result["file"])
+            else ""
+        )
         if role:
             chosen.append({"role": role, **{key: result[key] for key in ("file", "path", "size", "sha256", "release")}})
     images = [package["file"] for package in chosen if package["role"] == "image"]
     if len(images) != 1:
-        raise catalog.CatalogError(f"the build made {len(images)} packages with a kernel ({', '.join(images) or 'none'}); exactly one can be rolled out")
+        raise catalog.CatalogError(
+            f"the build made {len(images)} packages with a kernel ({', '.join(images) or 'none'}); exactly one can be rolled out"
+        )
     return chosen
 
 
-def render_catalog(built: Sequence[Mapping[str, Any]], match: Mapping[str, Any], option_kinds: Sequence[str], source: str, before: str) -> str:
+def render_catalog(
+    built: Sequence[Mapping[str, Any]], match: Mapping[str, Any], option_kinds: Sequence[str], source: str, before: str
+) -> str:
     """toa.catalog.yml with an entry for this build, in place of one for the same kernel and distribution. Raises CatalogError."""
     image = next(package for package in built if package["role"] == "image")
     ids = [match["id"]] if isinstance(match["id"], str) else list(match["id"])
@@ -46,7 +58,10 @@ def render_catalog(built: Sequence[Mapping[str, Any]], match: Mapping[str, Any],
         "release": image["release"],
         "option_kinds": list(option_kinds),
         "format": image["file"].rsplit(".", 1)[-1],
-        "packages": [{"role": package["role"], "file": package["file"], "size": package["size"], "sha256": package["sha256"]} for package in built],
+        "packages": [
+            {"role": package["role"], "file": package["file"], "size": package["size"], "sha256": package["sha256"]}
+            for package in built
+        ],
         "source": source,
     }
     entries = [item for item in read_catalog(before) if item.get("key") != key]
@@ -58,7 +73,10 @@ def render_catalog(built: Sequence[Mapping[str, Any]], match: Mapping[str, Any],
 def render_lock(built: Sequence[Mapping[str, Any]], before: str) -> str:
     """The lock file with the digests of this build. What was built anew under the name it had is what the operator wants."""
     fetched = [
-        {"item": {"file": package["file"], "source": "", "url": ""}, "stat": {"size": package["size"], "checksum": package["sha256"]}}
+        {
+            "item": {"file": package["file"], "source": "", "url": ""},
+            "stat": {"size": package["size"], "checksum": package["sha256"]},
+        }
         for package in built
     ]
     return lockfile.render(fetched, before, update=True)
@@ -73,5 +91,7 @@ def read_catalog(text: str) -> list[dict[str, Any]]:
     if content is None:
         return []
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-        raise catalog.CatalogError("toa.catalog.yml is a list of entries of the catalog, as realip.toa.build_kernel writes it")
+        raise catalog.CatalogError(
+            "toa.catalog.yml is a list of entries of the catalog, as realip.toa.build_kernel writes it"
+        )
     return content

@@ -107,7 +107,11 @@ def load(extra: Sequence[Mapping[str, Any]] | None = None) -> list[Entry]:
     added: dict[str, Mapping[str, Any]] = {}
     for index, item in enumerate(extra):
         where = f"toa_catalog[{index}]"
-        _check(isinstance(item, Mapping), where, "an entry is a mapping with `key`, `match`, `release`, `packages` and so on")
+        _check(
+            isinstance(item, Mapping),
+            where,
+            "an entry is a mapping with `key`, `match`, `release`, `packages` and so on",
+        )
         key = _text(item, "key", where)
         if key in known:
             known[key] = {**known[key], **item}
@@ -131,7 +135,9 @@ def read_lock(lock: Any) -> dict[str, Locked]:
         where = f"lock file, packages[{index}]"
         _check(isinstance(item, Mapping), where, "an item is {file, url, size, sha256}")
         file = _text(item, "file", where, _FILE)
-        found[file] = Locked(file, _text(item, "url", where, default=""), _size(item, where), _digest(item, where, needed=True))
+        found[file] = Locked(
+            file, _text(item, "url", where, default=""), _size(item, where), _digest(item, where, needed=True)
+        )
     return found
 
 
@@ -189,7 +195,11 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
         source=_text(item, "source", where, default=""),
         notes=_text(item, "notes", where, default=""),
     )
-    _check(entry.format != "tree" or entry.backend == "source_kernel", where, "`format` tree goes with `backend` source_kernel")
+    _check(
+        entry.format != "tree" or entry.backend == "source_kernel",
+        where,
+        "`format` tree goes with `backend` source_kernel",
+    )
     _check(
         bool(entry.major or entry.versions),
         where,
@@ -206,7 +216,9 @@ def _packages(item: Mapping[str, Any], packaging: str, where: str) -> tuple[Pack
         "`packages` is a list with at least the image: {role: image, file: NAME, sha256: DIGEST or null}",
     )
     base = _text(item, "base_url", where, default="")
-    packages = [_package(package, base, packaging, f"{where}, packages[{index}]") for index, package in enumerate(given or [])]
+    packages = [
+        _package(package, base, packaging, f"{where}, packages[{index}]") for index, package in enumerate(given or [])
+    ]
     _check([package.role for package in packages].count("image") == 1, where, "exactly one package has `role: image`")
     return tuple(sorted(packages, key=lambda package: ROLES.index(package.role)))
 
@@ -216,10 +228,20 @@ def _package(item: Any, base: str, packaging: str, where: str) -> Package:
     _known_keys(item, _PACKAGE_KEYS, where)
     file = _text(item, "file", where, _FILE)
     fits = bool(_ARCHIVE.match(file)) if packaging == "tree" else file.endswith(f".{packaging}")
-    _check(fits, where, f"`file` {file} is not {'a tar archive' if packaging == 'tree' else f'a .{packaging}'}, as the `format` of the entry says")
+    _check(
+        fits,
+        where,
+        f"`file` {file} is not {'a tar archive' if packaging == 'tree' else f'a .{packaging}'}, as the `format` of the entry says",
+    )
     url = _text(item, "url", where, default="") or (f"{base.rstrip('/')}/{file}" if base else "")
     _check(not url or urlsplit(url).scheme in ("http", "https", "ftp", "file"), where, f"{url!r:.120} is not a URL")
-    return Package(_choice(item, "role", ROLES, where, default="image"), file, url, _digest(item, where, needed=False), _size(item, where))
+    return Package(
+        _choice(item, "role", ROLES, where, default="image"),
+        file,
+        url,
+        _digest(item, where, needed=False),
+        _size(item, where),
+    )
 
 
 def _release(item: Mapping[str, Any], where: str) -> str:
@@ -249,12 +271,18 @@ def _known_keys(item: Mapping[str, Any], known: set[str], where: str) -> None:
     _check(not strange, where, f"unknown key {', '.join(strange)}; expected some of {', '.join(sorted(known))}")
 
 
-def _text(item: Mapping[str, Any], key: str, where: str, pattern: re.Pattern[str] | None = None, default: str | None = None) -> str:
+def _text(
+    item: Mapping[str, Any], key: str, where: str, pattern: re.Pattern[str] | None = None, default: str | None = None
+) -> str:
     value = item.get(key)
     if value in (None, "") and default is not None:
         return default
     _check(isinstance(value, str) and bool(value), where, f"`{key}` is missing or not a text")
-    _check(pattern is None or bool(pattern.match(str(value))), where, f"`{key}` is {value!r:.120}, which is not a valid one")
+    _check(
+        pattern is None or bool(pattern.match(str(value))),
+        where,
+        f"`{key}` is {value!r:.120}, which is not a valid one",
+    )
     return str(value)
 
 
@@ -279,7 +307,9 @@ def _choice(item: Mapping[str, Any], key: str, choices: Sequence[str], where: st
 def _whole(item: Mapping[str, Any], key: str, where: str) -> int:
     value = item.get(key) or 0
     _check(
-        isinstance(value, int) and not isinstance(value, bool) and value >= 0, where, f"`{key}` is {value!r:.80}; expected a whole number"
+        isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+        where,
+        f"`{key}` is {value!r:.80}; expected a whole number",
     )
     return int(value)
 
@@ -293,7 +323,9 @@ def _digest(item: Mapping[str, Any], where: str, needed: bool) -> str:
     if not value and not needed:
         return ""
     _check(
-        isinstance(value, str) and bool(_SHA256.match(value.lower())), where, f"`sha256` is {value!r:.80}; expected 64 hexadecimal digits"
+        isinstance(value, str) and bool(_SHA256.match(value.lower())),
+        where,
+        f"`sha256` is {value!r:.80}; expected 64 hexadecimal digits",
     )
     return str(value).lower()
 

@@ -43,7 +43,9 @@ def _addresses(extra: Any) -> dict[str, str]:
 def _package(file: str, source: str, mirror: str) -> dict[str, str]:
     url = catalog.mirrored(source, file, mirror)
     if not url:
-        raise catalog.CatalogError(f"no address is known for {file}: set toa_lock_mirror to a server that has it, or give its entry a base_url in toa_catalog")
+        raise catalog.CatalogError(
+            f"no address is known for {file}: set toa_lock_mirror to a server that has it, or give its entry a base_url in toa_catalog"
+        )
     return {"file": file, "source": source, "url": url}
 
 
@@ -53,7 +55,9 @@ def render(fetched: Iterable[Mapping[str, Any]], before: str, update: bool) -> s
     `fetched`: results of a loop of stat over wanted_packages(). Raises CatalogError for a package whose bytes are not those that were
     reviewed, unless `update` says that this is known.
     """
-    packages = {file: {"url": item.url, "size": item.size, "sha256": item.sha256} for file, item in _read(before).items()}
+    packages = {
+        file: {"url": item.url, "size": item.size, "sha256": item.sha256} for file, item in _read(before).items()
+    }
     for result in fetched:
         package, stat = result["item"], result["stat"]
         known = packages.get(package["file"])

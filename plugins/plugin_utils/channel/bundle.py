@@ -23,7 +23,9 @@ from pathlib import Path
 PACKAGE = "ansible_collections.realip.toa.plugins.module_utils"
 TARGET_DIR = Path(__file__).resolve().parents[2] / "module_utils"
 RUNNER = "runner"
-_USUAL_IMPORT = re.compile(rb"^from " + PACKAGE.replace(".", r"\.").encode("ascii") + rb"\.([\w.]+) import ", re.MULTILINE)
+_USUAL_IMPORT = re.compile(
+    rb"^from " + PACKAGE.replace(".", r"\.").encode("ascii") + rb"\.([\w.]+) import ", re.MULTILINE
+)
 _RELATIVE_IMPORT = re.compile(rb"^\s*from\s*\.", re.MULTILINE)
 
 OLDEST_PYTHON = (2, 6)
@@ -95,7 +97,9 @@ class Program:
         """The complete program text, ASCII, for one call. `timeout` in seconds."""
         call = json.dumps({"args": args, "nonce": nonce, "timeout": timeout, "limit": ANSWER_LIMIT}, default=str)
         major, minor = OLDEST_PYTHON
-        return (_SHIM % {"major": major, "minor": minor, "nonce": nonce, "call": repr(call), "payload": self.payload}).encode("ascii")
+        return (
+            _SHIM % {"major": major, "minor": minor, "nonce": nonce, "call": repr(call), "payload": self.payload}
+        ).encode("ascii")
 
 
 def alone(entry: str) -> bytes:
@@ -167,7 +171,7 @@ def our_imports(source: bytes, path: Path) -> list[str]:
                 raise _refused(path, node, f"an import from {module}")
             if node not in top_level:
                 raise _refused(path, node, "an import that is not at top level")
-            name = module[len(PACKAGE) + 1:]
+            name = module[len(PACKAGE) + 1 :]
             if name not in names:
                 names.append(name)
     return names
@@ -182,4 +186,6 @@ def _statements(body: t.Iterable[ast.AST]) -> t.Iterator[ast.AST]:
 
 
 def _refused(path: Path, node: ast.stmt, what: str) -> BundleError:
-    return BundleError(f"{path}:{node.lineno}: {what} cannot be sent to a host; write `from {PACKAGE}.NAME import X` at top level")
+    return BundleError(
+        f"{path}:{node.lineno}: {what} cannot be sent to a host; write `from {PACKAGE}.NAME import X` at top level"
+    )

@@ -53,10 +53,27 @@ _STARTED = "@realip-toa-started"
 _NO_PYTHON = "@realip-toa-no-python"
 
 # Keys by which a result steers Ansible itself. A host has no say in that.
-_RESERVED = frozenset((
-    "unreachable", "skipped", "invocation", "exception", "warnings", "deprecations", "add_host", "add_group", "results", "ansible_job_id",
-    "ansible_facts", "failed_when_result", "module_stdout", "module_stderr", "attempts", "retries", "diff",
-))
+_RESERVED = frozenset(
+    (
+        "unreachable",
+        "skipped",
+        "invocation",
+        "exception",
+        "warnings",
+        "deprecations",
+        "add_host",
+        "add_group",
+        "results",
+        "ansible_job_id",
+        "ansible_facts",
+        "failed_when_result",
+        "module_stdout",
+        "module_stderr",
+        "attempts",
+        "retries",
+        "diff",
+    )
+)
 
 # In 2.16 and 2.18 any text may be taken for a template unless it is marked; later cores trust nothing that is not.
 _MUST_MARK_UNSAFE = tuple(int(part) for part in re.findall(r"\d+", core_version)[:2]) < (2, 19)
@@ -96,7 +113,14 @@ class _NoAnswer(Exception):
 
     def __init__(self, code: str, msg: str, remedy: str, **more: t.Any) -> None:
         super().__init__(msg)
-        self.answer: dict[str, t.Any] = {"failed": True, "changed": False, "code": code, "msg": msg, "remedy": remedy, **more}
+        self.answer: dict[str, t.Any] = {
+            "failed": True,
+            "changed": False,
+            "code": code,
+            "msg": msg,
+            "remedy": remedy,
+            **more,
+        }
 
 
 def _lost(reason: str) -> _NoAnswer:
@@ -183,7 +207,11 @@ def _can_use_stdin(action: ActionBase) -> bool:
     if not getattr(become, "pipelining", become.name != "su"):
         return False
     # The local connection answers a password prompt through a terminal in place of stdin, unless told to pipeline.
-    return connection.transport != "local" or not become.get_option("become_pass") or bool(action.get_connection_option("pipelining"))
+    return (
+        connection.transport != "local"
+        or not become.get_option("become_pass")
+        or bool(action.get_connection_option("pipelining"))
+    )
 
 
 def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) -> dict[str, t.Any]:
@@ -204,7 +232,9 @@ def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) 
             shell.tmpdir = None
 
 
-def with_files(action: ActionBase, files: t.Sequence[Path], use: t.Callable[[str], dict[str, t.Any]]) -> dict[str, t.Any]:
+def with_files(
+    action: ActionBase, files: t.Sequence[Path], use: t.Callable[[str], dict[str, t.Any]]
+) -> dict[str, t.Any]:
     """use(folder), where that folder of the host holds copies of these files meanwhile. A connection that fails is an answer."""
     shell = action._connection._shell
     folder = None
@@ -237,7 +267,9 @@ def _keep_alive(action: ActionBase) -> None:
 def _execute(action: ActionBase, command: str, in_data: bytes | None) -> dict[str, t.Any]:
     # Naming the shell keeps cores before 2.20 from adding a `sleep 0`, one process more on each host.
     executable = action._play_context.executable or "/bin/sh"
-    outcome = _guarded(action, lambda: action._low_level_execute_command(command, in_data=in_data, executable=executable))
+    outcome = _guarded(
+        action, lambda: action._low_level_execute_command(command, in_data=in_data, executable=executable)
+    )
     return {**outcome, "become": action._connection.become is not None}
 
 
@@ -264,7 +296,7 @@ def _reason(problem: Exception) -> str:
 
 def _tail(text: str, limit: int = 800) -> str:
     """The end of what a host printed, fit for a message: no control characters, nothing that UTF-8 cannot carry."""
-    text = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[-2 * limit:]).strip()
+    text = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[-2 * limit :]).strip()
     return text if len(text) <= limit else "..." + text[-limit:]
 
 
@@ -286,12 +318,12 @@ def _body(stdout: str, nonce: str) -> str | None:
         return None
     if stdout.find(marker, start + 1) >= 0:
         raise _bad_answer("it holds more than one answer")
-    length, _space, rest = stdout[start + len(marker):start + len(marker) + bundle.ANSWER_LIMIT + 64].partition(" ")
+    length, _space, rest = stdout[start + len(marker) : start + len(marker) + bundle.ANSWER_LIMIT + 64].partition(" ")
     if not (length.isascii() and length.isdigit() and len(length) < 9) or int(length) > bundle.ANSWER_LIMIT:
         raise _bad_answer(f"its length is not a number up to {bundle.ANSWER_LIMIT}")
-    if rest[int(length):int(length) + 6 + len(nonce)] != f" @end {nonce}":
+    if rest[int(length) : int(length) + 6 + len(nonce)] != f" @end {nonce}":
         raise _bad_answer("its end is missing")
-    return rest[:int(length)]
+    return rest[: int(length)]
 
 
 def parse(body: str) -> dict[str, t.Any]:
@@ -299,10 +331,16 @@ def parse(body: str) -> dict[str, t.Any]:
     try:
         answer = json.loads(body, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError) as problem:
-        raise _bad_answer(f"it is not JSON that we accept ({type(problem).__name__}: {_tail(str(problem), 200)})") from None
+        raise _bad_answer(
+            f"it is not JSON that we accept ({type(problem).__name__}: {_tail(str(problem), 200)})"
+        ) from None
     if not isinstance(answer, dict):
         raise _bad_answer(f"it is a JSON {type(answer).__name__}, not an object")
-    return {key: value for key, value in _clean(answer, 0).items() if key not in _RESERVED and not key.startswith("_ansible")}
+    return {
+        key: value
+        for key, value in _clean(answer, 0).items()
+        if key not in _RESERVED and not key.startswith("_ansible")
+    }
 
 
 def _no_constant(name: str) -> t.NoReturn:
@@ -346,9 +384,18 @@ def _explain_silence(outcome: dict[str, t.Any], nonce: str, pythons: t.Sequence[
     install = "install one (EL: yum install python3 or python; Debian, Ubuntu: apt-get install python3), or name it in ansible_python_interpreter"
     old = re.search(rf"@realip-toa-old {nonce} (\d+\.\d+\.\d+) (\S{{0,200}})", stdout)
     if old:
-        raise _NoAnswer("no_python", f"Python {old[1]} ({old[2]}) is too old: {oldest} or later is needed", install, python_version=old[1])
+        raise _NoAnswer(
+            "no_python",
+            f"Python {old[1]} ({old[2]}) is too old: {oldest} or later is needed",
+            install,
+            python_version=old[1],
+        )
     if _NO_PYTHON in stdout:
-        raise _NoAnswer("no_python", f"no Python {oldest} or later found; looked for {', '.join(pythons)} in PATH and {EXTRA_PATH}", install)
+        raise _NoAnswer(
+            "no_python",
+            f"no Python {oldest} or later found; looked for {', '.join(pythons)} in PATH and {EXTRA_PATH}",
+            install,
+        )
     if rc == 255:
         raise _lost(said)
     if _STARTED not in stdout:

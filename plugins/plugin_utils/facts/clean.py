@@ -248,7 +248,13 @@ def _usual_loader(entry: Mapping[str, Any]) -> str:
     level = _enterprise_level(entry)
     if 0 < level < 7:
         return "grub_legacy"
-    return "grub2_bls" if level >= 8 or (entry["id"] == "fedora" and entry["major"] >= 30) else "grub2" if entry["id"] else "other"
+    return (
+        "grub2_bls"
+        if level >= 8 or (entry["id"] == "fedora" and entry["major"] >= 30)
+        else "grub2"
+        if entry["id"]
+        else "other"
+    )
 
 
 def _usual_cgroup2(entry: Mapping[str, Any]) -> str | None:
@@ -263,5 +269,9 @@ def _usual_cgroup2(entry: Mapping[str, Any]) -> str | None:
         # openEuler, Anolis and OpenCloudOS kept v1 where Enterprise Linux 9 left it.
         or (_enterprise_level(entry) >= 9 and name not in ("openeuler", "anolis", "opencloudos", "tencentos"))
     )
-    hybrid = (name == "debian" and major == 10) or (name == "ubuntu" and major >= 18) or (name in ("sles", "opensuse-leap") and major == 15)
+    hybrid = (
+        (name == "debian" and major == 10)
+        or (name == "ubuntu" and major >= 18)
+        or (name in ("sles", "opensuse-leap") and major == 15)
+    )
     return "/sys/fs/cgroup" if unified else "/sys/fs/cgroup/unified" if hybrid else None

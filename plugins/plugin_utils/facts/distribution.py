@@ -69,7 +69,10 @@ def identify(files: Mapping[str, str]) -> dict[str, Any]:
     version = files.get(DEBIAN_VERSION, "").strip()
     if version[:1].isdigit():
         return _entry(
-            id="debian", version_id=version[:_LONGEST_VALUE], pretty_name=f"Debian {version}"[:_LONGEST_VALUE], source=DEBIAN_VERSION
+            id="debian",
+            version_id=version[:_LONGEST_VALUE],
+            pretty_name=f"Debian {version}"[:_LONGEST_VALUE],
+            source=DEBIAN_VERSION,
         )
     return _entry()
 
@@ -96,7 +99,11 @@ def package_family(entry: Mapping[str, Any], kernel_tag: str = "") -> str:
 
 def describe(entry: Mapping[str, Any]) -> str:
     """A distribution in a few words for a message."""
-    return entry["pretty_name"] or " ".join(part for part in (entry["id"], entry["version_id"]) if part) or "an unknown distribution"
+    return (
+        entry["pretty_name"]
+        or " ".join(part for part in (entry["id"], entry["version_id"]) if part)
+        or "an unknown distribution"
+    )
 
 
 def _entry(**known: Any) -> dict[str, Any]:

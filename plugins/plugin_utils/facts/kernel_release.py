@@ -67,10 +67,14 @@ def parse(release: object) -> Kernel:
 def parse_strict(release: object) -> Kernel:
     """As `parse`, but ValueError with one sentence for a human where the text is not a kernel release."""
     if not isinstance(release, str):
-        raise ValueError(f"a kernel release is a string as `uname -r` prints it, for example 5.10.134-16.3.al8.x86_64; got {release!r:.80}")
+        raise ValueError(
+            f"a kernel release is a string as `uname -r` prints it, for example 5.10.134-16.3.al8.x86_64; got {release!r:.80}"
+        )
     kernel = parse(release)
     if not kernel["upstream"]:
-        raise ValueError(f"{release!r:.80} is not a kernel release as `uname -r` prints it, for example 5.10.134-16.3.al8.x86_64")
+        raise ValueError(
+            f"{release!r:.80} is not a kernel release as `uname -r` prints it, for example 5.10.134-16.3.al8.x86_64"
+        )
     return kernel
 
 
@@ -81,7 +85,9 @@ def as_kernel(value: object) -> Kernel:
     """
     if isinstance(value, dict):
         if not isinstance(value.get("release"), str):
-            raise ValueError("a parsed kernel is a dict with `release`, as the filter realip.toa.kernel_release makes it")
+            raise ValueError(
+                "a parsed kernel is a dict with `release`, as the filter realip.toa.kernel_release makes it"
+            )
         return parse_strict(value["release"])
     return parse_strict(value)
 

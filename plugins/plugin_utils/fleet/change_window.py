@@ -13,7 +13,10 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FORM = "expected days, times and a time zone, as in: Sat,Sun 01:00-05:00 Europe/Berlin"
 
 _DAY = "|".join(DAYS)
-_WINDOW = re.compile(rf"(?:(?P<days>(?:{_DAY})(?:[-,](?:{_DAY}))*)\s+)?(?P<begin>\d\d?:\d\d)\s*-\s*(?P<end>\d\d?:\d\d)(?:\s+(?P<zone>\S+))?", re.IGNORECASE)
+_WINDOW = re.compile(
+    rf"(?:(?P<days>(?:{_DAY})(?:[-,](?:{_DAY}))*)\s+)?(?P<begin>\d\d?:\d\d)\s*-\s*(?P<end>\d\d?:\d\d)(?:\s+(?P<zone>\S+))?",
+    re.IGNORECASE,
+)
 
 
 class Window(NamedTuple):
@@ -53,7 +56,9 @@ def parse(text: Any) -> Window:
     try:
         return Window(_days(found["days"] or "mon-sun"), begin, end, zoneinfo.ZoneInfo(zone))
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        raise ValueError(f"toa_window {text!r:.80}: this controller knows no time zone {zone} (package tzdata); {FORM}") from None
+        raise ValueError(
+            f"toa_window {text!r:.80}: this controller knows no time zone {zone} (package tzdata); {FORM}"
+        ) from None
 
 
 def _minutes(clock: str, text: str) -> int:

@@ -8,7 +8,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 # Ends of a host, in the order in which the line names them.
-ENDS = ("proved", "rolled_back", "removed", "planned", "converged", "pending", "waiting", "blocked", "unsupported", "failed", "lost")
+ENDS = (
+    "proved",
+    "rolled_back",
+    "removed",
+    "planned",
+    "converged",
+    "pending",
+    "waiting",
+    "blocked",
+    "unsupported",
+    "failed",
+    "lost",
+)
 
 
 class Progress:
@@ -73,7 +85,9 @@ class Progress:
         if not self.current:
             return self._looking(now)
         done = sum(host in self.ends for host in self.current)
-        parts = [f"wave {self.turn.get('wave', 1)} of {self.turn.get('of', 1)}: {done} of {_hosts(len(self.current))} done"]
+        parts = [
+            f"wave {self.turn.get('wave', 1)} of {self.turn.get('of', 1)}: {done} of {_hosts(len(self.current))} done"
+        ]
         if self.reboots:
             parts[0] += f", {len(self.reboots)} rebooting"
         all_hosts = sum(self.sizes)
@@ -88,7 +102,11 @@ class Progress:
         if self.began is None:
             return ""
         took = f" in {span(now - self.began)}"
-        return (_counts(Counter(self.ends.values())) if self.ends else f"{_hosts(sum(self.found.values()))} looked at: {_counts(self.found)}") + took
+        return (
+            _counts(Counter(self.ends.values()))
+            if self.ends
+            else f"{_hosts(sum(self.found.values()))} looked at: {_counts(self.found)}"
+        ) + took
 
     def left(self, now: float) -> float | None:
         """Seconds until the last batch ends, by what the batches before have taken; None before the first of them has ended.
@@ -100,7 +118,7 @@ class Progress:
         unit = sum(self.units) / len(self.units)
         here = len(self.units)
         this = max(0.0, unit * self._rounds(len(self.current)) - (now - self.batch_began))
-        return this + sum(unit * self._rounds(size) for size in self.sizes[here + 1:])
+        return this + sum(unit * self._rounds(size) for size in self.sizes[here + 1 :])
 
     def _looking(self, now: float) -> str:
         done = sum(self.found.values())
@@ -130,4 +148,6 @@ def _hosts(count: int) -> str:
 
 
 def _counts(states: Counter[str]) -> str:
-    return ", ".join(f"{states[state]:,} {state}" for state in (*ENDS, *sorted(set(states) - set(ENDS))) if states[state])
+    return ", ".join(
+        f"{states[state]:,} {state}" for state in (*ENDS, *sorted(set(states) - set(ENDS))) if states[state]
+    )

@@ -35,7 +35,9 @@ def matching(hosts: Hosts, expression: str) -> list[Any]:
         return [name for name, value in hosts.items() if _is_true(compiled, value, expression, name)]
     if isinstance(hosts, Iterable) and not isinstance(hosts, (str, bytes)):
         return [item for item in hosts if _is_true(compiled, item, expression, "a host")]
-    raise SelectionError(f"hosts to select from are a mapping {{host: {{facts, plan}}}} or a list of such; got {type(hosts).__name__}")
+    raise SelectionError(
+        f"hosts to select from are a mapping {{host: {{facts, plan}}}} or a list of such; got {type(hosts).__name__}"
+    )
 
 
 def problem(expression: Any) -> str:
@@ -55,7 +57,9 @@ def problem(expression: Any) -> str:
     except jmespath.exceptions.JMESPathError:
         # A function that does not take null: hosts have more than this.
         pass
-    return next((f"toa_only: {expression!r}: {sentence}" for sentence in _unknown_keys(compiled.parsed, _shape(), "")), "")
+    return next(
+        (f"toa_only: {expression!r}: {sentence}" for sentence in _unknown_keys(compiled.parsed, _shape(), "")), ""
+    )
 
 
 @cache
@@ -73,7 +77,15 @@ def _unknown_keys(node: Mapping[str, Any], shape: Any, path: str) -> Iterator[st
             near = difflib.get_close_matches(name, shape, n=1)
             hint = f"did you mean {path}{near[0]}?" if near else f"there are {', '.join(sorted(shape))}"
             yield f"there is no {path}{name}; {hint}"
-    elif node["type"] in ("subexpression", "index_expression", "pipe", "projection", "filter_projection", "flatten", "value_projection"):
+    elif node["type"] in (
+        "subexpression",
+        "index_expression",
+        "pipe",
+        "projection",
+        "filter_projection",
+        "flatten",
+        "value_projection",
+    ):
         for child in node["children"]:
             yield from _unknown_keys(child, shape, path)
             # What stands on the right is looked for in what the left gives.
@@ -98,9 +110,13 @@ def _inside(node: Mapping[str, Any], shape: Any, path: str) -> tuple[Any, str]:
 
 def _compile(expression: object) -> Any:
     if jmespath is None:
-        raise SelectionError("selecting hosts needs the Python library jmespath on the controller: pip install jmespath")
+        raise SelectionError(
+            "selecting hosts needs the Python library jmespath on the controller: pip install jmespath"
+        )
     if not isinstance(expression, str) or not expression.strip():
-        raise SelectionError(f"a selection is a JMESPath expression such as plan.state == 'pending'; got {expression!r:.80}")
+        raise SelectionError(
+            f"a selection is a JMESPath expression such as plan.state == 'pending'; got {expression!r:.80}"
+        )
     try:
         return jmespath.compile(expression)
     except jmespath.exceptions.JMESPathError as problem:

@@ -47,7 +47,7 @@ def schedule(hosts: Sequence[str], waves: Any, max_failures: Any = 0, max_reboot
         allowed = amount(max_failures, len(members), "toa_max_failures")
         for start in range(0, len(members), limit or len(members)):
             part += 1
-            chosen = members[start:start + (limit or len(members))]
+            chosen = members[start : start + (limit or len(members))]
             turn = {
                 "wave": number, "of": len(sizes), "part": part, "size": len(members), "allowed": allowed,
                 "first": first, "until": first + start + len(chosen),
@@ -60,12 +60,20 @@ def schedule(hosts: Sequence[str], waves: Any, max_failures: Any = 0, max_reboot
 def wave_sizes(total: int, waves: Any) -> list[int]:
     """Sizes of the waves that `total` hosts make; a percentage is rounded down, and is at least one host."""
     # A survey of AWX gives a text.
-    wanted = [part.strip() for part in waves.split(",")] if isinstance(waves, str) else [waves] if isinstance(waves, int) else list(waves or [])
+    wanted = (
+        [part.strip() for part in waves.split(",")]
+        if isinstance(waves, str)
+        else [waves]
+        if isinstance(waves, int)
+        else list(waves or [])
+    )
     if not wanted:
         raise FleetError('toa_waves is empty; expected sizes such as [1, "5%", "25%", "100%"]')
     sizes = [max(1, amount(item, total, "toa_waves")) for item in wanted]
     if any(amount(item, 1000, "toa_waves") == 0 for item in wanted):
-        raise FleetError(f"toa_waves is {wanted!r:.120}: a wave without hosts never ends; expected numbers from 1 or percentages from 1%")
+        raise FleetError(
+            f"toa_waves is {wanted!r:.120}: a wave without hosts never ends; expected numbers from 1 or percentages from 1%"
+        )
     found: list[int] = []
     left = total
     while left > 0:
@@ -102,19 +110,23 @@ def batches(turns: Iterable[Mapping[str, Any]]) -> list[int]:
 # ---- gates
 
 
-def gate(hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[str, Any], ask: bool = False) -> dict[str, Any]:
+def gate(
+    hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[str, Any], ask: bool = False
+) -> dict[str, Any]:
     """What is behind the part that has just ended: {open, ask, wave, why, remedy, unproven, left: [{host, outcome}]}.
 
     `hosts`: all of the play, in its order. `ask`: somebody wants to be asked after the first wave. `left` are those that do not begin if the run
     ends here. Only hosts of this wave are looked at: their variables are dear.
     """
-    begun, waiting = hosts[turn["first"]:turn["until"]], hosts[turn["until"]:]
+    begun, waiting = hosts[turn["first"] : turn["until"]], hosts[turn["until"] :]
     states = {host: str(_outcome(hostvars[host]).get("state") or "lost") for host in begun}
     unproven = [host for host in begun if states[host] not in FINE]
     closed = len(unproven) > turn["allowed"]
     why = ""
     if closed:
-        named = ", ".join(f"{host} ({states[host]})" for host in unproven[:20]) + (" and more" if len(unproven) > 20 else "")
+        named = ", ".join(f"{host} ({states[host]})" for host in unproven[:20]) + (
+            " and more" if len(unproven) > 20 else ""
+        )
         why = (
             f"wave {turn['wave']} of {turn['of']}: {len(unproven)} of {turn['size']} hosts did not end well, and toa_max_failures allows "
             f"{turn['allowed']}: {named}; {_hosts(len(waiting))} not begun"
@@ -123,16 +135,34 @@ def gate(hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[
     asked = ask and turn["wave"] == 1 and last and bool(waiting) and not closed
     if asked:
         why = f"the canary has ended well; {_hosts(len(waiting))} not begun, because toa_pause_after_canary is set"
-    words: dict[str, str] = {"state": "waiting", "code": "gate_closed", "message": why, "remedy": "put right what failed, and run again"}
+    words: dict[str, str] = {
+        "state": "waiting",
+        "code": "gate_closed",
+        "message": why,
+        "remedy": "put right what failed, and run again",
+    }
     if asked:
         words = {"state": "pending", "code": "awaiting_approval", "message": why, "remedy": APPROVAL}
     left = [{"host": host, "outcome": words} for host in waiting] if why else []
-    return {"open": not closed, "ask": asked, "wave": turn["wave"], "why": why, "unproven": unproven, "remedy": words["remedy"], "left": left}
+    return {
+        "open": not closed,
+        "ask": asked,
+        "wave": turn["wave"],
+        "why": why,
+        "unproven": unproven,
+        "remedy": words["remedy"],
+        "left": left,
+    }
 
 
 def outside(reason: str) -> dict[str, str]:
     """The outcome of a host whose change window is not open, for that `reason`."""
-    return {"state": "pending", "code": "outside_window", "message": reason, "remedy": "run again within the change window"}
+    return {
+        "state": "pending",
+        "code": "outside_window",
+        "message": reason,
+        "remedy": "run again within the change window",
+    }
 
 
 def _hosts(count: int) -> str:
@@ -185,7 +215,10 @@ def after_revert(outcome: Mapping[str, Any], reverted: Any, back: Any) -> dict[s
     guard = _word((reverted.get("record") or {}).get("reason"))
     if guard:
         end["message"] = f"{end.get('message') or 'no message'}; the boot guard had taken it back: {guard}"
-    for step, words in ((reverted, "the old kernel could not be made the default again"), (back, "the host is not back on its old kernel")):
+    for step, words in (
+        (reverted, "the old kernel could not be made the default again"),
+        (back, "the host is not back on its old kernel"),
+    ):
         if step.get("failed"):
             end.update(stuck=True, message=f"{end.get('message') or 'no message'}; {words}: {_message(step)}")
             if step.get("toa_state") == "lost":

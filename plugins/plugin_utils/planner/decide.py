@@ -235,7 +235,10 @@ def decide(
     if refused:
         return refused
     # A host that has got a module built from source keeps to that, also when a kernel update has left it without.
-    names = sorted(case.policy["backends"], key=lambda name: not (name == "source_module" and built_here(case) and _is_for_source(case)))
+    names = sorted(
+        case.policy["backends"],
+        key=lambda name: not (name == "source_module" and built_here(case) and _is_for_source(case)),
+    )
     offers = [_completed(case, _EVALUATE[name](case)) for name in names]
     for state in (CONVERGED, PENDING, BLOCKED):
         for offer in offers:
@@ -255,7 +258,11 @@ def wants_headers(plan: Plan, facts: Facts) -> bool:
 
 
 def case_of(
-    facts: Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], lock: Any = None, probe: Mapping[str, Any] | None = None
+    facts: Facts,
+    policy: Mapping[str, Any],
+    catalog: Sequence[Entry],
+    lock: Any = None,
+    probe: Mapping[str, Any] | None = None,
 ) -> Case:
     """The arguments of decide(), checked and complete."""
     complete = policy_of(policy)
@@ -333,7 +340,10 @@ def _check_service(case: Case, offer: Offer) -> None:
         missing = [word for word in ("active", "enabled") if service[word] is False]
         if missing:
             offer.tell("service_stopped", service=service["name"], missing=listed(missing))
-        offer.steps += [{"active": f"start {service['name']}", "enabled": f"enable {service['name']} at boot"}[word] for word in missing]
+        offer.steps += [
+            {"active": f"start {service['name']}", "enabled": f"enable {service['name']} at boot"}[word]
+            for word in missing
+        ]
         _check_legacy(case, offer)
     elif not _persistence_of(case, "vtoa"):
         offer.tell("not_persistent", module="vtoa")
@@ -351,7 +361,9 @@ def _check_service(case: Case, offer: Offer) -> None:
 
 def _check_legacy(case: Case, offer: Offer) -> None:
     """A script that loads vtoa beside its unit, as the document for Anti-DDoS has it, would outlive `systemctl disable`."""
-    scripts = [place["path"] for place in case.facts["persistence"] if place["module"] == VTOA and place["kind"] in SCRIPTS]
+    scripts = [
+        place["path"] for place in case.facts["persistence"] if place["module"] == VTOA and place["kind"] in SCRIPTS
+    ]
     if scripts:
         offer.tell("legacy_persistence", module=VTOA, paths=listed(scripts))
         offer.steps.append(f"take vtoa out of {listed(scripts)}")
@@ -388,7 +400,11 @@ def _own_module(case: Case) -> Mapping[str, Any] | None:
     On Alinux 3 vtoa is none of these: whether it may be used is for the backend vtoa to say.
     """
     alinux3 = case.os["id"] == "alinux" and case.os["major"] == 3
-    found = [module for name, module in case.modules.items() if (module["file"] or module["loaded"]) and not (alinux3 and name == "vtoa")]
+    found = [
+        module
+        for name, module in case.modules.items()
+        if (module["file"] or module["loaded"]) and not (alinux3 and name == "vtoa")
+    ]
     return min(found, key=lambda module: (not module["loaded"], module["name"] != "toa", module["name"]), default=None)
 
 
@@ -398,7 +414,9 @@ def _ebpf(case: Case) -> Offer:
     if not kernel.at_least(case.kernel, EBPF_KERNEL):
         return offer.reject("kernel_too_old", running=case.running, wanted=EBPF_KERNEL)
     if case.kernel["arch"] not in EBPF_ARCHES:
-        return offer.reject("arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"])
+        return offer.reject(
+            "arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"]
+        )
     if not ebpf["cgroup2"]:
         return offer.reject("no_cgroup2")
     if not ebpf["possible"]:
@@ -445,7 +463,11 @@ def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
     if set(ebpf["option_kinds"]) != set(offer.option_kinds):
         steps.append(f"read {listed(offer.option_kinds)} in place of {listed(ebpf['option_kinds']) or 'nothing'}")
     if set(ebpf["trusted_sources"]) != set(networks):
-        steps.append(f"believe {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'} only" if networks else "believe every source")
+        steps.append(
+            f"believe {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'} only"
+            if networks
+            else "believe every source"
+        )
     if ebpf["getsockopt"] != case.policy["ebpf_getsockopt"]:
         steps.append(f"{'offer' if case.policy['ebpf_getsockopt'] else 'stop offering'} getsockopt(IPPROTO_IP, 1348)")
     return steps
@@ -489,7 +511,12 @@ def _entry_for(case: Case, offer: Offer, none_code: str) -> Entry | None:
     built = [entry for entry in fitting if case.kernel["arch"] in entry.arches]
     if not built:
         arches = sorted({arch for entry in fitting for arch in entry.arches})
-        offer.reject("arch_not_supported", what=f"the TOA kernel for {case.distribution}", wanted=listed(arches), arch=case.kernel["arch"])
+        offer.reject(
+            "arch_not_supported",
+            what=f"the TOA kernel for {case.distribution}",
+            wanted=listed(arches),
+            arch=case.kernel["arch"],
+        )
         return None
     reading = [entry for entry in built if _reads_any(case, entry)]
     return min(reading or built, key=lambda entry: entry.vendor != case.policy["vendor"])
@@ -501,7 +528,11 @@ def _reads_any(case: Case, entry: Entry) -> bool:
 
 def _wanted_packages(case: Case, entry: Entry) -> list[Package]:
     """What to install, with the lock's digests. A kernel that already runs has its headers or does without."""
-    roles = ("firmware", "image", "headers") if case.policy["install_headers"] and entry.release != case.running else ("firmware", "image")
+    roles = (
+        ("firmware", "image", "headers")
+        if case.policy["install_headers"] and entry.release != case.running
+        else ("firmware", "image")
+    )
     return [catalogs.with_lock(package, case.lock) for package in entry.packages if package.role in roles]
 
 
@@ -526,23 +557,36 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     installed = any(other["release"] == entry.release for other in case.facts["kernels"])
     target = kernel.parse(entry.release)
     if kernel.is_older(target, dict(case.kernel)):
-        offer.block("downgrade_needs_consent", case.policy["accept_kernel_downgrade"], target=entry.release, running=case.running)
+        offer.block(
+            "downgrade_needs_consent",
+            case.policy["accept_kernel_downgrade"],
+            target=entry.release,
+            running=case.running,
+        )
     trial = case.facts["state"].get("boot")
-    if isinstance(trial, Mapping) and trial.get("state") == "reverted_by_guard" and trial.get("kernel") == entry.release:
+    if (
+        isinstance(trial, Mapping)
+        and trial.get("state") == "reverted_by_guard"
+        and trial.get("kernel") == entry.release
+    ):
         offer.tell("trial_reverted", target=entry.release, why=trial.get("reason") or "no reason recorded")
     if installed:
         offer.tell("running_other_kernel", target=entry.release, running=case.running)
     else:
         _check_packages(case, offer, entry)
         files = listed(package.file for package in offer.packages)
-        offer.steps.append(f"{f'compile {files} and install it' if entry.format == 'tree' else f'install {files}'} beside the running {case.running}")
+        offer.steps.append(
+            f"{f'compile {files} and install it' if entry.format == 'tree' else f'install {files}'} beside the running {case.running}"
+        )
     boot, security = case.facts["boot"], case.facts["security"]
     if security["secure_boot"]:
         offer.block("secure_boot_unsigned", what=f"kernel {entry.release}", why="secure boot is on")
     if boot["one_shot"]:
         offer.steps.append(f"arm one boot of {entry.release}; {case.running} stays the default")
     else:
-        offer.block("no_fallback", case.policy["accept_no_fallback"], why=boot["reason"] or f"boot loader {boot['loader']}")
+        offer.block(
+            "no_fallback", case.policy["accept_no_fallback"], why=boot["reason"] or f"boot loader {boot['loader']}"
+        )
         offer.steps.append(f"make {entry.release} the default, without a way back by itself")
     offer.steps += [f"drain, reboot and wait for {entry.release}", f"load {entry.module} now and at every boot"]
     _add_proof_step(offer)
@@ -614,7 +658,12 @@ def _missing_of_source(case: Case, offer: Offer) -> list[str]:
     if not record:
         return build
     if record.get("module") != offer.module or not module or not module["file"]:
-        offer.tell("not_built_for_kernel", module=offer.module, running=case.running, missing=listed(_missing_for_build(case, offer)))
+        offer.tell(
+            "not_built_for_kernel",
+            module=offer.module,
+            running=case.running,
+            missing=listed(_missing_for_build(case, offer)),
+        )
         return build
     source = record.get("source")
     source = source if isinstance(source, Mapping) else {}
@@ -636,7 +685,9 @@ def _missing_for_build(case: Case, offer: Offer) -> list[str]:
 def _headers(case: Case) -> str:
     """The headers of the running kernel as the host's own repositories call them."""
     named = case.facts["build"]["headers_package"]
-    return str(named) or (f"linux-headers-{case.running}" if case.os["package_manager"] == "deb" else f"kernel-devel-{case.running}")
+    return str(named) or (
+        f"linux-headers-{case.running}" if case.os["package_manager"] == "deb" else f"kernel-devel-{case.running}"
+    )
 
 
 def _check_build(case: Case, offer: Offer) -> None:
@@ -714,7 +765,11 @@ def _judge(case: Case, offer: Offer) -> None:
         return
     verdict, found = case.probe.get("verdict"), list(case.probe.get("option_kinds") or [])
     why = case.probe.get("reason") or "no reason given"
-    if offer.getsockopt_1348 and verdict in ("translating", "wrong_kind") and (case.probe.get("capabilities") or {}).get("getsockopt_1348") is False:
+    if (
+        offer.getsockopt_1348
+        and verdict in ("translating", "wrong_kind")
+        and (case.probe.get("capabilities") or {}).get("getsockopt_1348") is False
+    ):
         offer.block("partial", why="getsockopt(IPPROTO_IP, 1348) does not give the client")
         return
     if verdict == "translating" and offer.option_kinds and set(offer.option_kinds) <= set(found):
@@ -801,7 +856,15 @@ def _settle_guard(case: Case, offer: Offer) -> None:
     guard, policy = case.facts["firewall"]["guard"], case.policy
     kinds = formats.stripped_kinds(offer.option_kinds)
     wanted = {"active": True, "trusted_sources": sorted(policy["trusted_sources"]), "ports": policy["guard_ports"]}
-    same = guard and {**wanted, **{key: guard[key] for key in ("active", "ports")}, "trusted_sources": sorted(guard["trusted_sources"])} == wanted
+    same = (
+        guard
+        and {
+            **wanted,
+            **{key: guard[key] for key in ("active", "ports")},
+            "trusted_sources": sorted(guard["trusted_sources"]),
+        }
+        == wanted
+    )
     if same and guard["at_boot"] and set(kinds) <= set(guard["kinds"]):
         return
     if case.facts["firewall"]["backend"] == "none":
@@ -897,7 +960,16 @@ def package_of(case: Case, entry: Entry, package: Package) -> dict[str, Any]:
 
 def repository_package(name: str) -> dict[str, Any]:
     """A package that the host's own repositories have."""
-    fields: dict[str, Any] = {"name": name, "role": "service", "url": "", "file": "", "format": "rpm", "sha256": "", "size": 0, "release": ""}
+    fields: dict[str, Any] = {
+        "name": name,
+        "role": "service",
+        "url": "",
+        "file": "",
+        "format": "rpm",
+        "sha256": "",
+        "size": 0,
+        "release": "",
+    }
     return {**fields, "repository": True}
 
 

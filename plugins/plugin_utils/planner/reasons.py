@@ -36,7 +36,9 @@ REASONS = {
     ),
     "unsupported_distribution": Reason(BLOCK, "made for {wanted}; this is {os}"),
     "arch_not_supported": Reason(BLOCK, "{what} exists for {wanted}, not for {arch}"),
-    "no_python": Reason(BLOCK, "no usable Python was found on the host: {detail}", "install Python 2.6 or newer on the host"),
+    "no_python": Reason(
+        BLOCK, "no usable Python was found on the host: {detail}", "install Python 2.6 or newer on the host"
+    ),
     "facts_incomplete": Reason(WARNING, "a part of the host could not be read: {section} ({why})"),
     # -- the kernel
     "kernel_too_old": Reason(
@@ -94,7 +96,9 @@ REASONS = {
     ),
     "option_kinds_partial": Reason(WARNING, "{what} does not read {missing}, only {reads}"),
     "option_kinds_unknown": Reason(
-        WARNING, "which option kinds module {module} reads is known only after the proof", "name the sender in toa_vendor"
+        WARNING,
+        "which option kinds module {module} reads is known only after the proof",
+        "name the sender in toa_vendor",
     ),
     # -- eBPF
     "no_cgroup2": Reason(
@@ -107,7 +111,9 @@ REASONS = {
         "anybody who can reach a port of this host can forge a client address in an option",
         "list the load balancers' networks in toa_trusted_sources",
     ),
-    "bpftool_missing": Reason(BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"),
+    "bpftool_missing": Reason(
+        BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"
+    ),
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
     # -- since the last rollout
     "drifted": Reason(WARNING, "{detail}{since}"),
@@ -127,7 +133,9 @@ REASONS = {
         "the eBPF backend is attached as well and would be asked first",
         "detach it (toa_ebpf: state: detached), or set toa_accept_conflicts: true",
     ),
-    "cilium_present": Reason(WARNING, "Cilium is on this host ({path}); its socket load balancer may change peer addresses too"),
+    "cilium_present": Reason(
+        WARNING, "Cilium is on this host ({path}); its socket load balancer may change peer addresses too"
+    ),
     "conflict_other": Reason(BLOCK, "{detail}", "resolve it, or set toa_accept_conflicts: true"),
     # -- packages
     "no_module_package": Reason(
@@ -142,10 +150,12 @@ REASONS = {
         "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept_unverified_packages: true",
     ),
     "no_signature": Reason(
-        INFO, "no signature of {vendor} is known for this package: its SHA-256, which you reviewed, is all that says what it is"
+        INFO,
+        "no signature of {vendor} is known for this package: its SHA-256, which you reviewed, is all that says what it is",
     ),
     "signed_by_repository": Reason(
-        INFO, "{what} comes from the host's own repositories; yum or dnf checks the vendor's signature there as its gpgcheck= says"
+        INFO,
+        "{what} comes from the host's own repositories; yum or dnf checks the vendor's signature there as its gpgcheck= says",
     ),
     "digest_conflict": Reason(
         BLOCK,
@@ -158,11 +168,14 @@ REASONS = {
         "put the file on a mirror and set toa_package_mirror, or name its url in toa_catalog",
     ),
     "guard_unusable": Reason(
-        BLOCK, "toa_trusted_sources needs rules that strip the option of strangers, and the host has neither nft nor iptables",
+        BLOCK,
+        "toa_trusted_sources needs rules that strip the option of strangers, and the host has neither nft nor iptables",
         "install nftables (with Linux 5.18 or newer) or iptables on the host, filter at the network's edge, or set toa_guard: false",
     ),
     "boot_full": Reason(
-        BLOCK, "/boot has {free} MiB free; a kernel and its initramfs need about {needed}", "remove old kernels from the host"
+        BLOCK,
+        "/boot has {free} MiB free; a kernel and its initramfs need about {needed}",
+        "remove old kernels from the host",
     ),
     # -- booting
     "no_fallback": Reason(
@@ -170,27 +183,37 @@ REASONS = {
         "one-shot boot is not possible: {why}; a kernel that fails would stay the default",
         "move /boot to a plain ext4 or xfs partition, or set toa_accept_no_fallback: true",
     ),
-    "no_stock_kernel": Reason(BLOCK, "{running} is the only kernel installed", "install the distribution's kernel first"),
+    "no_stock_kernel": Reason(
+        BLOCK, "{running} is the only kernel installed", "install the distribution's kernel first"
+    ),
     "left_drained": Reason(WARNING, "an earlier run has taken this host out of service and not put it back"),
     # -- building
     "no_source": Reason(INFO, "no source to build from is named", "name one in toa_source_url"),
     "built_from_source": Reason(INFO, "module {module} was built from source on this host"),
-    "source_changed": Reason(INFO, "module {module} was built from another source than {source}, or another state of it"),
-    "not_built_for_kernel": Reason(WARNING, "module {module} was built from source, but not for the running kernel {running}; missing: {missing}"),
+    "source_changed": Reason(
+        INFO, "module {module} was built from another source than {source}, or another state of it"
+    ),
+    "not_built_for_kernel": Reason(
+        WARNING, "module {module} was built from source, but not for the running kernel {running}; missing: {missing}"
+    ),
     "source_no_digest": Reason(
         BLOCK,
         "neither digest nor commit of {source} is known, so what is built could be anything",
         "name its SHA-256 in toa_source_sha256 (or a commit in toa_source_commit), or set toa_accept_unverified_packages: true",
     ),
     "headers_missing": Reason(
-        BLOCK, "there are no headers of the running kernel {running}", "install {package}, or set toa_install_build_tools: true"
+        BLOCK,
+        "there are no headers of the running kernel {running}",
+        "install {package}, or set toa_install_build_tools: true",
     ),
     "headers_unavailable": Reason(
         BLOCK,
         "the host's repositories do not have the headers of the running kernel {running}",
         "update the kernel to one whose headers they have and reboot, or put {package} on a repository of the host",
     ),
-    "no_built_kernel": Reason(INFO, "no kernel was built for {os}", "build one with the playbook realip.toa.build_kernel"),
+    "no_built_kernel": Reason(
+        INFO, "no kernel was built for {os}", "build one with the playbook realip.toa.build_kernel"
+    ),
     # -- the proof
     "wrong_kind": Reason(
         BLOCK,
@@ -199,7 +222,9 @@ REASONS = {
     ),
     "partial": Reason(BLOCK, "the proof found some cases untranslated: {why}", "see the matrix of `probe`"),
     "absent": Reason(BLOCK, "the proof found nothing that translates: {why}", "see dmesg on the host"),
-    "unprovable": Reason(BLOCK, "the proof could not be run: {why}", "make /dev/net/tun and network namespaces available on the host"),
+    "unprovable": Reason(
+        BLOCK, "the proof could not be run: {why}", "make /dev/net/tun and network namespaces available on the host"
+    ),
 }
 
 

@@ -44,8 +44,17 @@ def _plan(case: Case, goal: str) -> Plan:
     releases = {package["release"] for package in packages if package["release"]}
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
     plan = planner.empty_plan(case, CONVERGED, [])
-    plan.update(packages=packages, reboot=case.running in releases, module=_module(case, loaded), service=VTOA if case.facts["service"] else "")
-    plan["steps"] = [*_left_at_boot(case, plan), *_running_now(case, plan, loaded, releases), *_on_the_disk(case, plan, goal)]
+    plan.update(
+        packages=packages,
+        reboot=case.running in releases,
+        module=_module(case, loaded),
+        service=VTOA if case.facts["service"] else "",
+    )
+    plan["steps"] = [
+        *_left_at_boot(case, plan),
+        *_running_now(case, plan, loaded, releases),
+        *_on_the_disk(case, plan, goal),
+    ]
     plan["state"] = BLOCKED if plan["reasons"] else PENDING if plan["steps"] else CONVERGED
     plan["remedy"] = plan["reasons"][0]["remedy"] if plan["reasons"] else ""
     return plan
@@ -57,7 +66,8 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
     service = plan["service"]
     # What others wrote stays: taking ours away puts it back as it was found.
     places = [
-        place["path"] for place in case.facts["persistence"]
+        place["path"]
+        for place in case.facts["persistence"]
         if place["ours"] and place["module"] not in (EBPF, GUARD) and not (service and place["kind"] == "systemd")
     ]
     if places:
@@ -73,7 +83,9 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
     kept = [key for key in ("monitor", "proof") if case.facts["state"].get(key)]
     if kept:
         plan["monitor"] = True
-        steps.append(f"take away {planner.listed({'monitor': 'the monitor', 'proof': 'the record of what was proved'}[key] for key in kept)}")
+        steps.append(
+            f"take away {planner.listed({'monitor': 'the monitor', 'proof': 'the record of what was proved'}[key] for key in kept)}"
+        )
     return steps
 
 
@@ -91,7 +103,9 @@ def _on_the_disk(case: Case, plan: Plan, goal: str) -> list[str]:
     """Steps that remove what was installed or built; a rollback leaves kernels where they are."""
     steps = []
     if case.facts["state"].get(SOURCE):
-        steps.append(f"remove {planner.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it")
+        steps.append(
+            f"remove {planner.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it"
+        )
     if goal == "rollback":
         plan["packages"] = [package for package in plan["packages"] if package["repository"]]
         if not plan["reboot"] and planner.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
@@ -122,14 +136,23 @@ def _packages(case: Case) -> list[dict[str, Any]]:
     tree = case.facts["state"].get(TREE)
     compiled = _word(tree, "release") if isinstance(tree, Mapping) else ""
     if compiled:
-        found[compiled] = {"name": f"kernel {compiled}", "role": "image", "file": "", "release": compiled, "format": "tree"}
+        found[compiled] = {
+            "name": f"kernel {compiled}",
+            "role": "image",
+            "file": "",
+            "release": compiled,
+            "format": "tree",
+        }
     releases = {item["release"] for item in case.facts["kernels"]} | {case.running}
     for entry in case.catalog:
         if entry.release in releases and entry.format != "tree":
             for package in entry.packages:
                 found.setdefault(package.file, planner.package_of(case, entry, package))
     # The record says which packages are ours; how they are packed is the host's own way.
-    return [{"url": "", "format": case.os["package_manager"], "sha256": "", "size": 0, "repository": False, **item} for item in found.values()]
+    return [
+        {"url": "", "format": case.os["package_manager"], "sha256": "", "size": 0, "repository": False, **item}
+        for item in found.values()
+    ]
 
 
 def has_ebpf(facts: planner.Facts) -> bool:
@@ -151,7 +174,11 @@ def _module(case: Case, loaded: Sequence[str]) -> str:
 
 def _stock_kernel(case: Case, ours: set[str]) -> str:
     """The kernel the host came from, by its record; else the newest that is not a TOA kernel; "" where there is none."""
-    stock = [item["release"] for item in case.facts["kernels"] if item["release"] not in ours and kernel.parse(item["release"])["upstream"]]
+    stock = [
+        item["release"]
+        for item in case.facts["kernels"]
+        if item["release"] not in ours and kernel.parse(item["release"])["upstream"]
+    ]
     boot = case.facts["state"].get("boot")
     before = boot.get("old") if isinstance(boot, Mapping) else None
     if before in stock:

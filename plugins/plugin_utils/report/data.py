@@ -23,7 +23,19 @@ TEXT_LIMIT = 2000
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 # States a host can end in, best first; the order of the summary line.
-STATES = ("proved", "converged", "rolled_back", "removed", "planned", "pending", "waiting", "blocked", "unsupported", "failed", "lost")
+STATES = (
+    "proved",
+    "converged",
+    "rolled_back",
+    "removed",
+    "planned",
+    "pending",
+    "waiting",
+    "blocked",
+    "unsupported",
+    "failed",
+    "lost",
+)
 
 # What counts as a failure of the run, by what was asked for. `plan` only looks, so it fails only where it could not look.
 FAILURES: dict[str, tuple[str, ...]] = {
@@ -39,7 +51,10 @@ TO_DO = ("waiting", "blocked", "unsupported", "failed", "lost")
 
 # What to say where neither plan nor outcome has a reason: (why, remedy).
 WORDS: dict[str, tuple[str, str]] = {
-    "waiting": ("its wave did not start, because an earlier one left hosts unproven", "put those right, and run again: what is done is left alone"),
+    "waiting": (
+        "its wave did not start, because an earlier one left hosts unproven",
+        "put those right, and run again: what is done is left alone",
+    ),
     "pending": ("TOA is not in place", "run the playbook realip.toa.rollout"),
     "failed": ("the run did not say why", "run it again for this host with -vvv"),
     "lost": ("the connection to the host was lost", "see whether it is up and reachable over SSH"),
@@ -86,7 +101,11 @@ def build(
     if kind not in FAILURES:
         raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(FAILURES)}")
     skipped = left_out(hostvars, only)
-    hosts = [_entry(host, hostvars[host], kind) for host in sorted(hostvars, key=_natural) if host not in skipped and looked(hostvars[host]) is not None]
+    hosts = [
+        _entry(host, hostvars[host], kind)
+        for host in sorted(hostvars, key=_natural)
+        if host not in skipped and looked(hostvars[host]) is not None
+    ]
     report = {
         "schema": SCHEMA,
         "kind": kind,
@@ -106,10 +125,14 @@ def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
     hosts = report["hosts"]
     told = hosts if len(hosts) <= most else [entry for entry in hosts if entry["attention"]]
     left_out = f" ({len(hosts) - len(told)} in order and not listed)" if len(told) < len(hosts) else ""
-    return [_line(entry) for entry in told] + [(", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out]
+    return [_line(entry) for entry in told] + [
+        (", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out
+    ]
 
 
-def changes(before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], known: Container[str] = ()) -> dict[str, Any] | None:
+def changes(
+    before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], known: Container[str] = ()
+) -> dict[str, Any] | None:
     """What is different from the report `before`: {since, hosts: [{host, what (appeared, gone, changed), before, after}]}; None where that is no report.
 
     `known` are the hosts of the inventory: one that this run was not about is not gone.
@@ -137,8 +160,18 @@ def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
     """
     names = set(matching({entry["host"]: _view(entry) for entry in report["hosts"]}, only))
     hosts = [entry for entry in report["hosts"] if entry["host"] in names]
-    compared = report["changes"] and {**report["changes"], "hosts": [change for change in report["changes"]["hosts"] if change["host"] in names]}
-    narrow = {**report, "only": only, "hosts": hosts, "summary": _counts(hosts), "waves": _waves(hosts), "changes": compared}
+    compared = report["changes"] and {
+        **report["changes"],
+        "hosts": [change for change in report["changes"]["hosts"] if change["host"] in names],
+    }
+    narrow = {
+        **report,
+        "only": only,
+        "hosts": hosts,
+        "summary": _counts(hosts),
+        "waves": _waves(hosts),
+        "changes": compared,
+    }
     return {**narrow, **_verdict(report["kind"], hosts)}
 
 
@@ -150,12 +183,22 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
     reports = sorted(parts, key=lambda part: str(part["at"]))
     for name in ("kind", "check", "only"):
         if len({repr(part[name]) for part in reports}) != 1:
-            raise ValueError(f"the reports differ in `{name}`, so they are no slices of one run: {', '.join(str(part[name]) for part in reports)}")
+            raise ValueError(
+                f"the reports differ in `{name}`, so they are no slices of one run: {', '.join(str(part[name]) for part in reports)}"
+            )
     hosts = sorted((entry for part in reports for entry in part["hosts"]), key=lambda entry: _natural(entry["host"]))
     twice = [host for host, count in Counter(entry["host"] for entry in hosts).items() if count > 1]
     if twice:
-        raise ValueError(f"{len(twice)} hosts are in several of the reports, so they are no slices of one run: {', '.join(twice[:5])}")
-    whole = {**reports[-1], "hosts": hosts, "summary": _counts(hosts), "waves": _waves(hosts), "changes": changes(before, hosts) if before else None}
+        raise ValueError(
+            f"{len(twice)} hosts are in several of the reports, so they are no slices of one run: {', '.join(twice[:5])}"
+        )
+    whole = {
+        **reports[-1],
+        "hosts": hosts,
+        "summary": _counts(hosts),
+        "waves": _waves(hosts),
+        "changes": changes(before, hosts) if before else None,
+    }
     return {**whole, **_verdict(whole["kind"], hosts)}
 
 
@@ -175,7 +218,10 @@ def _judged(hostvars: Mapping[str, Variables]) -> dict[str, dict[str, Any]]:
 def _view(entry: Mapping[str, Any]) -> dict[str, Any]:
     distribution, _space, version = entry["distribution"].partition(" ")
     os = {"id": distribution, "version_id": version, "pretty_name": entry["os"]}
-    plan = {key: entry[key] for key in ("state", "backend", "steps", "reasons", "remedy", "kernel_target", "option_kinds", "capabilities")}
+    plan = {
+        key: entry[key]
+        for key in ("state", "backend", "steps", "reasons", "remedy", "kernel_target", "option_kinds", "capabilities")
+    }
     return {**entry, "facts": {"os": os, "kernel": {"release": entry["kernel"], "arch": entry["arch"]}}, "plan": plan}
 
 
@@ -187,7 +233,10 @@ def _counts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def _verdict(kind: str, hosts: list[Entry]) -> dict[str, Any]:
     bad = [entry["host"] for entry in hosts if entry["state"] in FAILURES[kind]]
     named = ", ".join(bad[:20]) + (f" and {len(bad) - 20} more" if len(bad) > 20 else "")
-    return {"failed": bool(bad), "verdict": f"{kind}: {len(bad)} of {len(hosts)} hosts need attention: {named}" if bad else ""}
+    return {
+        "failed": bool(bad),
+        "verdict": f"{kind}: {len(bad)} of {len(hosts)} hosts need attention: {named}" if bad else "",
+    }
 
 
 def _waves(hosts: list[Entry]) -> list[dict[str, Any]]:
@@ -269,7 +318,9 @@ def _why(entry: Mapping[str, Any]) -> str:
     if entry["message"] or entry["state"] == "waiting":
         return entry["message"] or WORDS["waiting"][0]
     told = [str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "block"]
-    told = told or [str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "warning"]
+    told = told or [
+        str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "warning"
+    ]
     # Of a host that none of the backends suits, each says why not.
     told = told or [str(reason.get("message") or "") for reason in entry["reasons"]]
     return "; ".join(told) or WORDS.get(entry["state"], ("", ""))[0]
@@ -290,7 +341,14 @@ def _compared(entry: Mapping[str, Any] | None) -> dict[str, str] | None:
 
 
 def _line(entry: Mapping[str, Any]) -> str:
-    parts = [f"{entry['host']}: {entry['state']}", entry["os"], entry["kernel"], entry["backend"], entry["verdict"], entry["why"]]
+    parts = [
+        f"{entry['host']}: {entry['state']}",
+        entry["os"],
+        entry["kernel"],
+        entry["backend"],
+        entry["verdict"],
+        entry["why"],
+    ]
     if entry["why"] and entry["remedy"]:
         parts.append(f"-> {entry['remedy']}")
     return " | ".join(part for part in parts if part)

@@ -59,13 +59,17 @@ def to_junit(report: Report) -> str:
     Elements and attributes as Jenkins and GitLab read them. Escaping is ElementTree's; what XML cannot hold becomes U+FFFD.
     """
     hosts = report["hosts"]
-    suite = ElementTree.Element("testsuite", name=f"realip.toa.{report['kind']}", tests=str(len(hosts)), timestamp=_xml(report["at"][:19]))
+    suite = ElementTree.Element(
+        "testsuite", name=f"realip.toa.{report['kind']}", tests=str(len(hosts)), timestamp=_xml(report["at"][:19])
+    )
     counts = {"failures": 0, "errors": 0, "skipped": 0}
     for entry in hosts:
         case = ElementTree.SubElement(suite, "testcase", classname=_xml(entry["distribution"] or "unknown"), name=_xml(entry["host"]),
                                       time=str(entry["reboot_seconds"] or 0))  # fmt: skip
         if entry["attention"]:
-            tag, counter = {"lost": ("error", "errors"), "unsupported": ("skipped", "skipped")}.get(entry["state"], ("failure", "failures"))
+            tag, counter = {"lost": ("error", "errors"), "unsupported": ("skipped", "skipped")}.get(
+                entry["state"], ("failure", "failures")
+            )
             counts[counter] += 1
             said = ElementTree.SubElement(case, tag, message=_xml(f"{entry['state']}: {entry['why']}"))
             said.text = _xml(f"{entry['why']}\n-> {entry['remedy']}")
@@ -88,7 +92,11 @@ def to_html(report: Report) -> str:
         "POLICY": f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; base-uri 'none'; form-action 'none'",
         "TITLE": html.escape(f"TOA {report['kind']} {report['at'][:10]}".strip()),
         "STYLE": style,
-        "PLAIN": html.escape("\n".join(f"{entry['host']}: {entry['state']}: {entry['why']}" for entry in report["hosts"] if entry["attention"])),
+        "PLAIN": html.escape(
+            "\n".join(
+                f"{entry['host']}: {entry['state']}: {entry['why']}" for entry in report["hosts"] if entry["attention"]
+            )
+        ),
         "DATA": _data(_interned(report)),
         "SCRIPT": script,
     }
@@ -128,7 +136,13 @@ def _source(text: str) -> str:
 def _data(value: Any) -> str:
     # Escapes are the same text to a JSON parser.
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
 
 
 def _interned(report: Report) -> dict[str, Any]:

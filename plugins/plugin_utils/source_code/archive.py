@@ -25,7 +25,9 @@ ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 _REMOTE = re.compile(r"(?:https?|git|ssh|file)://|[\w.-]+@[\w.-]+:")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 # What no build needs, and what an earlier one has left.
-_LEFT_OUT = re.compile(r"(?:\.git|\.svn|\.tmp_versions|.*\.(?:o|ko|mod|mod\.c)|\..*\.cmd|modules\.order|Module\.symvers)\Z")
+_LEFT_OUT = re.compile(
+    r"(?:\.git|\.svn|\.tmp_versions|.*\.(?:o|ko|mod|mod\.c)|\..*\.cmd|modules\.order|Module\.symvers)\Z"
+)
 
 
 class SourceError(ValueError):
@@ -55,7 +57,9 @@ def take(url: str, commit: str = "", sha256: str = "", bases: Sequence[Path] = (
     if sha256 and archive.sha256 != sha256.lower():
         raise SourceError(f"{url} is not what was reviewed: expected sha256 {sha256}, got {archive.sha256}")
     if len(archive.data) > LIMIT:
-        raise SourceError(f"{url} makes an archive of {len(archive.data) >> 20} MiB, and {LIMIT >> 20} can be sent; put it on a web server")
+        raise SourceError(
+            f"{url} makes an archive of {len(archive.data) >> 20} MiB, and {LIMIT >> 20} can be sent; put it on a web server"
+        )
     return archive
 
 
@@ -99,7 +103,9 @@ def _files(folder: Path) -> Iterator[Path]:
 def _from_git(url: str, commit: str, bases: Sequence[Path]) -> Archive:
     """A commit names its content, whoever serves it: git itself checks that."""
     if not _COMMIT.match(commit):
-        raise SourceError(f"toa_source_commit {commit!r:.60} is not the full name of a commit (40 hexadecimal digits); branches and tags move")
+        raise SourceError(
+            f"toa_source_commit {commit!r:.60} is not the full name of a commit (40 hexadecimal digits); branches and tags move"
+        )
     with tempfile.TemporaryDirectory(prefix="realip-toa-") as folder:
         origin = url if _REMOTE.match(url) else str(_path(url, bases))
         _git(folder, "init", "-q", "--bare")
@@ -114,7 +120,9 @@ def _from_git(url: str, commit: str, bases: Sequence[Path]) -> Archive:
 
 def _git(folder: str, *words: str) -> bytes:
     try:
-        done = subprocess.run(["git", "-C", folder, *words], capture_output=True, check=False, timeout=600, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            ["git", "-C", folder, *words], capture_output=True, check=False, timeout=600, stdin=subprocess.DEVNULL
+        )
     except FileNotFoundError:
         raise SourceError("git is not installed on the controller, and toa_source_commit names a commit") from None
     except subprocess.TimeoutExpired:

@@ -32,7 +32,9 @@ def archive(url: str, commit: str, sha256: str, where: list[Path], store: Path) 
             if not sha256 or kept["sha256"] == sha256:
                 return source_archive.Archive(base64.b64decode(kept["data"]), kept["sha256"])
         taken = source_archive.take(url, commit, sha256, where)
-        _write(place, json.dumps({"sha256": taken.sha256, "data": base64.b64encode(taken.data).decode("ascii")}).encode())
+        _write(
+            place, json.dumps({"sha256": taken.sha256, "data": base64.b64encode(taken.data).decode("ascii")}).encode()
+        )
         return taken
 
 

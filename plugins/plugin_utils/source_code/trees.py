@@ -45,7 +45,10 @@ class Tree:
 @functools.lru_cache(maxsize=1)
 def known() -> dict[str, Tree]:
     """The public trees, by key."""
-    return {item["key"]: _tree(item["key"], item, f"source_trees.yml, {item['key']}") for item in yaml.safe_load(DATA.read_bytes())}
+    return {
+        item["key"]: _tree(item["key"], item, f"source_trees.yml, {item['key']}")
+        for item in yaml.safe_load(DATA.read_bytes())
+    }
 
 
 def find(wanted: object) -> Tree:
@@ -60,7 +63,9 @@ def find(wanted: object) -> Tree:
             )
         return known()[wanted]
     if not isinstance(wanted, Mapping):
-        raise TreeError(f"toa_source_tree is the name of a known tree or a description with some of {', '.join(FIELDS)}; got {wanted!r:.80}")
+        raise TreeError(
+            f"toa_source_tree is the name of a known tree or a description with some of {', '.join(FIELDS)}; got {wanted!r:.80}"
+        )
     strange = sorted(str(key) for key in wanted if key not in FIELDS)
     if strange:
         raise TreeError(f"toa_source_tree: unknown {', '.join(strange)}; expected some of {', '.join(FIELDS)}")
@@ -74,7 +79,9 @@ def _tree(key: str, item: Mapping[str, Any], where: str) -> Tree:
         raise TreeError(f"{where}: module {module!r:.60} is not the name of a module, as in `toa` for toa.ko")
     if not isinstance(folder, str) or folder.startswith("/") or ".." in folder.split("/"):
         raise TreeError(f"{where}: subdirectory {folder!r:.60} is not a directory of the source")
-    if not isinstance(variables, Mapping) or not all(isinstance(name, str) and _VARIABLE.match(name) for name in variables):
+    if not isinstance(variables, Mapping) or not all(
+        isinstance(name, str) and _VARIABLE.match(name) for name in variables
+    ):
         raise TreeError(f"{where}: variables are those of make, as in {{CONFIG_TOA: m}}; got {variables!r:.80}")
     if not isinstance(dkms, bool):
         raise TreeError(f"{where}: dkms is true where the source has a dkms.conf of its own to keep; got {dkms!r:.40}")
@@ -83,4 +90,6 @@ def _tree(key: str, item: Mapping[str, Any], where: str) -> Tree:
     except ValueError as problem:
         raise TreeError(f"{where}: {problem}") from problem
     values = {str(name): str(value) for name, value in variables.items()}
-    return Tree(key, module.replace("-", "_"), folder.strip("/"), values, dkms, kinds, str(item.get("repository") or ""))
+    return Tree(
+        key, module.replace("-", "_"), folder.strip("/"), values, dkms, kinds, str(item.get("repository") or "")
+    )

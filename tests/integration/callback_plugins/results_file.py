@@ -28,7 +28,12 @@ class CallbackModule(CallbackBase):
         host = getattr(result, "host", None) or result._host
         data = result.result if hasattr(result, "result") else result._result
         with open(os.environ["TOA_TEST_RESULTS"], "a", encoding="utf-8") as file:
-            file.write(json.dumps({"host": host.get_name(), "task": result.task_name, "status": status, "result": data}, default=str) + "\n")
+            file.write(
+                json.dumps(
+                    {"host": host.get_name(), "task": result.task_name, "status": status, "result": data}, default=str
+                )
+                + "\n"
+            )
 
     def v2_runner_on_ok(self, result):
         self._write("ok", result)

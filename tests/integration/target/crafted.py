@@ -47,4 +47,7 @@ def _work(args):
         code, out, err = run(args["between"])
         assert code == 0, out + err
     bench.run(cases, time.time() + 100)
-    return [[case.accept, case.getpeername, case.getsockopt_1348, case.peer_port, case.problem or case.untestable] for case in cases]
+    return [
+        [case.accept, case.getpeername, case.getsockopt_1348, case.peer_port, case.problem or case.untestable]
+        for case in cases
+    ]

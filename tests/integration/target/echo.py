@@ -52,9 +52,21 @@ def same(args):
 
 
 def awkward(args):
-    answer = {"bytes": BAD_BYTES, "name": os.fsdecode(BAD_BYTES) if hasattr(os, "fsdecode") else BAD_BYTES, "set": set([2, 1])}
+    answer = {
+        "bytes": BAD_BYTES,
+        "name": os.fsdecode(BAD_BYTES) if hasattr(os, "fsdecode") else BAD_BYTES,
+        "set": set([2, 1]),
+    }
     answer.update({"nan": float("nan"), "big": 1 << 70, "object": TargetError, "template": "{{ 7 * 7 }}", 5: (1, 2)})
-    answer.update({"unreachable": True, "_ansible_no_log": True, "ansible_facts": {"discovered": 1}, "skipped": True, "warnings": ["x"]})
+    answer.update(
+        {
+            "unreachable": True,
+            "_ansible_no_log": True,
+            "ansible_facts": {"discovered": 1},
+            "skipped": True,
+            "warnings": ["x"],
+        }
+    )
     return answer
 
 
@@ -110,6 +122,23 @@ def cut(args):
     select.select([], [], [], 600)
 
 
-MODES = dict((mode.__name__, mode) for mode in (
-    plain, noise, change, same, awkward, giant, deep, refuse, bug, leave, wrong_type, hang, hang_in_child, die, cut,
-))
+MODES = dict(
+    (mode.__name__, mode)
+    for mode in (
+        plain,
+        noise,
+        change,
+        same,
+        awkward,
+        giant,
+        deep,
+        refuse,
+        bug,
+        leave,
+        wrong_type,
+        hang,
+        hang_in_child,
+        die,
+        cut,
+    )
+)

@@ -40,6 +40,18 @@ def _load(name, hook):
     licence = ctypes.create_string_buffer(b"GPL")
     kind = SOCK_OPS if hook == "sock_ops" else CGROUP_SOCK_ADDR
     attributes = struct.pack(
-        "=IIQQIIQII16sII", kind, 2, ctypes.addressof(instructions), ctypes.addressof(licence), 0, 0, 0, 0, 0, name, 0, HOOKS[hook]
+        "=IIQQIIQII16sII",
+        kind,
+        2,
+        ctypes.addressof(instructions),
+        ctypes.addressof(licence),
+        0,
+        0,
+        0,
+        0,
+        0,
+        name,
+        0,
+        HOOKS[hook],
     )
     return bpf(PROG_LOAD, attributes)[0]

@@ -20,7 +20,9 @@ def main(args):
     bench = Bench()
     listener = Listener("inet", 8080, "")
     flow = Flow(4, PEERS[4], 30000, LOCAL[4], 8080)
-    bench._shake_hands(flow, {"syn": b"", "ack": binascii.unhexlify(args["option"].encode("ascii")), "data": b""}, False, False)
+    bench._shake_hands(
+        flow, {"syn": b"", "ack": binascii.unhexlify(args["option"].encode("ascii")), "data": b""}, False, False
+    )
     listener.socket.setblocking(True)
     connection = listener.socket.accept()[0]
     asked = socket.fromfd(args["descriptor"], socket.AF_UNIX, socket.SOCK_STREAM)

@@ -23,5 +23,7 @@ def main(args):
     pretended = json.load(handle)
     handle.close()
     if args["op"] == "trigger":
-        return dict(real_main(dict(args, commands=[["touch", os.path.join(folder, "asked")]])), boot_id=pretended["boot_id"])
+        return dict(
+            real_main(dict(args, commands=[["touch", os.path.join(folder, "asked")]])), boot_id=pretended["boot_id"]
+        )
     return dict(identity(), changed=False, **pretended)

@@ -20,7 +20,12 @@ REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 def main(args):
     """args: `requests`, each a list of family, port, option (hex). Returns how many of them the server has answered and closed."""
     bench = Bench(apart=False)
-    return {"answered": len([1 for number, request in enumerate(args["requests"]) if _ask(bench, 30000 + number, *request)]), "changed": False}
+    return {
+        "answered": len(
+            [1 for number, request in enumerate(args["requests"]) if _ask(bench, 30000 + number, *request)]
+        ),
+        "changed": False,
+    }
 
 
 def _ask(bench, client_port, family, port, option):

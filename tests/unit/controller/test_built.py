@@ -35,8 +35,12 @@ def test_a_rollout_installs_what_was_built():
     lock = built.render_lock(chosen, "")
     text = built.render_catalog(chosen, CENTOS7, ["200/8"], "kernel.src.rpm", "")
     known = facts.assumed((VECTORS / "centos-7").read_text(), "3.10.0-1160.el7.x86_64")
-    plan = planner.decide(known, {"package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]}, catalog.load(yaml.safe_load(text)),
-                          yaml.safe_load(lock))
+    plan = planner.decide(
+        known,
+        {"package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]},
+        catalog.load(yaml.safe_load(text)),
+        yaml.safe_load(lock),
+    )
     assert (plan["state"], plan["backend"], plan["kernel_target"]) == ("pending", "source_kernel", RELEASE)
     assert {(package["url"], package["sha256"]) for package in plan["packages"]} == {
         (f"http://mirror.example.org/kernel-{RELEASE}.rpm", "ab" * 32),
@@ -49,9 +53,14 @@ def test_built_anew_takes_the_place_of_what_was_built_before():
     one = built.render_catalog(chosen, CENTOS7, ["200/8"], "a", "")
     two = built.render_catalog(chosen, CENTOS7, ["254/8"], "b", one)
     three = built.render_catalog(chosen, {"id": ["rhel"], "major": 7, "arch": "x86_64"}, ["200/8"], "c", two)
-    assert [(entry["source"], entry["option_kinds"]) for entry in yaml.safe_load(three)] == [("c", ["200/8"]), ("b", ["254/8"])]
+    assert [(entry["source"], entry["option_kinds"]) for entry in yaml.safe_load(three)] == [
+        ("c", ["200/8"]),
+        ("b", ["254/8"]),
+    ]
     newer = [{**package, "sha256": "cd" * 32} for package in chosen]
-    assert {item["sha256"] for item in yaml.safe_load(built.render_lock(newer, built.render_lock(chosen, "")))["packages"]} == {"cd" * 32}
+    assert {
+        item["sha256"] for item in yaml.safe_load(built.render_lock(newer, built.render_lock(chosen, "")))["packages"]
+    } == {"cd" * 32}
 
 
 @pytest.mark.parametrize("results, said", [

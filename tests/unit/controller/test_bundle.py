@@ -35,17 +35,23 @@ def write(folder: Path, **modules: str) -> tuple[str, ...]:
 def run(program: Program, args: dict[str, t.Any], **variables: t.Any) -> str:
     """What a Python prints that gets the program on its stdin."""
     text = program.render(args, "abc", 30)
-    return subprocess.run([sys.executable, "-ES", "-"], input=text, capture_output=True, check=True, timeout=60).stdout.decode()
+    return subprocess.run(
+        [sys.executable, "-ES", "-"], input=text, capture_output=True, check=True, timeout=60
+    ).stdout.decode()
 
 
 def test_every_entry_of_the_collection_packs() -> None:
-    found = [path.relative_to(bundle.TARGET_DIR).with_suffix("").parts for path in sorted(bundle.TARGET_DIR.rglob("*.py"))]
+    found = [
+        path.relative_to(bundle.TARGET_DIR).with_suffix("").parts for path in sorted(bundle.TARGET_DIR.rglob("*.py"))
+    ]
     names = [".".join(parts) for parts in found if parts[-1] != "__init__" and parts != (bundle.RUNNER,)]
     assert "host.io" in names and "programs.plan" in names
     for name in names:
         program = build(name)
         assert program.modules[-1] == name
-        assert len(program.payload) < 100_000, "Ansible sends 133 kB for a ping (2.16); a program of ours must stay below that"
+        assert len(program.payload) < 100_000, (
+            "Ansible sends 133 kB for a ping (2.16); a program of ours must stay below that"
+        )
 
 
 def test_modules_come_after_what_they_import(folder: Path) -> None:
@@ -107,8 +113,11 @@ def test_nul_byte_is_refused(folder: Path) -> None:
 
 
 def test_program_runs_and_answers(folder: Path) -> None:
-    search = write(folder, entry="# -*- coding: utf-8 -*-\nNAME = u'caf\u00e9'\ndef main(args):\n    return {'name': NAME, 'args': args}\n")
-    args = {"text": "it's \"é\" \\ \n ☃ 😀 {{ x }} %s %(call)s", "none": None, "list": [1, 2.5, True]}
+    search = write(
+        folder,
+        entry="# -*- coding: utf-8 -*-\nNAME = u'caf\u00e9'\ndef main(args):\n    return {'name': NAME, 'args': args}\n",
+    )
+    args = {"text": 'it\'s "é" \\ \n ☃ 😀 {{ x }} %s %(call)s', "none": None, "list": [1, 2.5, True]}
     out = run(build("entry", search), args)
     body = out.split(" ", 3)[3].rsplit(" @end", 1)[0]
     assert json.loads(body) == {"name": "café", "args": args}
@@ -123,8 +132,33 @@ def test_shim_is_syntax_that_python_24_knows() -> None:
     """No Python 2.4 can be had, so: only nodes and names that it has."""
     text = bundle._SHIM % {"major": 2, "minor": 6, "nonce": "abc", "call": "'{}'", "payload": ""}
     allowed = {
-        "Module", "Import", "alias", "Assign", "Subscript", "Slice", "Attribute", "Name", "Load", "Store", "ListComp", "comprehension",
-        "Compare", "NotIn", "Tuple", "Constant", "If", "Lt", "Gt", "Expr", "Call", "BinOp", "Mod", "Add", "Try", "ExceptHandler", "Dict",
+        "Module",
+        "Import",
+        "alias",
+        "Assign",
+        "Subscript",
+        "Slice",
+        "Attribute",
+        "Name",
+        "Load",
+        "Store",
+        "ListComp",
+        "comprehension",
+        "Compare",
+        "NotIn",
+        "Tuple",
+        "Constant",
+        "If",
+        "Lt",
+        "Gt",
+        "Expr",
+        "Call",
+        "BinOp",
+        "Mod",
+        "Add",
+        "Try",
+        "ExceptHandler",
+        "Dict",
     }
     used = {type(node).__name__ for node in ast.walk(ast.parse(text))}
     assert used <= allowed
@@ -138,7 +172,9 @@ def test_shim_is_syntax_that_python_24_knows() -> None:
 def test_old_python_is_told_apart_before_anything_is_unpacked(folder: Path) -> None:
     program = build("entry", write(folder, entry="def main(args): return {}\n"))
     old = "import sys; sys.version_info = (2, 5, 1); exec(sys.stdin.read())"
-    done = subprocess.run([sys.executable, "-c", old], input=program.render({}, "abc", 1), capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", old], input=program.render({}, "abc", 1), capture_output=True, check=True, timeout=60
+    )
     assert done.stdout.decode() == f"\n@realip-toa-old abc 2.5.1 {sys.executable}\n"
 
 
@@ -152,6 +188,11 @@ def test_python_without_its_library_on_the_path_asks_site(folder: Path) -> None:
     )
     env = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [sys.executable, "-ES", "-c", late], input=program.render({}, "abc", 30), capture_output=True, check=False, timeout=60, env=env
+        [sys.executable, "-ES", "-c", late],
+        input=program.render({}, "abc", 30),
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=env,
     )
     assert b"@realip-toa abc 2 {} @end abc" in done.stdout, done.stderr

@@ -22,8 +22,16 @@ DOCUMENTED = {
     "linux-image-3.16.43.toa_1.0_amd64.deb": ("3.16.43.toa", "200/8", True),
     "linux-headers-3.16.43.toa_1.0_amd64.deb": ("3.16.43.toa", "200/8", True),
     "kernel-3.10.0-957.21.3.el7.toa.x86_64.rpm": ("3.10.0-957.21.3.el7.toa.x86_64", "254/8", False),
-    "kernel-2.6.32-696.13.2.el6.centos.plus.toa.x86_64.rpm": ("2.6.32-696.13.2.el6.centos.plus.toa.x86_64", "254/8", False),
-    "kernel-firmware-2.6.32-696.13.2.el6.centos.plus.toa.x86_64.rpm": ("2.6.32-696.13.2.el6.centos.plus.toa.x86_64", "254/8", False),
+    "kernel-2.6.32-696.13.2.el6.centos.plus.toa.x86_64.rpm": (
+        "2.6.32-696.13.2.el6.centos.plus.toa.x86_64",
+        "254/8",
+        False,
+    ),
+    "kernel-firmware-2.6.32-696.13.2.el6.centos.plus.toa.x86_64.rpm": (
+        "2.6.32-696.13.2.el6.centos.plus.toa.x86_64",
+        "254/8",
+        False,
+    ),
     "kernel-2.6.32-220.23.2.ali_github.el6.x86_64.rpm": ("2.6.32-220.23.2.ali_github.el6.x86_64", "254/8", False),
 }
 NAMES = {
@@ -44,7 +52,9 @@ DIGEST = "ab" * 32
 
 def test_everything_documented_is_there():
     found = {package.file: (entry, package) for entry in catalog.load() for package in entry.packages}
-    assert set(found) == set(DOCUMENTED), "catalog.yml and DOCUMENTED name the same files: {file: (release, first option kind, whether its URL is known)}"
+    assert set(found) == set(DOCUMENTED), (
+        "catalog.yml and DOCUMENTED name the same files: {file: (release, first option kind, whether its URL is known)}"
+    )
     for file, (release, kind, published) in DOCUMENTED.items():
         entry, package = found[file]
         assert (entry.release, entry.option_kinds[0], entry.module) == (release, kind, "toa")
@@ -62,7 +72,9 @@ def test_releases_parse_and_are_unique():
 def test_a_vendors_kernel_reads_what_the_vendor_sends():
     for entry in catalog.load():
         sent = formats.VENDORS[entry.vendor].option_kinds
-        assert set(sent) & set(entry.option_kinds), f"{entry.key} reads {entry.option_kinds}; by its profile in formats.py, {entry.vendor} sends {sent}"
+        assert set(sent) & set(entry.option_kinds), (
+            f"{entry.key} reads {entry.option_kinds}; by its profile in formats.py, {entry.vendor} sends {sent}"
+        )
 
 
 def test_firmware_goes_before_the_image_and_headers_after_it():
@@ -134,7 +146,9 @@ def test_a_catalog_of_the_wrong_shape(extra):
 
 def test_the_lock_supplies_digests():
     package = catalog.load()[0].packages[0]
-    lock = catalog.read_lock({"packages": [{"file": package.file, "url": "http://m/x", "size": 7, "sha256": DIGEST.upper()}]})
+    lock = catalog.read_lock(
+        {"packages": [{"file": package.file, "url": "http://m/x", "size": 7, "sha256": DIGEST.upper()}]}
+    )
     locked = catalog.with_lock(package, lock)
     assert (locked.sha256, locked.size, locked.url) == (DIGEST, 7, package.url)
     assert catalog.with_lock(package, {}) == package
@@ -204,10 +218,15 @@ def test_profiles():
     assert formats.wanted("", []) == []
     assert formats.wanted("custom", ["111/8"]) == ["111/8"]
     assert all(
-        profile.source and formats.normalise(profile.option_kinds) == list(profile.option_kinds) for profile in formats.VENDORS.values()
+        profile.source and formats.normalise(profile.option_kinds) == list(profile.option_kinds)
+        for profile in formats.VENDORS.values()
     )
     assert not any(formats.unknown(profile.option_kinds) for profile in formats.VENDORS.values())
-    for vendor, kinds, expected in (("custom", [], "toa_option_kinds"), ("tencen", [], "expected one of"), ("", "200/8", "list")):
+    for vendor, kinds, expected in (
+        ("custom", [], "toa_option_kinds"),
+        ("tencen", [], "expected one of"),
+        ("", "200/8", "list"),
+    ):
         with pytest.raises(ValueError, match=expected):
             formats.wanted(vendor, kinds)
 

@@ -81,8 +81,13 @@ def test_any_output_is_an_answer_or_a_failure(before: str, body: str, rc: int) -
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda inner: (
-    st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)), max_leaves=20))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        max_leaves=20,
+    )
+)
 def test_what_a_target_says_arrives(value: t.Any) -> None:
     assert understand(frame(json.dumps({"value": value})))["value"] == value
 
@@ -107,7 +112,11 @@ def test_a_host_cannot_steer_ansible() -> None:
         (outcome(channel._STARTED, "Segmentation fault", 139), "bad_answer", "139"),
         (outcome(channel._STARTED, "x" * 100000, 1), "bad_answer", "..."),
         (outcome(f"{channel._STARTED}\n{channel._NO_PYTHON}"), "no_python", "looked for python3"),
-        (outcome(f"{channel._STARTED}\n@realip-toa-old {NONCE} 2.4.3 /usr/bin/python\n"), "no_python", "Python 2.4.3 (/usr/bin/python) is too old"),
+        (
+            outcome(f"{channel._STARTED}\n@realip-toa-old {NONCE} 2.4.3 /usr/bin/python\n"),
+            "no_python",
+            "Python 2.4.3 (/usr/bin/python) is too old",
+        ),
     ],
 )
 def test_silence_is_explained(told: dict[str, t.Any], code: str, words: str) -> None:
@@ -128,11 +137,17 @@ def test_messages_carry_no_control_characters() -> None:
 # ---- the shell command
 
 
-SHELLS = [[path, *more] for name, *more in (["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"]) if (path := shutil.which(name))]
+SHELLS = [
+    [path, *more]
+    for name, *more in (["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"])
+    if (path := shutil.which(name))
+]
 
 
 def sh(shell: list[str], command: str, text: bytes, path: str) -> str:
-    done = subprocess.run([*shell, "-c", command], input=text, capture_output=True, check=False, timeout=60, env={"PATH": path})
+    done = subprocess.run(
+        [*shell, "-c", command], input=text, capture_output=True, check=False, timeout=60, env={"PATH": path}
+    )
     return done.stdout.decode()
 
 
@@ -152,7 +167,7 @@ def test_first_python_that_runs_is_used(shell: list[str], tmp_path: Path) -> Non
     for name, text in {
         "python3": "#!/bin/sh\nexit 127\n",
         "python3.14": "#!/nowhere/python\n",
-        "python3.13": f"#!/bin/sh\nexec {sys.executable} \"$@\"\n",
+        "python3.13": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
         "python3.12": "#!/bin/sh\necho wrong one\n",
     }.items():
         (tmp_path / name).write_text(text)
@@ -183,7 +198,7 @@ def test_file_is_removed_before_the_program_runs(shell: list[str], tmp_path: Pat
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_environment_is_passed_on(shell: list[str], tmp_path: Path) -> None:
     fake = tmp_path / "python"
-    fake.write_text("#!/bin/sh\necho \"<$TOA_TEST>\"\n")
+    fake.write_text('#!/bin/sh\necho "<$TOA_TEST>"\n')
     fake.chmod(0o755)
     out = sh(shell, channel.shell_command([str(fake)], environment="TOA_TEST='a b'"), b"", "/usr/bin:/bin")
     assert "<a b>" in out

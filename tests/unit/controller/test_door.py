@@ -42,7 +42,9 @@ def dropping() -> Iterator[tuple[int, Callable[[], None]]]:
 
 
 @pytest.mark.parametrize("away", [refusing, dropping])
-def test_told_within_a_second_of_its_coming(away: Callable[[], contextlib.AbstractContextManager[tuple[int, Callable[[], None]]]]) -> None:
+def test_told_within_a_second_of_its_coming(
+    away: Callable[[], contextlib.AbstractContextManager[tuple[int, Callable[[], None]]]],
+) -> None:
     came: list[float] = []
     with away() as (port, come):
         assert not door.opens((ADDRESS, port), 0.3)

@@ -33,7 +33,9 @@ def shape(value):
 
 def test_keys_are_those_of_the_contract():
     table = re.findall(
-        r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Facts")[1].split("\n## ")[0], re.M
+        r"^\| `(\w+)` \|",
+        (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Facts")[1].split("\n## ")[0],
+        re.M,
     )
     assert len(table) > 15
     assert set(table) <= set(facts.build({}))
@@ -46,9 +48,9 @@ def test_a_real_host_keeps_everything():
     assert built["kernel"]["upstream"]
     assert built["os"]["id"] and built["os"]["package_manager"] == raw["package_manager"]
     for key in ("python", "security", "boot", "ebpf"):
-        assert {name: value for name, value in built[key].items() if value} == {name: value for name, value in raw[key].items() if value}, (
-            key
-        )
+        assert {name: value for name, value in built[key].items() if value} == {
+            name: value for name, value in raw[key].items() if value
+        }, key
     lost = [
         (key, sorted(set(before) - set(after)))
         for key in ("kernels", "modules", "persistence", "conflicts")
@@ -73,7 +75,9 @@ def test_any_answer_gets_the_shape(raw):
     json.dumps(built, allow_nan=False)
 
 
-@pytest.mark.parametrize("answer", [None, [], "facts", 7, {"uname": "5.10", "os_files": ["x"], "kernels": {"a": 1}, "ebpf": None}])
+@pytest.mark.parametrize(
+    "answer", [None, [], "facts", 7, {"uname": "5.10", "os_files": ["x"], "kernels": {"a": 1}, "ebpf": None}]
+)
 def test_wrong_types_become_empty(answer):
     assert facts.build(answer) == facts.build({})
 
@@ -90,7 +94,10 @@ def test_long_and_unprintable_texts():
     assert built["held"][0] == "h\ufffd[2J\ufffdname"
     # Of the first LIST_LIMIT items, three are no texts.
     assert len(built["held"]) == facts.LIST_LIMIT - 3
-    assert built["os"]["pretty_name"].startswith("\ufffd]0;owned\ufffd") and len(built["os"]["pretty_name"]) <= facts.TEXT_LIMIT
+    assert (
+        built["os"]["pretty_name"].startswith("\ufffd]0;owned\ufffd")
+        and len(built["os"]["pretty_name"]) <= facts.TEXT_LIMIT
+    )
     assert built["kernel"]["upstream"] == [] and built["kernel"]["arch"] == "x86_64"
 
 
@@ -98,7 +105,9 @@ def test_state_is_bounded():
     deep = {"a": 1}
     for _ in range(50):
         deep = {"d": deep}
-    built = facts.build({"state": {"boot": {"old": "6.1", "list": list(range(1000))}, "deep": deep, "x" * 100: "y" * 1000}})
+    built = facts.build(
+        {"state": {"boot": {"old": "6.1", "list": list(range(1000))}, "deep": deep, "x" * 100: "y" * 1000}}
+    )
     assert built["state"]["boot"]["old"] == "6.1"
     assert len(built["state"]["boot"]["list"]) == facts.LIST_LIMIT
     assert json.dumps(built["state"]).count('"d"') < 10
@@ -114,7 +123,14 @@ def test_unknown_is_not_zero():
 
 def test_the_proof_is_cleaned_too():
     assert facts.probe(None) is None and facts.probe([]) is None
-    cleaned = facts.probe({"verdict": "marvellous", "option_kinds": ["200/8", 5, None], "matrix": [{"case": "x\n", "ok": True}], "more": 1})
+    cleaned = facts.probe(
+        {
+            "verdict": "marvellous",
+            "option_kinds": ["200/8", 5, None],
+            "matrix": [{"case": "x\n", "ok": True}],
+            "more": 1,
+        }
+    )
     assert cleaned["verdict"] == "unprovable"
     assert cleaned["option_kinds"] == ["200/8"]
     assert cleaned["matrix"] == [{"case": "x\ufffd", "ok": True}]

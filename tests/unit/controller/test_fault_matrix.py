@@ -31,7 +31,11 @@ def test_results_are_kept(tmp_path):
     path.write_text("before\n\n" + cases.table({cases.CASES[1].name: "ok, 2026-01-01"}) + "\nafter\n")
     cases.keep(path, {cases.CASES[0].name: "FAIL, 2026-01-02"})
     seen = cases.seen_before(path.read_text())
-    assert (seen[cases.CASES[0].name], seen[cases.CASES[1].name], seen[cases.CASES[2].name]) == ("FAIL, 2026-01-02", "ok, 2026-01-01", cases.NOT_RUN)
+    assert (seen[cases.CASES[0].name], seen[cases.CASES[1].name], seen[cases.CASES[2].name]) == (
+        "FAIL, 2026-01-02",
+        "ok, 2026-01-01",
+        cases.NOT_RUN,
+    )
     assert path.read_text().startswith("before\n\n|") and path.read_text().endswith("|\n\nafter\n")
 
 
@@ -44,7 +48,9 @@ def test_a_row_says_what_happens(case):
     assert set(case.hooks) <= {"drain", "undrain", "health"}
     assert case.on in HOSTS and HOSTS[case.on].toa_kernel
     assert case.cure or not case.fault or case.alone
-    assert not case.untouched or (case.on, case.start, case.kernel) == (cases.SYSTEMD, cases.STOCK, "stock"), "they share a machine"
+    assert not case.untouched or (case.on, case.start, case.kernel) == (cases.SYSTEMD, cases.STOCK, "stock"), (
+        "they share a machine"
+    )
 
 
 @pytest.mark.parametrize("row", cases.PLAYED, ids=lambda row: row.name)

@@ -32,7 +32,9 @@ def test_waves_that_are_none_are_named(waves):
         fleet.wave_sizes(10, waves)
 
 
-@pytest.mark.parametrize(("name", "options"), [("toa_max_failures", {"max_failures": "x"}), ("toa_max_rebooting", {"max_rebooting": -1})])
+@pytest.mark.parametrize(
+    ("name", "options"), [("toa_max_failures", {"max_failures": "x"}), ("toa_max_rebooting", {"max_rebooting": -1})]
+)
 def test_other_options_that_are_none_are_named(name, options):
     with pytest.raises(fleet.FleetError, match=name):
         fleet.schedule(HOSTS, [1], **options)
@@ -52,7 +54,13 @@ def test_schedule_keeps_the_order_and_cuts_waves_into_parts():
 
 def variables(states, waves, **options):
     turns = fleet.schedule(list(states), waves, **options)
-    return {item["host"]: {"__toa_turn": item["turn"], "__toa_outcome": {"state": states[item["host"]]} if states[item["host"]] else {}} for item in turns}
+    return {
+        item["host"]: {
+            "__toa_turn": item["turn"],
+            "__toa_outcome": {"state": states[item["host"]]} if states[item["host"]] else {},
+        }
+        for item in turns
+    }
 
 
 def look(states, waves, host, ask=False, **options):
@@ -68,12 +76,19 @@ def test_a_host_without_an_outcome_is_lost():
 
 def test_what_has_not_begun_is_not_counted():
     assert look({"a": "proved", "b": None}, [1], "a")["open"]
-    assert look({"a": "proved", "b": "pending", "c": "converged"}, [2], "a")["open"], "nothing was begun outside of a change window"
+    assert look({"a": "proved", "b": "pending", "c": "converged"}, [2], "a")["open"], (
+        "nothing was begun outside of a change window"
+    )
 
 
-@pytest.mark.parametrize(("failures", "allowed", "is_open"), [(1, 0, False), (1, 1, True), (2, "50%", True), (3, "50%", False), (1, "24%", False)])
+@pytest.mark.parametrize(
+    ("failures", "allowed", "is_open"),
+    [(1, 0, False), (1, 1, True), (2, "50%", True), (3, "50%", False), (1, "24%", False)],
+)
 def test_allowed_failures(failures, allowed, is_open):
-    states = {host: "failed" if number < failures else "proved" for number, host in enumerate(HOSTS[:4])} | {"last": None}
+    states = {host: "failed" if number < failures else "proved" for number, host in enumerate(HOSTS[:4])} | {
+        "last": None
+    }
     assert look(states, [4, 1], HOSTS[0], max_failures=allowed)["open"] == is_open
 
 
@@ -99,7 +114,15 @@ def test_asking_is_for_the_canary_alone_and_only_when_more_follows():
         ({"msg": "no", "code": "c", "remedy": "r"}, "failed", "c", "no"),
         ({"msg": "gone", "toa_state": "lost", "code": "connection_lost"}, "lost", "connection_lost", "gone"),
         ({"msg": "later", "code": "outside_window"}, "pending", "outside_window", "later"),
-        ({"msg": "all items completed", "results": [{"failed": False, "msg": "fine"}, {"failed": True, "msg": "bad", "code": "c"}]}, "failed", "c", "bad"),
+        (
+            {
+                "msg": "all items completed",
+                "results": [{"failed": False, "msg": "fine"}, {"failed": True, "msg": "bad", "code": "c"}],
+            },
+            "failed",
+            "c",
+            "bad",
+        ),
         ({"reason": "no such file"}, "failed", "mine", "no such file"),
         ({"msg": ["a", "b"]}, "failed", "mine", "a; b"),
         ({"stderr": "oh", "rc": 1}, "failed", "mine", "oh"),
@@ -111,13 +134,24 @@ def test_asking_is_for_the_canary_alone_and_only_when_more_follows():
 def test_outcome_of_a_failed_task(result, state, code, message):
     outcome = fleet.outcome({"name": "A task"}, result, "mine")
     assert (outcome["state"], outcome["code"], outcome["stage"]) == (state, code, "A task")
-    assert outcome["message"] == message or (message is None and "\x1b" not in outcome["message"] and len(outcome["message"]) <= fleet.TEXT_LIMIT)
+    assert outcome["message"] == message or (
+        message is None and "\x1b" not in outcome["message"] and len(outcome["message"]) <= fleet.TEXT_LIMIT
+    )
 
 
 def test_the_way_back_is_part_of_the_outcome():
     outcome = fleet.outcome({"name": "t"}, {"msg": "wrong kernel", "code": "wrong_kernel"})
-    back = fleet.after_revert(outcome, {"record": {"reason": "not confirmed within 60 s"}}, {"kernel": "4.4.0", "elapsed": 3.0, "changed": False})
-    assert "boot guard" in back["message"] and "60 s" in back["message"] and back["boot"]["kernel"] == "4.4.0" and not back.get("stuck")
+    back = fleet.after_revert(
+        outcome,
+        {"record": {"reason": "not confirmed within 60 s"}},
+        {"kernel": "4.4.0", "elapsed": 3.0, "changed": False},
+    )
+    assert (
+        "boot guard" in back["message"]
+        and "60 s" in back["message"]
+        and back["boot"]["kernel"] == "4.4.0"
+        and not back.get("stuck")
+    )
     stuck = fleet.after_revert(outcome, {"failed": True, "msg": "read-only"}, {"skipped": True})
     assert stuck["stuck"] and "read-only" in stuck["message"]
     assert fleet.after_revert(outcome, {}, {"failed": True, "toa_state": "lost", "msg": "gone"})["state"] == "lost"
@@ -125,6 +159,10 @@ def test_the_way_back_is_part_of_the_outcome():
 
 def test_a_host_that_stays_drained_says_so():
     outcome = {"state": "failed", "message": "m"}
-    assert fleet.still_drained(outcome) == {"state": "failed", "message": "m; the host is still drained", "drained": True}
+    assert fleet.still_drained(outcome) == {
+        "state": "failed",
+        "message": "m; the host is still drained",
+        "drained": True,
+    }
     failed = fleet.still_drained({"state": "proved"}, fleet.outcome({"name": "u"}, {"msg": "no pool"}))
     assert failed["state"] == "failed" and failed["code"] == "undrain_failed" and "no pool" in failed["message"]

@@ -20,7 +20,16 @@ ROOT = Path(__file__).resolve().parents[3]
 # The role toa has no tasks, only what the others share.
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != "toa")
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
-PROMISED = {"toa_facts", "toa_plan", "toa_probe", "toa_package", "toa_boot", "toa_reboot", "toa_module", "toa_persistence"}
+PROMISED = {
+    "toa_facts",
+    "toa_plan",
+    "toa_probe",
+    "toa_package",
+    "toa_boot",
+    "toa_reboot",
+    "toa_module",
+    "toa_persistence",
+}
 
 
 def documentation(module: str) -> dict:
@@ -28,9 +37,13 @@ def documentation(module: str) -> dict:
     texts = {
         node.targets[0].id: node.value.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
     }
-    found = {name: yaml.safe_load(text) for name, text in texts.items() if name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
+    found = {
+        name: yaml.safe_load(text) for name, text in texts.items() if name in ("DOCUMENTATION", "EXAMPLES", "RETURN")
+    }
     for name in found["DOCUMENTATION"].get("extends_documentation_fragment") or []:
         own = found["DOCUMENTATION"]["options"]
         for option, shared in (fragment(name).get("options") or {}).items():
@@ -49,7 +62,11 @@ def without_words(options: dict) -> dict:
     """An argument spec, or documented options, without what is there for people or says the default twice."""
     told = {}
     for name, option in options.items():
-        kept = {key: value for key, value in option.items() if key not in ("description", "version_added") and value not in (None, False)}
+        kept = {
+            key: value
+            for key, value in option.items()
+            if key not in ("description", "version_added") and value not in (None, False)
+        }
         if kept.get("type") in (None, "str"):
             kept.pop("type", None)
         sub = kept.pop("suboptions", None) or kept.pop("options", None)
@@ -60,7 +77,12 @@ def without_words(options: dict) -> dict:
 
 
 def spec_without_words(spec: dict) -> dict:
-    return without_words({name: {key: list(value) if isinstance(value, tuple) else value for key, value in option.items()} for name, option in spec.items()})
+    return without_words(
+        {
+            name: {key: list(value) if isinstance(value, tuple) else value for key, value in option.items()}
+            for name, option in spec.items()
+        }
+    )
 
 
 def test_promised_modules_are_there():
@@ -71,7 +93,9 @@ def test_promised_modules_are_there():
 def test_module_documentation_equals_the_spec(module):
     action = importlib.import_module(f"ansible_collections.realip.toa.plugins.action.{module}")
     documented = documentation(module)
-    assert without_words(documented["DOCUMENTATION"].get("options") or {}) == spec_without_words(action.ActionModule.SPEC)
+    assert without_words(documented["DOCUMENTATION"].get("options") or {}) == spec_without_words(
+        action.ActionModule.SPEC
+    )
     assert documented["DOCUMENTATION"]["module"] == module
     examples = [task[name] for task in documented["EXAMPLES"] for name in task if name == f"realip.toa.{module}"]
     assert examples and all(set(options or {}) <= set(action.ActionModule.SPEC) for options in examples)
@@ -86,11 +110,18 @@ def mapping(path: Path) -> dict:
 def test_role_defaults_equal_argument_specs(role):
     """The role's own stand with it; those that begin with toa_ come with the role toa, which is derived of all specs."""
     folder = ROOT / "roles" / role
-    spec, meta = mapping(folder / "meta" / "argument_specs.yml")["argument_specs"]["main"], mapping(folder / "meta" / "main.yml")
+    spec, meta = (
+        mapping(folder / "meta" / "argument_specs.yml")["argument_specs"]["main"],
+        mapping(folder / "meta" / "main.yml"),
+    )
     options = spec.get("options") or {}
     given = {name: option["default"] for name, option in options.items() if "default" in option}
-    assert mapping(folder / "defaults" / "main.yml") == {name: default for name, default in given.items() if not name.startswith("toa_")}
-    assert meta["dependencies"] == ([{"role": "realip.toa.toa"}] if any(name.startswith("toa_") for name in given) else [])
+    assert mapping(folder / "defaults" / "main.yml") == {
+        name: default for name, default in given.items() if not name.startswith("toa_")
+    }
+    assert meta["dependencies"] == (
+        [{"role": "realip.toa.toa"}] if any(name.startswith("toa_") for name in given) else []
+    )
     assert all(option.get("required") for option in options.values() if "default" not in option)
     assert (folder / "README.md").read_text().strip()
     assert meta["galaxy_info"]["description"] == spec["short_description"]
@@ -98,7 +129,9 @@ def test_role_defaults_equal_argument_specs(role):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_has_a_role_that_applies_a_plan(backend):
-    options = yaml.safe_load((ROOT / "roles" / backend / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    options = yaml.safe_load((ROOT / "roles" / backend / "meta" / "argument_specs.yml").read_text())["argument_specs"][
+        "main"
+    ]["options"]
     assert options["backend_plan"]["type"] == "dict" and options["backend_plan"]["required"]
 
 
@@ -137,13 +170,23 @@ def test_what_repeats_the_code_is_as_the_code_has_it():
 
 def test_tables_of_the_guides_say_what_the_code_says():
     guides = ROOT / "docs" / "guides"
-    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", (guides / "vendors.md").read_text(), re.MULTILINE))
+    rows = dict(
+        re.findall(
+            r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", (guides / "vendors.md").read_text(), re.MULTILINE
+        )
+    )
     sent = {name: list(profile.option_kinds) for name, profile in formats.VENDORS.items()}
-    assert {name: re.findall(r"\d+/\d+", kinds) for name, kinds in rows.items()} == sent, "docs/guides/vendors.md against formats.py"
-    codes = re.findall(r"^\| `(\w+)` \| ", (guides / "troubleshooting.md").read_text().split("## The host is blocked")[1], re.MULTILINE)
+    assert {name: re.findall(r"\d+/\d+", kinds) for name, kinds in rows.items()} == sent, (
+        "docs/guides/vendors.md against formats.py"
+    )
+    codes = re.findall(
+        r"^\| `(\w+)` \| ", (guides / "troubleshooting.md").read_text().split("## The host is blocked")[1], re.MULTILINE
+    )
     assert codes and set(codes) <= set(REASONS), "docs/guides/troubleshooting.md against reasons.py"
     kinds = re.findall(r"^\| `(\w+)` \| `rollout\.(\w+)`", (guides / "reports.md").read_text(), re.MULTILINE)
-    assert kinds == [(name, ending) for name, (ending, _writer) in report_files.FORMATS.items()], "docs/guides/reports.md against report_files.py"
+    assert kinds == [(name, ending) for name, (ending, _writer) in report_files.FORMATS.items()], (
+        "docs/guides/reports.md against report_files.py"
+    )
 
 
 def test_a_file_of_ours_on_a_host_has_one_owner():
@@ -166,8 +209,20 @@ def test_galaxy_yml_and_runtime_agree_with_the_promise():
 
 def test_everything_that_is_checked_is_a_session():
     """make and the forge call sessions of noxfile.py, and nothing beside them."""
-    functions = [node for node in ast.parse((ROOT / "noxfile.py").read_text()).body if isinstance(node, ast.FunctionDef)]
-    sessions = {node.name for node in functions if any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)}
+    functions = [
+        node for node in ast.parse((ROOT / "noxfile.py").read_text()).body if isinstance(node, ast.FunctionDef)
+    ]
+    sessions = {
+        node.name
+        for node in functions
+        if any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
     made = set(re.findall(r"\$\(NOX\) \"?(\w+)", (ROOT / "Makefile").read_text()))
     (listed,) = re.findall(r"nox --list --json -s ([\w ]+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
-    assert made == sessions and set(listed.split()) == sessions - {"faults", "bench", "lab_source", "jobs", "quick_start"}
+    assert made == sessions and set(listed.split()) == sessions - {
+        "faults",
+        "bench",
+        "lab_source",
+        "jobs",
+        "quick_start",
+    }

@@ -79,7 +79,20 @@ def test_at_least(release, wanted, reached):
 
 @pytest.mark.parametrize(
     "garbage",
-    ["", "garbage", "5", "5.10;reboot", "5.10.134-15 al8", "\x1b[2J5.10.1", "5.10." + "1" * 200, "٥.١٠.١", "-5.10.1", None, 5, []],
+    [
+        "",
+        "garbage",
+        "5",
+        "5.10;reboot",
+        "5.10.134-15 al8",
+        "\x1b[2J5.10.1",
+        "5.10." + "1" * 200,
+        "٥.١٠.١",
+        "-5.10.1",
+        None,
+        5,
+        [],
+    ],
 )
 def test_garbage(garbage):
     assert kernel.parse(garbage)["upstream"] == []
@@ -126,7 +139,10 @@ def test_order(family, releases):
     parsed = [kernel.parse(release) for release in releases]
     for left, one in enumerate(parsed):
         for right, other in enumerate(parsed):
-            assert kernel.compare(one, other, family) == (left > right) - (left < right), (one["release"], other["release"])
+            assert kernel.compare(one, other, family) == (left > right) - (left < right), (
+                one["release"],
+                other["release"],
+            )
 
 
 def test_downgrade_goes_by_numbers_alone():

@@ -57,7 +57,11 @@ def test_package_name_says_what_boots(row: kernels.Release) -> None:
         found = re.fullmatch(r"kernel-(?:([a-z]+)-)?([^-]+-[^-]+\.x86_64)\.rpm", row.image_file)
         assert found
         # TencentOS leaves the architecture out of the release.
-        name = found.group(2) if row.release.partition("+")[0].endswith(".x86_64") else found.group(2).removesuffix(".x86_64")
+        name = (
+            found.group(2)
+            if row.release.partition("+")[0].endswith(".x86_64")
+            else found.group(2).removesuffix(".x86_64")
+        )
         assert name + (f"+{found.group(1)}" if found.group(1) else "") == row.release
 
 

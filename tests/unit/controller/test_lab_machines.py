@@ -61,7 +61,13 @@ def test_dress_is_common_files_with_the_hosts_own_over_them() -> None:
 
 def test_dress_has_layers_links_and_what_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "HERE", tmp_path)
-    for name in ("common/etc/default/grub", "common/etc/issue", "family/etc/.absent.default", "family/etc/rc.d/rc.local", "machine/etc/issue"):
+    for name in (
+        "common/etc/default/grub",
+        "common/etc/issue",
+        "family/etc/.absent.default",
+        "family/etc/rc.d/rc.local",
+        "machine/etc/issue",
+    ):
         (tmp_path / "dress" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "dress" / name).write_text(name)
     (tmp_path / "dress/family/etc/rc.local").symlink_to("rc.d/rc.local")
@@ -103,7 +109,11 @@ def test_a_distributions_own_kernel_is_in_the_image_with_an_initramfs_that_finds
 
 
 def test_the_kernel_of_an_image_is_taken_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = {"boot/vmlinuz-6.1.0-1-cloud-amd64": (0o644, b"kernel"), "boot/initrd.img-6.1.0-1-cloud-amd64": (0o644, b"initramfs"), "etc/x": (0o644, b"")}
+    root = {
+        "boot/vmlinuz-6.1.0-1-cloud-amd64": (0o644, b"kernel"),
+        "boot/initrd.img-6.1.0-1-cloud-amd64": (0o644, b"initramfs"),
+        "etc/x": (0o644, b""),
+    }
     (tmp_path / "root.tar").write_bytes(images.tar_of(root))
     (tmp_path / "made").mkdir()
     images._take_kernel(tmp_path / "root.tar", tmp_path / "made")
@@ -127,11 +137,18 @@ def test_partition_table_holds_one_bootable_linux_partition() -> None:
 def test_content_key_changes_with_every_part() -> None:
     base = images.content_key("stock", {"a": (0o644, b"x")})
     assert base == images.content_key("stock", {"a": (0o644, b"x")})
-    assert len({base, images.content_key("stock", {"a": (0o644, b"y")}), images.content_key("stock", {"a": (0o600, b"x")})}) == 3
+    assert (
+        len(
+            {base, images.content_key("stock", {"a": (0o644, b"y")}), images.content_key("stock", {"a": (0o600, b"x")})}
+        )
+        == 3
+    )
 
 
 def test_payload_archive_is_roots() -> None:
-    content = images.tar_of({"etc/rc.local": (0o755, b"exit 0\n"), "a": (0o600, b""), "etc/link": (0o120777, b"rc.local")})
+    content = images.tar_of(
+        {"etc/rc.local": (0o755, b"exit 0\n"), "a": (0o600, b""), "etc/link": (0o120777, b"rc.local")}
+    )
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         entry = archive.getmember("etc/rc.local")
         assert (entry.mode, entry.uid, entry.gid, entry.size) == (0o755, 0, 0, 7)
@@ -286,7 +303,9 @@ class FakeMonitor(threading.Thread):
 def test_monitor_talks_past_events_and_quotes_refusals(tmp_path: Path) -> None:
     directory = tmp_path / ("d" * 120)
     directory.mkdir()
-    fake = FakeMonitor(directory, {"query-status": {"return": {"status": "running"}}, "cont": {"error": {"desc": "not now"}}})
+    fake = FakeMonitor(
+        directory, {"query-status": {"return": {"status": "running"}}, "cont": {"error": {"desc": "not now"}}}
+    )
     fake.start()
     with qemu.Monitor(directory) as monitor:
         assert monitor.execute("query-status") == {"status": "running"}
@@ -319,7 +338,9 @@ def test_monitor_that_has_its_name_and_does_not_listen_yet(tmp_path: Path, monke
         qemu.Monitor(tmp_path)
 
 
-def test_monitor_that_has_no_name_while_the_machine_resets_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_monitor_that_has_no_name_while_the_machine_resets_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def alive(directory: Path) -> bool:
         FakeMonitor(directory, {}).start()
         return True
@@ -401,7 +422,9 @@ def test_states_of_a_machine() -> None:
     assert machines._state("debian8") == "absent"
 
 
-@pytest.mark.parametrize("words", [["ssh", "debian8", "true"], ["reboot", "debian8"], ["wait", "debian8"], ["console", "debian8"]])
+@pytest.mark.parametrize(
+    "words", [["ssh", "debian8", "true"], ["reboot", "debian8"], ["wait", "debian8"], ["console", "debian8"]]
+)
 def test_commands_for_a_machine_that_is_not_there(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words) == 1
     assert "lab/lab up debian8" in capfd.readouterr().err
@@ -455,7 +478,10 @@ def test_mirror_serves_logs_and_keeps_its_port(tmp_path: Path) -> None:
         connection.request("GET", "/b.deb")
         assert connection.getresponse().status == 404
         log = [json.loads(line) for line in (mirror.directory() / "requests.jsonl").read_text().splitlines()]
-        assert [(entry["path"], entry["status"]) for entry in log if entry["method"] == "GET"] == [("/a.deb", 200), ("/b.deb", 404)]
+        assert [(entry["path"], entry["status"]) for entry in log if entry["method"] == "GET"] == [
+            ("/a.deb", 200),
+            ("/b.deb", 404),
+        ]
         assert log[-1]["time"] == pytest.approx(time.time(), abs=60)
         other = tmp_path / "other"
         other.mkdir()

@@ -71,7 +71,8 @@ def test_every_reset_is_a_start_from_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "code"), [("guest-shutdown 0", 0), ("host-qmp-quit 0", 0), ("guest-panic 1", 1), ("crash 134", 134), ("busy", 1)]
+    ("part", "code"),
+    [("guest-shutdown 0", 0), ("host-qmp-quit 0", 0), ("guest-panic 1", 1), ("crash 134", 134), ("busy", 1)],
 )
 def test_other_ends_are_the_end(tmp_path: Path, part: str, code: int) -> None:
     qemu = Qemu(tmp_path, part)

@@ -62,10 +62,22 @@ def test_vectors(name):
 @pytest.mark.parametrize(
     ("text", "expected", "family"),
     [
-        ('ID="alinux"\nID_LIKE="anolis"\nVERSION_ID="4"\nVARIANT="Pro Edition"\nPLATFORM_ID="platform:alnx4"', ("alinux", 4), "rpm"),
-        ('ID="anolis"\nID_LIKE="rhel fedora centos"\nVERSION_ID="8.9"\nPLATFORM_ID="platform:an8"', ("anolis", 8), "rpm"),
+        (
+            'ID="alinux"\nID_LIKE="anolis"\nVERSION_ID="4"\nVARIANT="Pro Edition"\nPLATFORM_ID="platform:alnx4"',
+            ("alinux", 4),
+            "rpm",
+        ),
+        (
+            'ID="anolis"\nID_LIKE="rhel fedora centos"\nVERSION_ID="8.9"\nPLATFORM_ID="platform:an8"',
+            ("anolis", 8),
+            "rpm",
+        ),
         ('ID="anolis"\nVERSION_ID="23"\nPLATFORM_ID="platform:an23"', ("anolis", 23), "rpm"),
-        ('ID="tencentos"\nID_LIKE="rhel fedora centos"\nVERSION_ID="3.1"\nPLATFORM_ID="platform:el8"', ("tencentos", 3), "rpm"),
+        (
+            'ID="tencentos"\nID_LIKE="rhel fedora centos"\nVERSION_ID="3.1"\nPLATFORM_ID="platform:el8"',
+            ("tencentos", 3),
+            "rpm",
+        ),
         ('ID="openEuler"\nVERSION_ID="22.03"', ("openeuler", 22), "rpm"),
         ('ID="hce"\nVERSION_ID="2.0"', ("hce", 2), "rpm"),
         ('ID="kylin"\nVERSION_ID="V10"', ("kylin", 10), "rpm"),
@@ -122,7 +134,14 @@ def test_the_first_file_that_knows_counts():
 
 def test_shell_quotes():
     text = 'A="x \\"y\\" \\$z"\nB=\'a "b"\'\nC=plain # a comment\n#D=1\n E = 2\nexport F=3\nA2="unclosed\nG="last"\nG="really"'
-    assert osrelease.parse(text) == {"A": 'x "y" $z', "B": 'a "b"', "C": "plain", "F": "3", "A2": '"unclosed', "G": "really"}
+    assert osrelease.parse(text) == {
+        "A": 'x "y" $z',
+        "B": 'a "b"',
+        "C": "plain",
+        "F": "3",
+        "A2": '"unclosed',
+        "G": "really",
+    }
 
 
 @given(st.text(max_size=400))

@@ -16,7 +16,7 @@ from lab.paths import CHECKOUT
 
 LINES = picture.TEXT.read_text().splitlines()
 DEMO = (CHECKOUT / "lab" / "demo").read_text()
-TABLE = [re.split(r" {2,}", line) for line in LINES[LINES.index(picture.RESULT) + 1:]]
+TABLE = [re.split(r" {2,}", line) for line in LINES[LINES.index(picture.RESULT) + 1 :]]
 
 LOG = "\n".join([
     "lab: alinux3: starting", "", "\x1b[1m== demo: rollout\x1b[0m", "PLAY [Waves] *****",

@@ -23,20 +23,36 @@ ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "unit" / "vectors"
 CATALOG = catalog.load()
 DIGEST = "0123456789abcdef" * 4
-LOCK = {"packages": [{"file": package.file, "url": "", "size": 5, "sha256": DIGEST} for entry in CATALOG for package in entry.packages]}
+LOCK = {
+    "packages": [
+        {"file": package.file, "url": "", "size": 5, "sha256": DIGEST}
+        for entry in CATALOG
+        for package in entry.packages
+    ]
+}
 CONSENTS = ("accept_kernel_downgrade", "accept_unverified_packages", "accept_no_fallback", "accept_conflicts")
 
 
 def host(name, kernel, arch="", **changes):
     """Facts of an assumed machine with some of them replaced; a dict is merged."""
-    known = facts.assumed((VECTORS / "os-release" / name).read_text(encoding="utf-8") if "\n" not in name else name, kernel, arch)
+    known = facts.assumed(
+        (VECTORS / "os-release" / name).read_text(encoding="utf-8") if "\n" not in name else name, kernel, arch
+    )
     for key, value in changes.items():
         known[key] = {**known[key], **value} if isinstance(value, dict) and isinstance(known[key], dict) else value
     return known
 
 
 def module(name="toa", **changes):
-    return {"name": name, "file": f"/lib/modules/x/{name}.ko", "loaded": True, "live": True, "parameters": {}, "stats": "", **changes}
+    return {
+        "name": name,
+        "file": f"/lib/modules/x/{name}.ko",
+        "loaded": True,
+        "live": True,
+        "parameters": {},
+        "stats": "",
+        **changes,
+    }
 
 
 def place(name="toa", **changes):
@@ -56,7 +72,8 @@ def decide(known, probe=None, lock=None, entries=CATALOG, **policy):
     assert plan["state"] in ("converged", "pending", "blocked", "unsupported")
     assert bool(blocks) == (plan["state"] in ("blocked", "unsupported"))
     assert bool(plan["backend"]) == (
-        plan["state"] != "unsupported" and not (plan["state"] == "blocked" and not plan["steps"] and not blocks[0]["backend"])
+        plan["state"] != "unsupported"
+        and not (plan["state"] == "blocked" and not plan["steps"] and not blocks[0]["backend"])
     )
     assert bool(plan["steps"]) or plan["state"] != "pending"
     assert plan["state"] != "converged" or not (plan["steps"] or plan["reboot"])
@@ -110,7 +127,9 @@ def test_every_row_of_the_vectors(row):
     name, release, arch, getpeername, getsockopt = row[:5]
     plan = decide(host(name, release, arch))
     state, backend, code = EXPECTED[release]
-    assert (plan["state"], plan["backend"]) == (state, backend), f"EXPECTED[{release!r}]; a catalog entry that is new is offered to every host it matches"
+    assert (plan["state"], plan["backend"]) == (state, backend), (
+        f"EXPECTED[{release!r}]; a catalog entry that is new is offered to every host it matches"
+    )
     assert code is None or code in codes(plan)
     by_vtoa = decide(host(name, release, arch), backends=["vtoa"])
     assert (by_vtoa["state"] == "pending") is (getpeername == "yes")
@@ -120,7 +139,9 @@ def test_every_row_of_the_vectors(row):
 
 def test_why_an_older_alinux_3_is_unsupported():
     plan = decide(host("alinux-3", "5.10.134-14.1.al8.x86_64"))
-    assert {("vtoa", "kernel_too_old"), ("ebpf", "no_cgroup2"), ("kernel_package", "no_module_package")} <= codes(plan, "block")
+    assert {("vtoa", "kernel_too_old"), ("ebpf", "no_cgroup2"), ("kernel_package", "no_module_package")} <= codes(
+        plan, "block"
+    )
     assert "5.10.134-15" in plan["remedy"]
 
 
@@ -129,8 +150,18 @@ def test_why_an_older_alinux_3_is_unsupported():
     [
         # Field guide 6.1 to 6.3.
         ('ID="alinux"\nVERSION_ID="4"\nPLATFORM_ID="platform:alnx4"\n', "6.6.102-5.2.alnx4.x86_64", "pending", "ebpf"),
-        ('ID="anolis"\nVERSION_ID="8.9"\nPLATFORM_ID="platform:an8"\n', "5.10.134-19.3.1.an8.x86_64", "unsupported", ""),
-        ('ID="alinux"\nVERSION_ID="3"\nPLATFORM_ID="platform:al8"\n', "5.10.134-18.0.1.lifsea8.x86_64", "unsupported", ""),
+        (
+            'ID="anolis"\nVERSION_ID="8.9"\nPLATFORM_ID="platform:an8"\n',
+            "5.10.134-19.3.1.an8.x86_64",
+            "unsupported",
+            "",
+        ),
+        (
+            'ID="alinux"\nVERSION_ID="3"\nPLATFORM_ID="platform:al8"\n',
+            "5.10.134-18.0.1.lifsea8.x86_64",
+            "unsupported",
+            "",
+        ),
         ('ID="alinux"\nVERSION_ID="3"\nPLATFORM_ID="platform:al8"\n', "5.10.134-17.2.2.kos5.x86_64", "unsupported", ""),
         ('ID="tencentos"\nVERSION_ID="3.1"\nPLATFORM_ID="platform:el8"\n', "5.4.32-19-0001", "pending", "in_tree"),
         ("tencentos-4.2", "6.6.119-49.27.tl4.x86_64", "pending", "in_tree"),
@@ -165,7 +196,12 @@ def test_the_field(name, release, state, backend):
 def test_stock_ubuntu_with_and_without_a_lock():
     assert decide(host(*UBUNTU))["state"] == "blocked"
     plan = decide(host(*UBUNTU), lock=LOCK)
-    assert (plan["state"], plan["reboot"], plan["kernel_target"], plan["entry"]) == ("pending", True, "4.4.87.toa", "tencent-ubuntu-16.04")
+    assert (plan["state"], plan["reboot"], plan["kernel_target"], plan["entry"]) == (
+        "pending",
+        True,
+        "4.4.87.toa",
+        "tencent-ubuntu-16.04",
+    )
     assert plan["option_kinds"] == ["200/8"] and plan["module"] == "toa"
     assert plan["packages"] == [{
         "name": "linux-image-4.4.87.toa", "role": "image", "file": "linux-image-4.4.87.toa_1.0_amd64.deb", "format": "deb", "sha256": DIGEST, "size": 5,
@@ -200,7 +236,11 @@ def test_upstream_numbers_decide_what_a_downgrade_is():
         ({"os": {"package_manager": "none"}}, "package_manager_missing", None),
         ({"os": {"package_manager": "rpm"}}, "package_manager_missing", None),
         ({"security": {"secure_boot": True}}, "secure_boot_unsigned", None),
-        ({"ebpf": {"foreign": [{"hook": "getpeername4", "id": 7, "name": "cil_sock4"}]}}, "conflict_ebpf_getpeername", "accept_conflicts"),
+        (
+            {"ebpf": {"foreign": [{"hook": "getpeername4", "id": 7, "name": "cil_sock4"}]}},
+            "conflict_ebpf_getpeername",
+            "accept_conflicts",
+        ),
         ({"modules": [module("ip_vs_ca")]}, "conflict_toa_module", "accept_conflicts"),
         ({"conflicts": [{"code": "something_new", "detail": "a thing"}]}, "conflict_other", "accept_conflicts"),
     ],
@@ -225,7 +265,9 @@ def test_a_cilium_that_is_only_there_is_a_warning():
 
 
 def test_without_one_shot_the_steps_say_so():
-    plan = decide(host(*UBUNTU, boot={"one_shot": False, "reason": "/boot is on LVM"}), lock=LOCK, accept_no_fallback=True)
+    plan = decide(
+        host(*UBUNTU, boot={"one_shot": False, "reason": "/boot is on LVM"}), lock=LOCK, accept_no_fallback=True
+    )
     assert not any(step.startswith("arm") for step in plan["steps"])
     assert any("without a way back" in step for step in plan["steps"])
 
@@ -259,7 +301,9 @@ def test_a_file_without_an_address_needs_a_mirror():
     assert plan["entry"] == "alibaba-centos-7"
     assert codes(plan, "block") == {("kernel_package", "no_url")}
     assert ("kernel_package", "option_kinds_partial") in codes(plan, "warning")
-    served = decide(host(*CENTOS7), lock=LOCK, vendor="alibaba", accept_kernel_downgrade=True, package_mirror="http://m.example")
+    served = decide(
+        host(*CENTOS7), lock=LOCK, vendor="alibaba", accept_kernel_downgrade=True, package_mirror="http://m.example"
+    )
     assert served["state"] == "pending" and served["option_kinds"] == ["254/8"]
 
 
@@ -272,7 +316,10 @@ def test_firmware_comes_along_on_centos_6():
 
 
 def test_an_installed_kernel_that_does_not_run():
-    kernels = [{"release": release, "image": "", "toa_modules": [], "package": ""} for release in ("4.4.0-210-generic", "4.4.87.toa")]
+    kernels = [
+        {"release": release, "image": "", "toa_modules": [], "package": ""}
+        for release in ("4.4.0-210-generic", "4.4.87.toa")
+    ]
     plan = decide(host(*UBUNTU, kernels=kernels))
     assert plan["state"] == "pending" and plan["reboot"]
     assert ("kernel_package", "running_other_kernel") in codes(plan, "info")
@@ -283,7 +330,9 @@ def test_what_the_boot_guard_did_is_told():
     trial = {"boot": {"state": "reverted_by_guard", "kernel": "4.4.87.toa", "reason": "not confirmed in time"}}
     plan = decide(host(*UBUNTU, state=trial), lock=LOCK)
     assert ("kernel_package", "trial_reverted") in codes(plan, "warning")
-    assert "not confirmed in time" in next(item["message"] for item in plan["reasons"] if item["code"] == "trial_reverted")
+    assert "not confirmed in time" in next(
+        item["message"] for item in plan["reasons"] if item["code"] == "trial_reverted"
+    )
 
 
 # ---- the TOA kernel runs
@@ -296,9 +345,16 @@ def running(**changes):
 def test_converged():
     for probe in (None, proof()):
         plan = decide(running(), probe)
-        assert (plan["state"], plan["backend"], plan["reboot"], plan["steps"]) == ("converged", "kernel_package", False, [])
+        assert (plan["state"], plan["backend"], plan["reboot"], plan["steps"]) == (
+            "converged",
+            "kernel_package",
+            False,
+            [],
+        )
         assert plan["kernel_target"] == "4.4.87.toa" and plan["remedy"] == ""
-        assert ("kernel_package", "already_toa_kernel") in codes(plan) and ("in_tree", "already_toa_kernel") in codes(plan)
+        assert ("kernel_package", "already_toa_kernel") in codes(plan) and ("in_tree", "already_toa_kernel") in codes(
+            plan
+        )
 
 
 @pytest.mark.parametrize(
@@ -306,10 +362,18 @@ def test_converged():
     [
         ({"modules": [module(loaded=False, live=False)]}, "not_loaded", "load toa"),
         ({"persistence": []}, "not_persistent", "load toa at every boot"),
-        ({"persistence": [place(effective=False, reason="after exit 0", ours=False)]}, "not_persistent", "load toa at every boot"),
+        (
+            {"persistence": [place(effective=False, reason="after exit 0", ours=False)]},
+            "not_persistent",
+            "load toa at every boot",
+        ),
         ({"persistence": [place("vtoa")]}, "not_persistent", "load toa at every boot"),
         ({"boot": {"default": "4.4.0-210-generic"}}, "not_default", "make 4.4.87.toa the default kernel"),
-        ({"state": {"boot": {"state": "armed", "kernel": "4.4.87.toa"}}}, "not_confirmed", "make 4.4.87.toa the default kernel"),
+        (
+            {"state": {"boot": {"state": "armed", "kernel": "4.4.87.toa"}}},
+            "not_confirmed",
+            "make 4.4.87.toa the default kernel",
+        ),
     ],
 )
 def test_what_keeps_a_toa_kernel_from_being_converged(changes, code, step):
@@ -323,7 +387,9 @@ def test_a_line_that_does_not_work_is_told():
     broken = place(path="/etc/rc.d/rc.local", kind="rc_local", effective=False, reason="nothing runs it", ours=False)
     plan = decide(running(persistence=[place(), broken]), proof())
     assert plan["state"] == "converged"
-    assert "/etc/rc.d/rc.local" in next(item["message"] for item in plan["reasons"] if item["code"] == "persistence_ineffective")
+    assert "/etc/rc.d/rc.local" in next(
+        item["message"] for item in plan["reasons"] if item["code"] == "persistence_ineffective"
+    )
 
 
 @pytest.mark.parametrize(
@@ -375,7 +441,9 @@ def test_in_tree():
     plan = decide(there, vendor="huawei")
     assert (plan["state"], plan["backend"], plan["option_kinds"]) == ("pending", "in_tree", ["254/8"])
     assert ("in_tree", "option_kinds_unknown") in codes(decide(there), "warning")
-    assert decide(host(*DEBIAN12, modules=[module()], persistence=[place()]), proof("translating", ["254/8"]))["option_kinds"] == ["254/8"]
+    assert decide(host(*DEBIAN12, modules=[module()], persistence=[place()]), proof("translating", ["254/8"]))[
+        "option_kinds"
+    ] == ["254/8"]
     cdn = decide(host(*DEBIAN12, modules=[module("tcp_toa", loaded=False)]), vendor="tencent")
     assert cdn["backend"] == "ebpf" and ("in_tree", "option_kind_mismatch") in codes(cdn, "info")
 
@@ -392,7 +460,10 @@ def test_unsigned_modules_and_secure_boot():
     assert codes(plan, "block") == {("in_tree", "secure_boot_unsigned")}
     signed = [module(file="/lib/modules/x/kernel/net/toa/toa.ko", loaded=False, live=False)]
     assert (
-        decide(host(*DEBIAN12, modules=signed, security={"secure_boot": True}), vendor="huawei", backends=["in_tree"])["state"] == "pending"
+        decide(host(*DEBIAN12, modules=signed, security={"secure_boot": True}), vendor="huawei", backends=["in_tree"])[
+            "state"
+        ]
+        == "pending"
     )
 
 
@@ -403,7 +474,9 @@ def test_vtoa():
     assert (plan["state"], plan["backend"], plan["option_kinds"]) == ("converged", "vtoa", ["254/8", "253/20"])
     assert decide(host(*ALINUX3, **{**up, "service": {**service, "active": None}}))["state"] == "converged"
     stopped = decide(host(*ALINUX3, service={**service, "active": False, "enabled": False}))
-    assert stopped["steps"][:2] == ["start vtoa", "enable vtoa at boot"] and ("vtoa", "service_stopped") in codes(stopped)
+    assert stopped["steps"][:2] == ["start vtoa", "enable vtoa at boot"] and ("vtoa", "service_stopped") in codes(
+        stopped
+    )
     assert decide(host(*ALINUX3))["steps"][0].startswith("install vtoa")
     by_hand = decide(host(*ALINUX3, modules=[module("vtoa")]))
     assert by_hand["state"] == "pending" and ("vtoa", "not_persistent") in codes(by_hand)
@@ -451,7 +524,9 @@ def test_ebpf_that_is_not_as_wanted_is_changed_and_not_judged(facts, policy, wor
 
 def test_ebpf_without_trusted_sources_can_be_spoofed():
     assert ("ebpf", "spoofable") in codes(decide(host(*DEBIAN12)), "warning")
-    assert "spoofable" not in {code for _backend, code in codes(decide(host(*DEBIAN12), trusted_sources=["10.0.0.1/8"]), "warning")}
+    assert "spoofable" not in {
+        code for _backend, code in codes(decide(host(*DEBIAN12), trusted_sources=["10.0.0.1/8"]), "warning")
+    }
     with pytest.raises(planner.PolicyError, match="10.0.0.0/33"):
         decide(host(*DEBIAN12), trusted_sources=["10.0.0.0/33"])
 
@@ -479,7 +554,9 @@ def test_ebpf():
 def test_ebpf_and_others_on_the_hooks():
     foreign = {"ebpf": {"foreign": [{"hook": "getpeername4", "id": 7, "name": "cil_sock4"}]}}
     plan = decide(host(*DEBIAN12, **foreign))
-    assert codes(plan, "block") == {("ebpf", "conflict_ebpf_getpeername")} and "cil_sock4" in plan["reasons"][0]["message"]
+    assert (
+        codes(plan, "block") == {("ebpf", "conflict_ebpf_getpeername")} and "cil_sock4" in plan["reasons"][0]["message"]
+    )
     assert decide(host(*DEBIAN12, **foreign), accept_conflicts=True)["state"] == "pending"
 
 
@@ -505,7 +582,13 @@ HEADERS = {"headers": True, "compiler": True, "make": True}
 
 def built(module_name="toa", **source):
     """The host's record of a module that was built from source."""
-    return {"source": {"module": module_name, "method": "plain", "source": {"url": SOURCE["source_url"], "sha256": DIGEST, "commit": "", **source}}}
+    return {
+        "source": {
+            "module": module_name,
+            "method": "plain",
+            "source": {"url": SOURCE["source_url"], "sha256": DIGEST, "commit": "", **source},
+        }
+    }
 
 
 def test_no_source():
@@ -514,8 +597,16 @@ def test_no_source():
 
 def test_a_module_from_source():
     plan = decide(host(*DEBIAN12), **SOURCE)
-    assert (plan["state"], plan["backend"], plan["reboot"], plan["module"]) == ("pending", "source_module", False, "toa")
-    assert plan["steps"][:2] == ["install linux-headers-6.1.0-18-amd64", "build toa from https://example.org/toa.tar.gz for 6.1.0-18-amd64"]
+    assert (plan["state"], plan["backend"], plan["reboot"], plan["module"]) == (
+        "pending",
+        "source_module",
+        False,
+        "toa",
+    )
+    assert plan["steps"][:2] == [
+        "install linux-headers-6.1.0-18-amd64",
+        "build toa from https://example.org/toa.tar.gz for 6.1.0-18-amd64",
+    ]
     plan = decide(host(*DEBIAN12, build=HEADERS), **SOURCE)
     assert plan["steps"][0].startswith("build toa")
     assert [step for step in plan["steps"] if "every boot" in step] and "prove" in plan["steps"][-1]
@@ -543,14 +634,19 @@ def test_a_source_without_digest():
     plan = decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""})
     assert codes(plan, "block") == {("source_module", "source_no_digest")}
     assert decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": "", "source_commit": "a" * 40})["state"] == "pending"
-    assert decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""}, accept_unverified_packages=True)["state"] == "pending"
+    assert (
+        decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""}, accept_unverified_packages=True)["state"]
+        == "pending"
+    )
 
 
 @pytest.mark.parametrize("security", [{"sig_enforce": True}, {"secure_boot": True}, {"lockdown": "integrity"}])
 def test_a_host_that_takes_only_signed_modules(security):
     plan = decide(host(*DEBIAN12, security=security), **SOURCE)
     assert codes(plan, "block") == {("source_module", "secure_boot_unsigned")} and "MOK" in plan["remedy"]
-    assert decide(host(*DEBIAN12, security=security), **SOURCE, signing_key="/secrets/modules.key")["state"] == "pending"
+    assert (
+        decide(host(*DEBIAN12, security=security), **SOURCE, signing_key="/secrets/modules.key")["state"] == "pending"
+    )
 
 
 def test_a_module_that_was_built_here_is_left_alone():
@@ -585,7 +681,9 @@ def test_a_known_tree_says_what_its_module_reads():
     assert codes(plan) == {("source_module", "option_kind_mismatch")}
     plan = decide(host(*DEBIAN12), **SOURCE, source_tree="alibaba-cdn", vendor="alibaba_cdn")
     assert (plan["module"], plan["option_kinds"]) == ("tcp_toa", ["28/7"])
-    assert decide(host(*DEBIAN12), **SOURCE, source_tree={"module": "toa", "subdirectory": "src"}, vendor="tencent")["option_kinds"] == ["200/8"]
+    assert decide(host(*DEBIAN12), **SOURCE, source_tree={"module": "toa", "subdirectory": "src"}, vendor="tencent")[
+        "option_kinds"
+    ] == ["200/8"]
 
 
 @pytest.mark.parametrize("tree", ["nobodys", 7, {"modul": "toa"}, {"module": "a b"}, {"subdirectory": "../x"}, {"variables": ["x"]}, {"dkms": "yes"},
@@ -598,7 +696,10 @@ def test_a_description_that_is_wrong(tree):
 def test_what_was_built_is_removed():
     known = host(*DEBIAN12, modules=[module()], persistence=[place()], state=built())
     plan = removal.decide(known, {}, CATALOG)
-    assert plan["state"] == "pending" and "remove toa that was built from source, and the packages that came for it" in plan["steps"]
+    assert (
+        plan["state"] == "pending"
+        and "remove toa that was built from source, and the packages that came for it" in plan["steps"]
+    )
     assert not [step for step in plan["steps"] if "boot loader" in step]
 
 
@@ -615,18 +716,33 @@ def test_a_kernel_that_the_host_compiles_for_itself():
              "release": "6.1.192.toa", "packages": [{"file": "linux-toa.tar.gz", "url": "http://m.example/linux-toa.tar.gz", "sha256": DIGEST}]}  # fmt: skip
     entries = catalog.load([entry])
     plan = decide(host(*DEBIAN12), entries=entries, backends=["source_kernel"])
-    assert (plan["state"], plan["backend"], plan["kernel_target"], plan["packages"][0]["format"]) == ("pending", "source_kernel", "6.1.192.toa", "tree")
+    assert (plan["state"], plan["backend"], plan["kernel_target"], plan["packages"][0]["format"]) == (
+        "pending",
+        "source_kernel",
+        "6.1.192.toa",
+        "tree",
+    )
     assert "compile linux-toa.tar.gz and install it beside the running 6.1.0-18-amd64" in plan["steps"]
     # Which rpm or dpkg the host has is all the same; a digest is not.
-    assert codes(decide(host(*DEBIAN12), entries=catalog.load([{**entry, "packages": [{"file": "l.tar", "url": "http://m/l.tar"}]}]),
-                        backends=["source_kernel"]), "block") == {("source_kernel", "no_digest")}
+    assert codes(
+        decide(
+            host(*DEBIAN12),
+            entries=catalog.load([{**entry, "packages": [{"file": "l.tar", "url": "http://m/l.tar"}]}]),
+            backends=["source_kernel"],
+        ),
+        "block",
+    ) == {("source_kernel", "no_digest")}
     for wrong in ({"backend": "kernel_package"}, {"packages": [{"file": "l.deb"}]}):
         with pytest.raises(catalog.CatalogError, match="tree"):
             catalog.load([{**entry, **wrong}])
 
     # Away again: by the host's own record, whatever the catalog says.
-    running = host("debian-12", "6.1.192.toa", state={"kernel_tree": {"release": "6.1.192.toa"}},
-                   kernels=[{"release": "6.1.192.toa"}, {"release": "6.1.0-18-amd64"}])
+    running = host(
+        "debian-12",
+        "6.1.192.toa",
+        state={"kernel_tree": {"release": "6.1.192.toa"}},
+        kernels=[{"release": "6.1.192.toa"}, {"release": "6.1.0-18-amd64"}],
+    )
     plan = removal.decide(running, {}, entries)
     assert (plan["state"], plan["reboot"], plan["kernel_target"]) == ("pending", True, "6.1.0-18-amd64")
     assert [(package["format"], package["release"]) for package in plan["packages"]] == [("tree", "6.1.192.toa")]
@@ -697,7 +813,12 @@ def test_the_table_is_well_formed():
     for code, kind in reasons.REASONS.items():
         assert re.fullmatch(r"[a-z][a-z0-9_]*", code)
         assert kind.severity in ("info", "warning", "block")
-        words = {name for text in (kind.message, kind.remedy) for _text, name, _spec, _conversion in string.Formatter().parse(text) if name}
+        words = {
+            name
+            for text in (kind.message, kind.remedy)
+            for _text, name, _spec, _conversion in string.Formatter().parse(text)
+            if name
+        }
         told = reasons.reason(code, **dict.fromkeys(words, "{x}"))
         assert told["message"] and "\n" not in told["message"] + told["remedy"]
     with pytest.raises(KeyError):
@@ -740,15 +861,30 @@ def test_back_to_the_kernel_of_before():
     record = {"schema": 1, "boot": {"state": "confirmed", "old": "4.4.0-31-generic"}, "packages": {"installed": {
         "linux-image-4.4.87.toa": {"file": "linux-image-4.4.87.toa_1.0_amd64.deb", "release": "4.4.87.toa", "role": "image", "version": "1.0"}}}}  # fmt: skip
     plan = removal_plan(running(kernels=KERNELS, state=record))
-    assert (plan["state"], plan["reboot"], plan["kernel_target"], plan["module"]) == ("pending", True, "4.4.0-31-generic", "toa")
+    assert (plan["state"], plan["reboot"], plan["kernel_target"], plan["module"]) == (
+        "pending",
+        True,
+        "4.4.0-31-generic",
+        "toa",
+    )
     assert [item["name"] for item in plan["packages"]] == ["linux-image-4.4.87.toa", "linux-headers-4.4.87.toa"]
     assert removal_plan(running(kernels=KERNELS, state={}))["kernel_target"] == "4.4.0-210-generic"
 
 
 def test_what_others_wrote_is_not_ours_to_remove():
-    line = {"path": "/etc/rc.d/rc.local", "kind": "rc_local", "module": "toa", "line": "modprobe toa", "effective": False, "reason": "never run", "ours": False}
+    line = {
+        "path": "/etc/rc.d/rc.local",
+        "kind": "rc_local",
+        "module": "toa",
+        "line": "modprobe toa",
+        "effective": False,
+        "reason": "never run",
+        "ours": False,
+    }
     assert removal_plan(host(*UBUNTU, persistence=[line]))["state"] == "converged"
-    plan = removal_plan(host(*UBUNTU, persistence=[line, dict(line, path="/etc/modules-load.d/realip-toa.conf", ours=True)]))
+    plan = removal_plan(
+        host(*UBUNTU, persistence=[line, dict(line, path="/etc/modules-load.d/realip-toa.conf", ours=True)])
+    )
     assert plan["steps"] == ["take TOA out of /etc/modules-load.d/realip-toa.conf"]
 
 
@@ -792,14 +928,24 @@ SECTIONS = sorted(facts.CLEAN)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_answer_of_a_host_gives_a_plan(data):
-    scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "toa", "vtoa", "x", "{0}", "systemd", "4.4.87.toa"])
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers(-5, 5)
+        | st.sampled_from(["", "toa", "vtoa", "x", "{0}", "systemd", "4.4.87.toa"])
+    )
     raw = {}
     for key in data.draw(st.lists(st.sampled_from(SECTIONS), unique=True)):
         fields = st.dictionaries(
-            st.sampled_from(["name", "loaded", "live", "release", "effective", "module", "one_shot", "foreign", "code", "boot"]), scalars
+            st.sampled_from(
+                ["name", "loaded", "live", "release", "effective", "module", "one_shot", "foreign", "code", "boot"]
+            ),
+            scalars,
         )
         raw[key] = data.draw(scalars | fields | st.lists(fields, max_size=3))
-    release = data.draw(st.sampled_from(["4.4.0-210-generic", "4.4.87.toa", "6.1.0-18-amd64", "5.10.134-16.3.al8.x86_64", "x"]))
+    release = data.draw(
+        st.sampled_from(["4.4.0-210-generic", "4.4.87.toa", "6.1.0-18-amd64", "5.10.134-16.3.al8.x86_64", "x"])
+    )
     raw["uname"] = {"release": release, "machine": "x86_64"}
     name = data.draw(st.sampled_from(["ubuntu-16.04", "debian-12", "alinux-3", "centos-7"]))
     raw["os_files"] = {"/etc/os-release": (VECTORS / "os-release" / name).read_text(encoding="utf-8")}
@@ -811,7 +957,14 @@ def test_any_answer_of_a_host_gives_a_plan(data):
 
 # -- strangers, drift, the monitor
 
-GUARD = {"active": True, "method": "nft", "kinds": formats.stripped_kinds([]), "trusted_sources": ["10.0.0.0/8"], "ports": [], "at_boot": "/unit"}
+GUARD = {
+    "active": True,
+    "method": "nft",
+    "kinds": formats.stripped_kinds([]),
+    "trusted_sources": ["10.0.0.0/8"],
+    "ports": [],
+    "at_boot": "/unit",
+}
 
 
 def toa_host(**more):
@@ -828,7 +981,9 @@ def test_a_module_is_guarded_where_somebody_is_trusted():
     assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
     plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"])
     assert plan["state"] == "pending" and plan["guard"] and "spoofable" not in named(plan)
-    assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][1].startswith("prove")
+    assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][
+        1
+    ].startswith("prove")
     plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], guard=False)
     assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
 
@@ -837,7 +992,9 @@ def test_a_guard_that_no_tool_could_load_is_told_before_anything_is_done():
     bare = {"backend": "none", "guard": None}
     plan = decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], accept_unverified_packages=True)
     assert plan["state"] == "blocked" and "guard_unusable" in named(plan) and "toa_guard" in plan["remedy"]
-    assert "guard_unusable" not in named(decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], guard=False))
+    assert "guard_unusable" not in named(
+        decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], guard=False)
+    )
 
 
 @pytest.mark.parametrize(
@@ -852,7 +1009,10 @@ def test_a_guard_that_is_in_force_is_left_alone(change, state):
 
 def test_the_guard_comes_before_the_proof_of_a_new_kernel():
     steps = decide(host(*UBUNTU), lock=LOCK, trusted_sources=["10.0.0.0/8"])["steps"]
-    places = [next(place for place, step in enumerate(steps) if step.startswith(word)) for word in ("drain", "load", "strip", "prove", "make")]
+    places = [
+        next(place for place, step in enumerate(steps) if step.startswith(word))
+        for word in ("drain", "load", "strip", "prove", "make")
+    ]
     assert places == sorted(places)
 
 
@@ -866,7 +1026,9 @@ def test_drift_is_told():
     drift = [{"code": "hold_gone", "detail": "linux-image is not held any more", "since": "2026-11-20T10:00:00Z"}]
     plan = decide(toa_host(drift=drift))
     (item,) = [item for item in plan["reasons"] if item["code"] == "drifted"]
-    assert item["severity"] == "warning" and item["message"].endswith("linux-image is not held any more (since 2026-11-20T10:00:00Z)")
+    assert item["severity"] == "warning" and item["message"].endswith(
+        "linux-image is not held any more (since 2026-11-20T10:00:00Z)"
+    )
 
 
 def test_the_monitor_is_left_where_it_is_wanted():
@@ -876,13 +1038,22 @@ def test_the_monitor_is_left_where_it_is_wanted():
 
 
 def test_removal_takes_guard_monitor_and_record():
-    known = host(*UBUNTU, firewall={"backend": "nft", "guard": GUARD}, state={"schema": 1, "guard": {}, "proof": {"kernel": "x"}})
+    known = host(
+        *UBUNTU, firewall={"backend": "nft", "guard": GUARD}, state={"schema": 1, "guard": {}, "proof": {"kernel": "x"}}
+    )
     plan = removal.decide(known, {}, CATALOG)
-    assert plan["state"] == "pending" and plan["guard"] and plan["monitor"] and not [step for step in plan["steps"] if "boot loader" in step]
+    assert (
+        plan["state"] == "pending"
+        and plan["guard"]
+        and plan["monitor"]
+        and not [step for step in plan["steps"] if "boot loader" in step]
+    )
 
 
 def test_pushed_packages_need_no_address():
     centos = host(*CENTOS7)
     without = decide(centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True)
-    pushed = decide(centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True, push_packages=True)
+    pushed = decide(
+        centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True, push_packages=True
+    )
     assert "no_url" in named(without) and "no_url" not in named(pushed)

@@ -26,7 +26,9 @@ DIGEST = "ab" * 32
 def ansible(command, *argv, cwd=None):
     """Run one of Ansible's commands from the environment of this Python; returns what it printed."""
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run([str(BIN / command), *argv], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [str(BIN / command), *argv], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -37,13 +39,18 @@ def play(tmp_path, *tasks, **variables):
     names = ", ".join(task["register"] for task in listed)
     listed.append(
         {
-            "ansible.builtin.copy": {"content": "{{ [" + names + "] | to_json }}", "dest": str(tmp_path / "results.json")},
+            "ansible.builtin.copy": {
+                "content": "{{ [" + names + "] | to_json }}",
+                "dest": str(tmp_path / "results.json"),
+            },
             "check_mode": False,
         }
     )
     playbook = tmp_path / "play.yml"
     playbook.write_text(
-        json.dumps([{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "vars": variables, "tasks": listed}])
+        json.dumps(
+            [{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "vars": variables, "tasks": listed}]
+        )
     )
     ansible("ansible-playbook", str(playbook), cwd=tmp_path)
     return json.loads((tmp_path / "results.json").read_text())
@@ -90,7 +97,10 @@ def test_filters_and_test(tmp_path):
 
 
 def test_selection():
-    hosts = {"a": {"facts": {"n": 0}, "plan": {"reasons": [{"code": "no_digest"}]}}, "b": {"facts": {"n": 1}, "plan": {"reasons": []}}}
+    hosts = {
+        "a": {"facts": {"n": 0}, "plan": {"reasons": [{"code": "no_digest"}]}},
+        "b": {"facts": {"n": 1}, "plan": {"reasons": []}},
+    }
     assert selection.matching(hosts, "plan.reasons[?code == 'no_digest']") == ["a"]
     assert selection.matching(list(hosts.values()), "facts.n == `1`") == [hosts["b"]]
     assert selection.matching(hosts, "facts.n") == ["a", "b"]
@@ -146,7 +156,12 @@ def test_selection_without_jmespath(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind, names", [("filter", ("toa_select", "kernel_release")), ("test", ("kernel_at_least",)), ("module", ("toa_facts", "toa_plan"))]
+    "kind, names",
+    [
+        ("filter", ("toa_select", "kernel_release")),
+        ("test", ("kernel_at_least",)),
+        ("module", ("toa_facts", "toa_plan")),
+    ],
 )
 def test_documentation_is_found(kind, names):
     shown = json.loads(ansible("ansible-doc", "-t", kind, "-j", *(f"realip.toa.{name}" for name in names)))
@@ -162,7 +177,10 @@ def test_every_policy_is_an_option():
 
 def test_plan_of_a_machine_that_is_not_there(tmp_path):
     assumed = {
-        "assume": {"os_release": (VECTORS / "os-release" / "alinux-3").read_text(encoding="utf-8"), "kernel": "5.10.134-14.1.al8.x86_64"}
+        "assume": {
+            "os_release": (VECTORS / "os-release" / "alinux-3").read_text(encoding="utf-8"),
+            "kernel": "5.10.134-14.1.al8.x86_64",
+        }
     }
     out = ansible("ansible", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(assumed), cwd=tmp_path)
     result = json.loads(out[out.index("=> {") + 3 :])
@@ -197,7 +215,12 @@ def test_the_lock_file_beside_the_playbook(tmp_path):
     (tmp_path / "toa.lock.yml").write_text("packages: [{file: x.deb, sha256: 1}]")
     (tmp_path / "broken.yml").write_text("packages: [")
     (tmp_path / "list.yml").write_text("- 1")
-    wrong = play(tmp_path, assume(*UBUNTU), assume(*UBUNTU, lockfile=str(tmp_path / "broken.yml")), assume(*UBUNTU, lockfile="list.yml"))
+    wrong = play(
+        tmp_path,
+        assume(*UBUNTU),
+        assume(*UBUNTU, lockfile=str(tmp_path / "broken.yml")),
+        assume(*UBUNTU, lockfile="list.yml"),
+    )
     assert all(result["failed"] and result["code"] == "bad_policy" and "lock file" in result["msg"] for result in wrong)
 
 
@@ -226,7 +249,9 @@ def test_options_that_make_no_sense(tmp_path):
 def test_a_misspelt_variable_stops_before_anything_is_decided(tmp_path):
     (result,) = play(tmp_path, assume(*UBUNTU), toa_accept_kernel_downgrad=True)
     assert result["failed"] and result["code"] == "unknown_variable" and "plan" not in result
-    assert "toa_accept_kernel_downgrad " in result["msg"] and "did you mean toa_accept_kernel_downgrade?" in result["msg"]
+    assert (
+        "toa_accept_kernel_downgrad " in result["msg"] and "did you mean toa_accept_kernel_downgrade?" in result["msg"]
+    )
 
 
 def test_a_garbage_kernel_is_a_plan_and_not_a_traceback(tmp_path):

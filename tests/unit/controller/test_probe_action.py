@@ -37,7 +37,13 @@ def test_peers_that_are_believed(networks: list[str], expected: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "networks, expected", [([], [4, 6]), (["10.0.0.0/8"], [4]), (["2001:db8::/32"], [6]), (["2001:db8::/32", "10.0.0.0/8", "10.1.0.0/16"], [4, 6])]
+    "networks, expected",
+    [
+        ([], [4, 6]),
+        (["10.0.0.0/8"], [4]),
+        (["2001:db8::/32"], [6]),
+        (["2001:db8::/32", "10.0.0.0/8", "10.1.0.0/16"], [4, 6]),
+    ],
 )
 def test_families_in_which_somebody_is_believed(networks: list[str], expected: list[int]) -> None:
     assert peers.trusted_families(networks) == expected

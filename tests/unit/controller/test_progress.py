@@ -66,7 +66,15 @@ def test_a_run_about_something_else_says_nothing() -> None:
     assert Progress().summary(9) == ""
 
 
-SPANS = [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (61, "1 min 1 s"), (661, "11 min"), (3600, "1 h 0 min"), (7384, "2 h 3 min")]
+SPANS = [
+    (0.4, "0 s"),
+    (59.4, "59 s"),
+    (60, "1 min"),
+    (61, "1 min 1 s"),
+    (661, "11 min"),
+    (3600, "1 h 0 min"),
+    (7384, "2 h 3 min"),
+]
 
 
 @pytest.mark.parametrize("seconds, text", SPANS)

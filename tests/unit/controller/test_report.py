@@ -23,7 +23,15 @@ from tests import report_samples
 
 AT = "2026-11-22T01:40:00Z"
 SCHEMA = json.loads((report_files.PAGE / "report.schema.json").read_text())
-LOST = {"__toa_looked": {"failed": True, "toa_state": "lost", "code": "connection_lost", "msg": "no route to host", "remedy": "see whether it is up"}}
+LOST = {
+    "__toa_looked": {
+        "failed": True,
+        "toa_state": "lost",
+        "code": "connection_lost",
+        "msg": "no route to host",
+        "remedy": "see whether it is up",
+    }
+}
 
 
 def entry(variables: dict, kind: str = "rollout") -> dict:
@@ -41,7 +49,9 @@ def fleet() -> dict:
 
 
 @pytest.mark.parametrize("kind", report.FAILURES)
-@pytest.mark.parametrize("hostvars", [{}, {"a": LOST}, report_samples.rollout(14), report_samples.hostile(), {"other": {}}], ids=len)
+@pytest.mark.parametrize(
+    "hostvars", [{}, {"a": LOST}, report_samples.rollout(14), report_samples.hostile(), {"other": {}}], ids=len
+)
 def test_every_report_is_as_the_schema_says(kind: str, hostvars: dict) -> None:
     made = report.build(hostvars, kind, at=AT)
     jsonschema.validate(json.loads(report_files.to_json(report.build(hostvars, kind, at=AT, before=made))), SCHEMA)
@@ -66,7 +76,12 @@ def test_schema_and_code_know_the_same_words() -> None:
         ("rollout", looked("pending"), "waiting", True),
         ("rollout", looked("converged"), "converged", False),
         ("rollout", {**looked("pending"), "__toa_outcome": {"state": "proved"}}, "proved", False),
-        ("rollout", {**looked("pending"), "__toa_outcome": {"state": "pending", "code": "outside_window", "message": "shut"}}, "pending", False),
+        (
+            "rollout",
+            {**looked("pending"), "__toa_outcome": {"state": "pending", "code": "outside_window", "message": "shut"}},
+            "pending",
+            False,
+        ),
         ("rollout", {**looked("pending"), "__toa_outcome": {"state": "lost", "message": "gone"}}, "lost", True),
         ("rollback", {**looked("pending"), "__toa_outcome": {"state": "rolled_back"}}, "rolled_back", False),
         ("remove", {**looked("pending"), "__toa_outcome": {"state": "removed"}}, "removed", False),
@@ -87,10 +102,33 @@ def test_states(kind: str, variables: dict, state: str, failed: bool) -> None:
     [
         (LOST, "no route to host", "see whether it is up"),
         (looked("pending"), report.WORDS["waiting"][0], report.WORDS["waiting"][1]),
-        ({**looked("pending"), "__toa_outcome": {"state": "waiting", "message": "wave 1 of 2: a host", "remedy": "go"}}, "wave 1 of 2: a host", "go"),
-        (looked("blocked", remedy="allow it", reasons=[{"severity": "info", "message": "x"}, {"severity": "block", "message": "old"}]), "old", "allow it"),
-        (looked("unsupported", reasons=[{"severity": "info", "message": "x"}, {"severity": "info", "message": "y"}]), "x; y", ""),
-        ({**looked("pending"), "__toa_outcome": {"state": "failed", "message": ["two", "parts\x1b[31m"]}}, "two; parts\ufffd[31m", report.WORDS["failed"][1]),
+        (
+            {
+                **looked("pending"),
+                "__toa_outcome": {"state": "waiting", "message": "wave 1 of 2: a host", "remedy": "go"},
+            },
+            "wave 1 of 2: a host",
+            "go",
+        ),
+        (
+            looked(
+                "blocked",
+                remedy="allow it",
+                reasons=[{"severity": "info", "message": "x"}, {"severity": "block", "message": "old"}],
+            ),
+            "old",
+            "allow it",
+        ),
+        (
+            looked("unsupported", reasons=[{"severity": "info", "message": "x"}, {"severity": "info", "message": "y"}]),
+            "x; y",
+            "",
+        ),
+        (
+            {**looked("pending"), "__toa_outcome": {"state": "failed", "message": ["two", "parts\x1b[31m"]}},
+            "two; parts\ufffd[31m",
+            report.WORDS["failed"][1],
+        ),
         (looked("converged", reasons=[{"severity": "warning", "message": "spoofable"}]), "", ""),
     ],
 )
@@ -113,14 +151,25 @@ def test_waves_with_times_and_those_that_did_not_begin(fleet: dict) -> None:
 
 
 def test_names_are_in_natural_order() -> None:
-    made = report.build({name: looked("converged") for name in ("web10", "web9", "10.0.0.10", "10.0.0.9", "web")}, "plan")
+    made = report.build(
+        {name: looked("converged") for name in ("web10", "web9", "10.0.0.10", "10.0.0.9", "web")}, "plan"
+    )
     assert [entry["host"] for entry in made["hosts"]] == ["10.0.0.9", "10.0.0.10", "web", "web9", "web10"]
 
 
 def test_a_selection_leaves_out_hosts_but_never_those_nobody_knows() -> None:
-    hostvars = {"a": looked("converged", backend="ebpf"), "b": looked("pending", backend="vtoa"), "c": LOST, "d": looked("pending", backend="ebpf")}
+    hostvars = {
+        "a": looked("converged", backend="ebpf"),
+        "b": looked("pending", backend="vtoa"),
+        "c": LOST,
+        "d": looked("pending", backend="ebpf"),
+    }
     made = report.build(hostvars, "rollout", only="plan.backend == 'ebpf'")
-    assert [(entry["host"], entry["state"]) for entry in made["hosts"]] == [("a", "converged"), ("c", "lost"), ("d", "waiting")]
+    assert [(entry["host"], entry["state"]) for entry in made["hosts"]] == [
+        ("a", "converged"),
+        ("c", "lost"),
+        ("d", "waiting"),
+    ]
     with pytest.raises(SelectionError, match="is not a JMESPath expression"):
         report.build(hostvars, "rollout", only="plan.backend ==")
 
@@ -161,7 +210,10 @@ def test_what_is_no_report_is_not_compared_with(before: dict) -> None:
 
 def test_lines_of_a_large_fleet_are_those_that_need_attention(fleet: dict) -> None:
     told = report.lines(fleet)
-    assert told[-1].endswith("(2 in order and not listed)") or f"({60 - len(told) + 1} in order and not listed)" in told[-1]
+    assert (
+        told[-1].endswith("(2 in order and not listed)")
+        or f"({60 - len(told) + 1} in order and not listed)" in told[-1]
+    )
     assert len(report.lines(fleet, most=60)) == 61
     assert any("web0002: failed" in line and "-> look at probe.matrix" in line for line in told)
 
@@ -175,7 +227,7 @@ def test_csv_holds_every_host_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["host"] for row in rows] == [entry["host"] for entry in made["hosts"]]
     assert not [cell for row in rows for cell in row.values() if cell.startswith(report_files.FORMULA)]
-    assert rows[6]["why"] == "'=HYPERLINK(\"http://192.0.2.9\",\"x\")"
+    assert rows[6]["why"] == '\'=HYPERLINK("http://192.0.2.9","x")'
 
 
 def test_junit_counts_what_it_holds(fleet: dict) -> None:
@@ -217,7 +269,10 @@ class Page(html.parser.HTMLParser):
 
 
 def test_a_page_of_hostile_words_has_the_same_tags_as_one_without() -> None:
-    pages = [Page(report_files.to_html(report.build(hostvars, "rollout", at=AT))) for hostvars in (report_samples.hostile(), report_samples.rollout(3))]
+    pages = [
+        Page(report_files.to_html(report.build(hostvars, "rollout", at=AT)))
+        for hostvars in (report_samples.hostile(), report_samples.rollout(3))
+    ]
     assert pages[0].tags == pages[1].tags
     data = json.loads(pages[0].texts["script"][0])
     assert data["hosts"][1]["why"] == report_samples.NASTY[0]
@@ -227,9 +282,16 @@ def test_a_page_of_hostile_words_has_the_same_tags_as_one_without() -> None:
 def test_a_page_loads_nothing_and_allows_only_its_own_script_and_style() -> None:
     text = report_files.to_html(report.build(report_samples.rollout(3), "rollout", at=AT))
     page = Page(text)
-    policy = next(attributes["content"] for tag, attributes in page.tags if attributes.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        attributes["content"]
+        for tag, attributes in page.tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy.startswith("default-src 'none';") and "unsafe" not in policy
-    assert report_files._source(page.texts["style"][0]) in policy and report_files._source(page.texts["script"][1]) in policy
+    assert (
+        report_files._source(page.texts["style"][0]) in policy
+        and report_files._source(page.texts["script"][1]) in policy
+    )
     assert not [attributes for _tag, attributes in page.tags if {"src", "href", "style"} & set(attributes)]
     assert "@@" not in text
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", page.texts["script"][1] + page.texts["style"][0])
@@ -248,12 +310,17 @@ def test_slices_add_up_to_the_whole() -> None:
     hostvars = report_samples.rollout(60, failed=[1], lost=[2], begun_waves=2)
     before = report.build(report_samples.rollout(58), "rollout", at="2026-11-21T01:40:00Z")
     whole = report.build(hostvars, "rollout", at=AT, before=before)
-    slices = [report.build({host: hostvars[host] for host in list(hostvars)[number::3]}, "rollout", at=AT) for number in range(3)]
+    slices = [
+        report.build({host: hostvars[host] for host in list(hostvars)[number::3]}, "rollout", at=AT)
+        for number in range(3)
+    ]
     assert report.merged(reversed(slices), before) == whole
     assert whole["changes"]["hosts"] and whole["failed"]
 
 
-@pytest.mark.parametrize("second, words", [({"b": LOST, "a": LOST}, "several of the reports"), ({"c": LOST}, "differ in `kind`")])
+@pytest.mark.parametrize(
+    "second, words", [({"b": LOST, "a": LOST}, "several of the reports"), ({"c": LOST}, "differ in `kind`")]
+)
 def test_what_is_no_slices_of_one_run(second: dict, words: str) -> None:
     first = report.build({"a": LOST, "b": LOST}, "verify", at=AT)
     with pytest.raises(ValueError, match=words):

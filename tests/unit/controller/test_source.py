@@ -36,8 +36,22 @@ def test_every_known_tree_makes_a_module_that_the_collection_knows():
 
 def test_nothing_said_is_a_plain_tree():
     assert source_trees.find("") == source_trees.find(None) == source_trees.known()["plain"]
-    own = source_trees.find({"module": "tcp-toa", "subdirectory": "src/", "variables": {"CONFIG_TOA": "m"}, "dkms": True, "option_kinds": ["28/7"]})
-    assert (own.module, own.subdirectory, own.variables, own.dkms, own.option_kinds) == ("tcp_toa", "src", {"CONFIG_TOA": "m"}, True, ("28/7",))
+    own = source_trees.find(
+        {
+            "module": "tcp-toa",
+            "subdirectory": "src/",
+            "variables": {"CONFIG_TOA": "m"},
+            "dkms": True,
+            "option_kinds": ["28/7"],
+        }
+    )
+    assert (own.module, own.subdirectory, own.variables, own.dkms, own.option_kinds) == (
+        "tcp_toa",
+        "src",
+        {"CONFIG_TOA": "m"},
+        True,
+        ("28/7",),
+    )
 
 
 # ---- archives
@@ -102,7 +116,9 @@ def test_what_is_no_source(tmp_path):
 def repository(folder):
     def git(*words):
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        return subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     git("init", "-q")
     git("add", ".")
@@ -141,14 +157,32 @@ class Fleet:
         self.store, self.source, self.builds, self.taken = store, str(folder), [], []
         self.fail_first = False
         self.lock = threading.Lock()
-        monkeypatch.setattr(toa_source.ActionModule, "call", lambda action, args, task_vars, **more: self.answer(args, task_vars["inventory_hostname"]))
+        monkeypatch.setattr(
+            toa_source.ActionModule,
+            "call",
+            lambda action, args, task_vars, **more: self.answer(args, task_vars["inventory_hostname"]),
+        )
 
     def run(self, host, kernel="6.1"):
         action = toa_source.ActionModule.__new__(toa_source.ActionModule)
         self.kernel = kernel
-        args = {"what": "module", "state": "present", "check": False, "url": self.source,
-                "sha256": None, "commit": None, "tree": None, "method": "auto", "install_tools": True,
-                "build_once": True, "store": str(self.store), "signing_key": None, "signing_certificate": None, "accept_unverified": False, "timeout": 9}
+        args = {
+            "what": "module",
+            "state": "present",
+            "check": False,
+            "url": self.source,
+            "sha256": None,
+            "commit": None,
+            "tree": None,
+            "method": "auto",
+            "install_tools": True,
+            "build_once": True,
+            "store": str(self.store),
+            "signing_key": None,
+            "signing_certificate": None,
+            "accept_unverified": False,
+            "timeout": 9,
+        }
         return action.act(args, {"inventory_hostname": host})
 
     def answer(self, args, host):
@@ -156,7 +190,10 @@ class Fleet:
             return {"key": {"release": self.kernel, "arch": "x86_64", "version": "#1"}}
         if args.get("built"):
             self.taken.append(host)
-            assert base64.b64decode(args["built"]) == b"module of " + self.builds[-1].encode() and not args["source"]["archive"]
+            assert (
+                base64.b64decode(args["built"]) == b"module of " + self.builds[-1].encode()
+                and not args["source"]["archive"]
+            )
             return {"changed": True, "after": {}}
         assert args["return_module"] and args["method"] == "plain"
         with self.lock:
@@ -164,7 +201,12 @@ class Fleet:
             if self.fail_first and len(self.builds) == 1:
                 return {"failed": True, "code": "build_failed", "msg": "x"}
         data = b"module of " + host.encode()
-        return {"changed": True, "after": {}, "built": base64.b64encode(data).decode(), "built_sha256": hashlib.sha256(data).hexdigest()}
+        return {
+            "changed": True,
+            "after": {},
+            "built": base64.b64encode(data).decode(),
+            "built_sha256": hashlib.sha256(data).hexdigest(),
+        }
 
 
 @pytest.fixture
@@ -174,7 +216,10 @@ def fleet(folder, tmp_path, monkeypatch):
 
 def test_one_builds_and_the_others_take_it(fleet):
     answers = {}
-    workers = [threading.Thread(target=lambda name=name: answers.update({name: fleet.run(name)})) for name in ("a", "b", "c", "d")]
+    workers = [
+        threading.Thread(target=lambda name=name: answers.update({name: fleet.run(name)}))
+        for name in ("a", "b", "c", "d")
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -212,7 +257,13 @@ def test_keys_are_pem_files_of_the_controller(tmp_path):
 
 def test_a_url_without_digest_needs_consent():
     action = toa_source.ActionModule.__new__(toa_source.ActionModule)
-    args = {"url": "https://example.org/toa.tar.gz", "sha256": None, "commit": None, "accept_unverified": False, "store": "/nowhere"}
+    args = {
+        "url": "https://example.org/toa.tar.gz",
+        "sha256": None,
+        "commit": None,
+        "accept_unverified": False,
+        "store": "/nowhere",
+    }
     with pytest.raises(toa_source.ToaError, match="no SHA-256"):
         action._source(args, {})
     assert action._source({**args, "accept_unverified": True}, {})["url"] == args["url"]

@@ -37,7 +37,9 @@ def texts(words: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(st.text(), st.lists(words).map(" ".join), st.lists(words).map("".join))
 
 
-ENVIRONMENTS = st.none() | st.dictionaries(st.sampled_from(["next_entry", "saved_entry", "prev_saved_entry", "boot_counter"]), st.text(max_size=20))
+ENVIRONMENTS = st.none() | st.dictionaries(
+    st.sampled_from(["next_entry", "saved_entry", "prev_saved_entry", "boot_counter"]), st.text(max_size=20)
+)
 
 
 @given(texts(GRUB_WORDS), ENVIRONMENTS)
@@ -66,7 +68,13 @@ def test_every_entry_of_a_menu_is_found_by_its_title_and_by_its_number(titles: l
 
 
 # GRUB's own names: what grub-editenv takes.
-@given(st.dictionaries(st.from_regex(r"[a-z_]{1,10}", fullmatch=True), st.text(st.characters(exclude_categories=("Cs",)), max_size=30), max_size=5))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z_]{1,10}", fullmatch=True),
+        st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
+        max_size=5,
+    )
+)
 def test_an_environment_block_gives_back_what_was_put_in(values: dict[str, str]) -> None:
     text = grub_config.ENV_HEADER
     for name, value in values.items():
@@ -80,7 +88,22 @@ def test_any_environment_block(text: str) -> None:
     assert (block is None) is not text.startswith(grub_config.ENV_HEADER)
 
 
-MENU_WORDS = st.sampled_from(["title", "default", "=", "saved", "kernel", "module", "/vmlinuz-2.6.32-71.el6.x86_64", "1", "\n", "\t", "#", "fallback"])
+MENU_WORDS = st.sampled_from(
+    [
+        "title",
+        "default",
+        "=",
+        "saved",
+        "kernel",
+        "module",
+        "/vmlinuz-2.6.32-71.el6.x86_64",
+        "1",
+        "\n",
+        "\t",
+        "#",
+        "fallback",
+    ]
+)
 
 
 @given(texts(MENU_WORDS), st.none() | st.integers(0, 9))
@@ -109,7 +132,7 @@ def test_any_bls_entry(text: str, name: str) -> None:
     assert grub_config.sort_bls([entry, entry]) == [entry, entry]
 
 
-@given(texts(st.sampled_from(["GRUB_DEFAULT", "=", "\"", "'", "\\", "$x", "saved", "#", " ", "\n", "export"])))
+@given(texts(st.sampled_from(["GRUB_DEFAULT", "=", '"', "'", "\\", "$x", "saved", "#", " ", "\n", "export"])))
 def test_any_defaults(text: str) -> None:
     for value in grub_config.parse_assignments(text).values():
         assert isinstance(value, str)
@@ -132,7 +155,9 @@ def test_nothing_after_a_plain_exit_is_effective(text: str) -> None:
 @given(texts(SHELL_WORDS))
 def test_a_comment_more_changes_nothing(text: str) -> None:
     before = [(load["module"], load["reason"]) for load in rc_local.script_loads(text)]
-    after = [(load["module"], load["reason"], load["line_number"]) for load in rc_local.script_loads("# exit 0\n" + text)]
+    after = [
+        (load["module"], load["reason"], load["line_number"]) for load in rc_local.script_loads("# exit 0\n" + text)
+    ]
     if not any("line" in load[1] for load in before) and not text.startswith("#!"):
         assert [load[:2] for load in after] == before
 
@@ -155,7 +180,9 @@ CONTENT = st.binary(max_size=200) | texts(SHELL_WORDS).map(lambda text: text.enc
     lambda text: text.encode("utf-8", "replace"))  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60
+)
 @given(contents=st.lists(CONTENT, min_size=len(FILES), max_size=len(FILES)))
 def test_any_host(tmp_path: Path, contents: list[bytes]) -> None:
     """Every file that is read holds rubbish: no section is left to the guard of last resort, and the answer is JSON."""
@@ -179,7 +206,11 @@ JSON = st.recursive(
 @given(JSON, st.text(max_size=10))
 def test_any_record_of_changed_files(value: object, name: str) -> None:
     """What cannot have been written by us is neither put back nor a traceback."""
-    record = value if isinstance(value, dict) else {"files": {"/nowhere/" + name: value}, "made": value, "removed": {"/nowhere": value}}
+    record = (
+        value
+        if isinstance(value, dict)
+        else {"files": {"/nowhere/" + name: value}, "made": value, "removed": {"/nowhere": value}}
+    )
     kept = originals.Originals(record, "/nonexistent")
     back, _changed = kept.restorable()
     for image in back.values():

@@ -51,7 +51,12 @@ def test_trap(name):
     files, release, identity, backend = TRAPS[name]
     machine = release.rsplit(".", 1)[-1] if release.endswith("64") else "x86_64"
     modules = [{"name": "toa", "file": "/lib/modules/x/kernel/net/toa/toa.ko"}] if backend == "in_tree" else []
-    raw = {"os_files": files, "uname": {"release": release, "machine": machine}, "package_manager": "rpm", "modules": modules}
+    raw = {
+        "os_files": files,
+        "uname": {"release": release, "machine": machine},
+        "package_manager": "rpm",
+        "modules": modules,
+    }
     known = facts.build(raw)
     assert known["os"]["id"] == identity
     plan = planner.decide(known, {}, CATALOG)

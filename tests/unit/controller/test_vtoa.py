@@ -25,7 +25,9 @@ VECTORS = ROOT / "tests" / "unit" / "vectors"
 CATALOG = catalog.load()
 RELEASE = "5.10.134-18.al8.x86_64"
 
-CGROUP1 = "/dev/vda1 / ext4 rw 0 0\ntmpfs /sys/fs/cgroup tmpfs ro 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n"
+CGROUP1 = (
+    "/dev/vda1 / ext4 rw 0 0\ntmpfs /sys/fs/cgroup tmpfs ro 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n"
+)
 ALINUX3 = {
     **SYSTEMD,
     "/etc/os-release": (VECTORS / "os-release" / "alinux-3").read_text(encoding="utf-8"),
@@ -40,7 +42,10 @@ UNIT = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/modpro
 INSTALLED = {"/usr/lib/systemd/system/vtoa.service": UNIT}
 ENABLED = {"/etc/systemd/system/multi-user.target.wants/vtoa.service": (LINK, "/usr/lib/systemd/system/vtoa.service")}
 ACTIVE = {"/run/systemd/units/invocation:vtoa.service": (LINK, "0123")}
-LOADED = {"/proc/modules": "vtoa 1 0 - Live 0x0\nhookers 1 1 vtoa, Live 0x0\n", "/proc/net/vtoa_stats": "syn_recv_sock_toa : 1 2\n"}
+LOADED = {
+    "/proc/modules": "vtoa 1 0 - Live 0x0\nhookers 1 1 vtoa, Live 0x0\n",
+    "/proc/net/vtoa_stats": "syn_recv_sock_toa : 1 2\n",
+}
 UP = {**INSTALLED, **ENABLED, **ACTIVE, **LOADED}
 RECIPE = {"/etc/sysconfig/modules/vtoa.modules": (EXECUTABLE, "#!/bin/bash\nmodprobe vtoa > /dev/null 2>&1\n")}
 PROOF = {
@@ -69,8 +74,16 @@ def codes(plan, severity="block"):
 
 def test_a_stock_host(tmp_path):
     plan = decide(look(tmp_path))
-    assert (plan["state"], plan["backend"], plan["module"], plan["service"], plan["reboot"]) == ("pending", "vtoa", "vtoa", "vtoa", False)
-    assert plan["steps"][0] == "install vtoa from the repositories of Alibaba Cloud Linux" and plan["kernel_target"] == ""
+    assert (plan["state"], plan["backend"], plan["module"], plan["service"], plan["reboot"]) == (
+        "pending",
+        "vtoa",
+        "vtoa",
+        "vtoa",
+        False,
+    )
+    assert (
+        plan["steps"][0] == "install vtoa from the repositories of Alibaba Cloud Linux" and plan["kernel_target"] == ""
+    )
     (package,) = plan["packages"]
     assert (package["name"], package["repository"], package["format"], package["file"]) == ("vtoa", True, "rpm", "")
     assert plan["capabilities"] == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
@@ -129,7 +142,17 @@ def test_a_dressed_machine_gets_the_plan_of_assume(tmp_path, row):
     name, release, arch, getpeername, getsockopt = row[:5]
     plan = decide(look(tmp_path, release=release))
     assumed = decide(facts.assumed((VECTORS / "os-release" / name).read_text(encoding="utf-8"), release, arch))
-    same = ("state", "backend", "steps", "packages", "service", "capabilities", "option_kinds", "reboot", "kernel_target")
+    same = (
+        "state",
+        "backend",
+        "steps",
+        "packages",
+        "service",
+        "capabilities",
+        "option_kinds",
+        "reboot",
+        "kernel_target",
+    )
     assert {key: plan[key] for key in same} == {key: assumed[key] for key in same}
     assert (codes(plan), plan["remedy"]) == (codes(assumed), assumed["remedy"])
     assert (plan["state"], plan["backend"]) == (("pending", "vtoa") if getpeername == "yes" else ("unsupported", ""))
@@ -174,11 +197,17 @@ def test_the_proof_of_a_rollout_asks_for_what_the_plan_promises(monkeypatch):
 
 def test_another_program_on_the_getpeername_hooks(tmp_path, monkeypatch):
     def programs(self, found):
-        found["foreign"].append({"hook": "getpeername4", "id": 7, "name": "cil_sock4_getpe", "cgroup": "/run/cilium/cgroupv2"})
+        found["foreign"].append(
+            {"hook": "getpeername4", "id": 7, "name": "cil_sock4_getpe", "cgroup": "/run/cilium/cgroupv2"}
+        )
         return ""
 
     monkeypatch.setattr(inspect_host.Host, "_programs", programs)
-    cilium = {"/proc/mounts": CGROUP1 + "none /run/cilium/cgroupv2 cgroup2 rw 0 0\n", "/sys/fs/bpf": (FOLDER, ""), "/run/cilium": (FOLDER, "")}
+    cilium = {
+        "/proc/mounts": CGROUP1 + "none /run/cilium/cgroupv2 cgroup2 rw 0 0\n",
+        "/sys/fs/bpf": (FOLDER, ""),
+        "/run/cilium": (FOLDER, ""),
+    }
     known = look(tmp_path, cilium)
     plan = decide(known)
     assert (plan["state"], plan["backend"], codes(plan)) == ("blocked", "vtoa", {"conflict_ebpf_getpeername"})
@@ -196,7 +225,11 @@ def test_cilium_is_a_warning_where_it_does_not_touch_getpeername(tmp_path, sign)
 
 
 def test_two_modules_at_once(tmp_path):
-    known = look(tmp_path, UP, {"/proc/modules": LOADED["/proc/modules"] + "toa 1 0 - Live 0x0\n", "/proc/net/toa_stats": "x : 1\n"})
+    known = look(
+        tmp_path,
+        UP,
+        {"/proc/modules": LOADED["/proc/modules"] + "toa 1 0 - Live 0x0\n", "/proc/net/toa_stats": "x : 1\n"},
+    )
     plan = decide(known, PROOF)
     assert (plan["state"], codes(plan)) == ("blocked", {"conflict_toa_module"})
     assert "toa" in plan["reasons"][0]["message"]
@@ -206,7 +239,14 @@ def test_two_modules_at_once(tmp_path):
     "inside, name",
     [
         ({"/run/systemd/container": "docker\n"}, "docker"),
-        ({"/proc/self/ns/pid": (LINK, "pid:[4026532201]"), "/proc/2/stat": None, "/proc/1/cgroup": "12:pids:/kubepods/burstable/pod1/ctr\n"}, "kubernetes"),
+        (
+            {
+                "/proc/self/ns/pid": (LINK, "pid:[4026532201]"),
+                "/proc/2/stat": None,
+                "/proc/1/cgroup": "12:pids:/kubepods/burstable/pod1/ctr\n",
+            },
+            "kubernetes",
+        ),
     ],
 )
 def test_inside_a_container(tmp_path, inside, name):
@@ -247,7 +287,10 @@ def test_nothing_to_remove(tmp_path):
 def test_an_rpm_kernel_is_removed_once_although_record_and_catalog_know_it(tmp_path):
     release = "3.10.0-693.el7.centos.toa.x86_64"
     record = f'{{"packages": {{"installed": {{"kernel-{release}": {{"file": "kernel-{release}.rpm", "release": "{release}", "role": "image"}}}}}}}}'
-    centos = {"/etc/os-release": (VECTORS / "os-release" / "centos-7").read_text(encoding="utf-8"), "/var/lib/realip-toa/state.json": record}
+    centos = {
+        "/etc/os-release": (VECTORS / "os-release" / "centos-7").read_text(encoding="utf-8"),
+        "/var/lib/realip-toa/state.json": record,
+    }
     known = look(tmp_path, centos, kernel(release), release="3.10.0-1160.el7.x86_64")
     plan = removal.decide(known, {}, CATALOG)
     assert [package["file"] for package in plan["packages"]] == [f"kernel-{release}.rpm"]

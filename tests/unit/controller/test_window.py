@@ -47,8 +47,21 @@ def test_open_or_closed(text, now, is_open):
 
 @pytest.mark.parametrize(
     "text",
-    ["night", "25:00-26:00", "01:00-01:00", "01:60-02:00", "Sat 01:00", "Someday 01:00-02:00", "01:00-02:00 Mars/Olympus",
-     "01:00-02:00 ../../etc/passwd", 7, True, {}, ["01:00-02:00", "later"], "00:00-24:01"],
+    [
+        "night",
+        "25:00-26:00",
+        "01:00-01:00",
+        "01:60-02:00",
+        "Sat 01:00",
+        "Someday 01:00-02:00",
+        "01:00-02:00 Mars/Olympus",
+        "01:00-02:00 ../../etc/passwd",
+        7,
+        True,
+        {},
+        ["01:00-02:00", "later"],
+        "00:00-24:01",
+    ],
 )
 def test_what_is_no_window_is_named(text):
     with pytest.raises(ValueError, match="toa_window") as caught:

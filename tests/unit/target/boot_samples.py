@@ -13,14 +13,20 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import ENV_HEADER, ENV_SIZE, boot_order, parse_assignments, parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+    ENV_HEADER,
+    ENV_SIZE,
+    boot_order,
+    parse_assignments,
+    parse_grubenv,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.programs import boot
 
 SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "samples")
 STOCK, NEW, OLDER = "4.4.0-31-generic", "4.4.87.toa", "4.3.0-1-generic"
 FS = "0ac5c7b6-6b9c-4e0e-9a3e-6d1f4b1f2a11"
-DEFAULT_GRUB = b"# comment in Latin-1: \xe9\nGRUB_DEFAULT=0\nGRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
+DEFAULT_GRUB = b'# comment in Latin-1: \xe9\nGRUB_DEFAULT=0\nGRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
 
 
 def spec_of(release):
@@ -109,7 +115,7 @@ class Host:
         found = {}
         for folder, _folders, names in os.walk(self.root):
             for name in names:
-                path = os.path.join(folder, name)[len(self.root):]
+                path = os.path.join(folder, name)[len(self.root) :]
                 if not path.startswith(("/proc/", "/run/")):
                     found[path] = os.readlink(self.path(path)) if os.path.islink(self.path(path)) else self.read(path)
         return found
@@ -136,14 +142,19 @@ class Host:
             sample = handle.read().decode("utf-8")
         settings = self.read("/etc/default/grub").decode("latin-1") if self.machine.exists("/etc/default/grub") else ""
         setting = parse_assignments(settings).get("GRUB_DEFAULT") or "0"
-        sample = sample.replace('set default="0"', 'set default="%s"' % ("${saved_entry}" if setting == "saved" else setting))
+        sample = sample.replace(
+            'set default="0"', 'set default="%s"' % ("${saved_entry}" if setting == "saved" else setting)
+        )
         first = sample.index("menuentry 'Debian GNU/Linux'")
         advanced = sample.index("submenu ")
         one = sample.index("\tmenuentry ", advanced)
         second = sample.index("\tmenuentry 'Debian GNU/Linux, with Linux 4.4.87.toa'")
         end = sample.index("}\n\n### END /etc/grub.d/10_linux")
-        releases = sorted((name[len("vmlinuz-"):] for name in os.listdir(self.path("/boot")) if name.startswith("vmlinuz-")),
-                          key=lambda name: [int(part) for part in re.findall("[0-9]+", name)], reverse=True)
+        releases = sorted(
+            (name[len("vmlinuz-") :] for name in os.listdir(self.path("/boot")) if name.startswith("vmlinuz-")),
+            key=lambda name: [int(part) for part in re.findall("[0-9]+", name)],
+            reverse=True,
+        )
         parts = [sample[:first], sample[first:advanced].replace("6.1.0-18-amd64", releases[0]), sample[advanced:one]]
         parts += [sample[one:second].replace("6.1.0-18-amd64", release) for release in releases]
         self.write(self.GRUB + "/grub.cfg", "".join(parts) + sample[end:])

@@ -78,12 +78,19 @@ def debian_cfg(releases, default="0", name="Debian GNU/Linux", uuid="2c1f"):
     inner = ""
     for release in releases:
         inner += menuentry("%s, with Linux %s" % (name, release), "gnulinux-%s-advanced-%s" % (release, uuid), release)
-        inner += menuentry("%s, with Linux %s (recovery mode)" % (name, release), "gnulinux-%s-recovery-%s" % (release, uuid), release,
-                           "root=UUID=2c1f ro single")
-    return (GRUB_HEADER % default + menuentry(name, "gnulinux-simple-" + uuid, releases[0])
-            + "submenu 'Advanced options for %s' $menuentry_id_option 'gnulinux-advanced-%s' {\n%s}\n" % (name, uuid, inner)
-            + "menuentry 'UEFI Firmware Settings' $menuentry_id_option 'uefi-firmware' {\n\tfwsetup\n}\n"
-            + "if [ -f  ${config_directory}/custom.cfg ]; then\n  source ${config_directory}/custom.cfg\nfi\n")
+        inner += menuentry(
+            "%s, with Linux %s (recovery mode)" % (name, release),
+            "gnulinux-%s-recovery-%s" % (release, uuid),
+            release,
+            "root=UUID=2c1f ro single",
+        )
+    return (
+        GRUB_HEADER % default
+        + menuentry(name, "gnulinux-simple-" + uuid, releases[0])
+        + "submenu 'Advanced options for %s' $menuentry_id_option 'gnulinux-advanced-%s' {\n%s}\n" % (name, uuid, inner)
+        + "menuentry 'UEFI Firmware Settings' $menuentry_id_option 'uefi-firmware' {\n\tfwsetup\n}\n"
+        + "if [ -f  ${config_directory}/custom.cfg ]; then\n  source ${config_directory}/custom.cfg\nfi\n"
+    )
 
 
 def el7_cfg(releases):
@@ -123,16 +130,21 @@ blscfg
 
 
 def bls(machine_id, release):
-    return ("/boot/loader/entries/%s-%s.conf" % (machine_id, release),
-            "title Rocky Linux (%s) 9.5 (Blue Onyx)\nversion %s\nlinux /vmlinuz-%s\ninitrd /initramfs-%s.img $tuned_initrd\n"
-            "options root=/dev/vda2 ro $tuned_params\ngrub_users $grub_users\ngrub_class rocky\n" % (release, release, release, release))
+    return (
+        "/boot/loader/entries/%s-%s.conf" % (machine_id, release),
+        "title Rocky Linux (%s) 9.5 (Blue Onyx)\nversion %s\nlinux /vmlinuz-%s\ninitrd /initramfs-%s.img $tuned_initrd\n"
+        "options root=/dev/vda2 ro $tuned_params\ngrub_users $grub_users\ngrub_class rocky\n"
+        % (release, release, release, release),
+    )
 
 
 def mountinfo(*mounts):
     """Lines of /proc/self/mountinfo for (device, mount point, file system, options) each."""
     lines = []
     for place, (device, point, filesystem, options) in enumerate(mounts):
-        lines.append("%d 1 %s / %s %s shared:1 - %s /dev/x %s\n" % (20 + place, device, point, options, filesystem, options))
+        lines.append(
+            "%d 1 %s / %s %s shared:1 - %s /dev/x %s\n" % (20 + place, device, point, options, filesystem, options)
+        )
     return "".join(lines)
 
 
@@ -165,10 +177,21 @@ def _make(path, content):
 
 def kernel(release, *modules):
     """An installed kernel with its modules.dep; `modules` are paths below /lib/modules/RELEASE."""
-    lines = ["kernel/net/ipv4/tcp_bic.ko:", "kernel/drivers/gpu/drm/ttm/ttm.ko: kernel/drivers/gpu/drm/drm.ko",
-             "kernel/drivers/gpu/drm/qxl/qxl.ko: kernel/drivers/gpu/drm/ttm/ttm.ko"] + [path + ":" for path in modules]
-    return {"/boot/vmlinuz-" + release: "kernel", "/lib/modules/%s/modules.dep" % release: "\n".join(lines) + "\n",
-            "/lib/modules/%s/modules.builtin" % release: "kernel/fs/ext4/ext4.ko\n"}
+    lines = [
+        "kernel/net/ipv4/tcp_bic.ko:",
+        "kernel/drivers/gpu/drm/ttm/ttm.ko: kernel/drivers/gpu/drm/drm.ko",
+        "kernel/drivers/gpu/drm/qxl/qxl.ko: kernel/drivers/gpu/drm/ttm/ttm.ko",
+    ] + [path + ":" for path in modules]
+    return {
+        "/boot/vmlinuz-" + release: "kernel",
+        "/lib/modules/%s/modules.dep" % release: "\n".join(lines) + "\n",
+        "/lib/modules/%s/modules.builtin" % release: "kernel/fs/ext4/ext4.ko\n",
+    }
+
+
+def changed(files, changes):
+    """A host's files with some of them different. `dict(files, **{...})` over several lines is not Python 2."""
+    return dict(files, **changes)
 
 
 SYSTEMD = {
@@ -191,29 +214,38 @@ _DEBIAN_LIKE = {
     "/boot/grub/grubenv": grubenv(),
 }
 
-UBUNTU1604 = dict(
-    SYSTEMD, **dict(
-        _DEBIAN_LIKE, **{
+UBUNTU1604 = changed(
+    SYSTEMD,
+    changed(
+        _DEBIAN_LIKE,
+        {
             "/etc/os-release": 'NAME="Ubuntu"\nVERSION_ID="16.04"\nID=ubuntu\nID_LIKE=debian\n',
             "/etc/lsb-release": "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=16.04\n",
             "/etc/debian_version": "stretch/sid\n",
             "/etc/rc.local": (EXECUTABLE, "#!/bin/sh -e\n#\n# rc.local\n\nexit 0\n"),
             "/boot/grub/grub.cfg": debian_cfg(["4.4.87.toa", "4.4.0-210-generic"], name="Ubuntu"),
-        }))
+        },
+    ),
+)
 UBUNTU1604.update(kernel("4.4.0-210-generic"))
 UBUNTU1604.update(kernel("4.4.87.toa", "kernel/net/toa/toa.ko"))
 
-DEBIAN8 = dict(
-    SYSTEMD, **dict(
-        _DEBIAN_LIKE, **{
+DEBIAN8 = changed(
+    SYSTEMD,
+    changed(
+        _DEBIAN_LIKE,
+        {
             "/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 8 (jessie)"\nVERSION_ID="8"\nID=debian\n',
             "/etc/debian_version": "8.11\n",
             "/boot/grub/grub.cfg": debian_cfg(["3.16.0-11-amd64"]),
-        }))
+        },
+    ),
+)
 DEBIAN8.update(kernel("3.16.0-11-amd64"))
 
-CENTOS7 = dict(
-    SYSTEMD, **{
+CENTOS7 = changed(
+    SYSTEMD,
+    {
         "/etc/os-release": 'NAME="CentOS Linux"\nVERSION_ID="7"\nID="centos"\nID_LIKE="rhel fedora"\n',
         "/etc/redhat-release": "CentOS Linux release 7.9.2009 (Core)\n",
         "/etc/centos-release": "CentOS Linux release 7.9.2009 (Core)\n",
@@ -227,22 +259,30 @@ CENTOS7 = dict(
         "/boot/grub2/grubenv": grubenv(saved_entry="CentOS Linux (3.10.0-693.el7.centos.toa.x86_64) 7 (Core)"),
         "/proc/self/mountinfo": mountinfo(("253:0", "/", "xfs", "rw"), ("8:1", "/boot", "xfs", "rw")),
         "/sys/dev/block/253:0/dm/uuid": "LVM-abc\n",
-    })
+    },
+)
 CENTOS7.update(kernel("3.10.0-1160.119.1.el7.x86_64"))
 CENTOS7.update(kernel("3.10.0-693.el7.centos.toa.x86_64", "kernel/net/toa/toa.ko.xz"))
 
 MACHINE_ID = "3f5c0c1d9a3b4d8b8a9e1d2c3b4a5f60"
 ROCKY9 = dict(
-    [bls(MACHINE_ID, "5.14.0-70.30.1.el9_0.x86_64"), bls(MACHINE_ID, "5.14.0-284.30.1.el9_2.x86_64"), bls(MACHINE_ID, "0-rescue")],
-    **dict(
-        SYSTEMD, **{
+    [
+        bls(MACHINE_ID, "5.14.0-70.30.1.el9_0.x86_64"),
+        bls(MACHINE_ID, "5.14.0-284.30.1.el9_2.x86_64"),
+        bls(MACHINE_ID, "0-rescue"),
+    ],
+    **changed(
+        SYSTEMD,
+        {
             "/etc/os-release": 'NAME="Rocky Linux"\nVERSION_ID="9.5"\nID="rocky"\nID_LIKE="rhel centos fedora"\nPLATFORM_ID="platform:el9"\n',
             "/etc/redhat-release": "Rocky Linux release 9.5 (Blue Onyx)\n",
             "/var/lib/rpm/rpmdb.sqlite": "db",
             "/boot/grub2/grub.cfg": BLS_CFG,
             "/boot/grub2/grubenv": grubenv(),
             "/proc/mounts": "/dev/sda1 / ext4 rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\nbpf /sys/fs/bpf bpf rw 0 0\n",
-        }))
+        },
+    ),
+)
 ROCKY9.update(kernel("5.14.0-284.30.1.el9_2.x86_64"))
 ROCKY9.update(kernel("5.14.0-70.30.1.el9_0.x86_64"))
 
@@ -266,7 +306,8 @@ CENTOS6 = {
         "title CentOS (2.6.32-220.23.1.el6.toa.x86_64)\n\troot (hd0,0)\n\tkernel /vmlinuz-2.6.32-220.23.1.el6.toa.x86_64 ro root=/dev/sda1\n"
         "\tinitrd /initramfs-2.6.32-220.23.1.el6.toa.x86_64.img\n"
         "title CentOS (2.6.32-754.35.1.el6.x86_64)\n\troot (hd0,0)\n\tkernel /vmlinuz-2.6.32-754.35.1.el6.x86_64 ro root=/dev/sda1\n"
-        "\tinitrd /initramfs-2.6.32-754.35.1.el6.x86_64.img\n"),
+        "\tinitrd /initramfs-2.6.32-754.35.1.el6.x86_64.img\n"
+    ),
     "/boot/grub/menu.lst": (LINK, "./grub.conf"),
 }
 CENTOS6.update(kernel("2.6.32-754.35.1.el6.x86_64"))

@@ -25,31 +25,33 @@ FUTURE = ("absolute_import", "division", "print_function")
 OURS = "ansible_collections.realip.toa.plugins.module_utils."
 
 # Modules of the standard library that 2.6 and 3.14 both have. Others belong inside try/except ImportError.
-MODULES = frozenset("""
+MODULES = frozenset(
+    """
     __future__ array ast atexit base64 binascii bisect bz2 calendar codecs collections contextlib copy ctypes datetime difflib errno
     fcntl fnmatch functools gc getpass glob grp gzip hashlib heapq hmac inspect io itertools json linecache locale logging math mmap
     operator os platform posixpath pprint pty pwd random re resource select shlex shutil signal site socket ssl stat string struct
     subprocess sys syslog tarfile tempfile termios textwrap threading time tokenize traceback tty types unicodedata uuid warnings weakref
     zipfile zlib xml
-""".split())
+""".split()
+)
 
 # Names of those modules that one end of the range lacks.
 NAMES = {
     "ast": "unparse get_source_segment",
     "base64": "encodestring decodestring encodebytes decodebytes b85encode b85decode a85encode a85decode",
     "collections": "OrderedDict Counter ChainMap UserDict UserList UserString abc Mapping MutableMapping Sequence MutableSequence Set "
-                   "MutableSet Iterable Iterator Callable Hashable Sized Container",
+    "MutableSet Iterable Iterator Callable Hashable Sized Container",
     "contextlib": "suppress ExitStack redirect_stdout redirect_stderr nested nullcontext chdir ContextDecorator",
     "datetime": "timezone UTC",
     "functools": "lru_cache cache cached_property total_ordering cmp_to_key singledispatch singledispatchmethod partialmethod",
     "inspect": "getargspec getfullargspec signature",
     "itertools": "accumulate batched combinations_with_replacement compress filterfalse ifilter ifilterfalse imap izip izip_longest "
-                 "pairwise zip_longest",
+    "pairwise zip_longest",
     "json": "JSONDecodeError",
     "math": "isfinite isclose gcd lcm inf nan tau prod comb perm isqrt erf erfc gamma lgamma expm1 log2 cbrt exp2 dist",
     "os": "replace scandir cpu_count fsencode fsdecode get_terminal_size getrandom memfd_create unshare setns pidfd_open sched_getaffinity "
-          "getcwdu getcwdb popen2 popen3 popen4 errno getresuid getresgid setresuid setresgid set_inheritable get_inheritable pipe2 "
-          "posix_fallocate sendfile waitstatus_to_exitcode copy_file_range environb get_exec_path sync fspath PathLike",
+    "getcwdu getcwdb popen2 popen3 popen4 errno getresuid getresgid setresuid setresgid set_inheritable get_inheritable pipe2 "
+    "posix_fallocate sendfile waitstatus_to_exitcode copy_file_range environb get_exec_path sync fspath PathLike",
     "platform": "linux_distribution dist freedesktop_os_release popen",
     "re": "fullmatch NOFLAG RegexFlag Match Pattern",
     "resource": "prlimit",
@@ -73,19 +75,23 @@ NAMES = {
 NAMES = dict((module, frozenset(names.split())) for module, names in NAMES.items())
 
 # Methods that one end lacks, whatever they are called on.
-METHODS = frozenset("""
+METHODS = frozenset(
+    """
     bit_length bit_count total_seconds to_bytes from_bytes casefold format_map isidentifier isascii removeprefix removesuffix
     viewitems viewkeys viewvalues iteritems iterkeys itervalues has_key
-""".split())
+""".split()
+)
 
 # Built-in names that one end lacks. `unicode` and its like belong inside try/except NameError.
-BUILTINS = frozenset("""
+BUILTINS = frozenset(
+    """
     memoryview ascii breakpoint aiter anext unicode basestring unichr xrange raw_input long reduce file execfile cmp reload apply buffer
     intern coerce StandardError FileNotFoundError FileExistsError PermissionError ProcessLookupError ChildProcessError NotADirectoryError
     IsADirectoryError InterruptedError BlockingIOError TimeoutError ConnectionError BrokenPipeError ConnectionAbortedError
     ConnectionRefusedError ConnectionResetError ModuleNotFoundError RecursionError StopAsyncIteration ResourceWarning ExceptionGroup
     BaseExceptionGroup
-""".split())
+""".split()
+)
 
 # Keyword arguments that 2.6 lacks: of a method or function by its last name.
 KEYWORDS = {
@@ -125,10 +131,24 @@ KEYWORDS = {
 KEYWORDS = dict((name, frozenset(words.split())) for name, words in KEYWORDS.items())
 
 # Context managers only since 2.7 or later.
-NOT_CONTEXT_MANAGERS = frozenset((
-    "gzip.open", "gzip.GzipFile", "bz2.BZ2File", "bz2.open", "tarfile.open", "tarfile.TarFile", "zipfile.ZipFile",
-    "subprocess.Popen", "socket.socket", "socket.create_connection", "os.popen", "mmap.mmap", "select.epoll", "select.poll",
-))
+NOT_CONTEXT_MANAGERS = frozenset(
+    (
+        "gzip.open",
+        "gzip.GzipFile",
+        "bz2.BZ2File",
+        "bz2.open",
+        "tarfile.open",
+        "tarfile.TarFile",
+        "zipfile.ZipFile",
+        "subprocess.Popen",
+        "socket.socket",
+        "socket.create_connection",
+        "os.popen",
+        "mmap.mmap",
+        "select.epoll",
+        "select.poll",
+    )
+)
 
 # Syntax that 2.6 lacks, by the name of the node that the running Python makes of it.
 NODES = {
@@ -177,7 +197,7 @@ def _check_tokens(source):
         kind, text, line = token
         name = tokenize.tok_name[kind]
         if name == "STRING":
-            prefix = text[:min(text.find(quote) for quote in "'\"" if quote in text)].lower()
+            prefix = text[: min(text.find(quote) for quote in "'\"" if quote in text)].lower()
             if prefix not in ("", "u", "b", "r", "br"):
                 yield line, "the string prefix %s" % prefix
         elif name == "NUMBER" and "_" in text:
@@ -206,15 +226,17 @@ def _tokens(source):
 
 
 def _starts_statement(tokens, index):
-    return index == 0 or tokenize.tok_name[tokens[index - 1][0]] in ("NEWLINE", "INDENT", "DEDENT", "NL", "COMMENT", "ENCODING") or (
-        tokens[index - 1][1] in (":", ";")
+    return (
+        index == 0
+        or tokenize.tok_name[tokens[index - 1][0]] in ("NEWLINE", "INDENT", "DEDENT", "NL", "COMMENT", "ENCODING")
+        or (tokens[index - 1][1] in (":", ";"))
     )
 
 
 def _has_comma(tokens, index):
     """Whether the clause that starts at `index` has a comma outside of brackets, before its colon or its end."""
     depth = 0
-    for kind, text, _line in tokens[index + 1:]:
+    for kind, text, _line in tokens[index + 1 :]:
         if text in ("(", "[", "{"):
             depth += 1
         elif text in (")", "]", "}"):
@@ -251,7 +273,7 @@ class _Finder(ast.NodeVisitor):
                 if _is_negated(node.test) or "*" in names:
                     self.guards.append(names)
                     proved += 1
-        del self.guards[len(self.guards) - proved:]
+        del self.guards[len(self.guards) - proved :]
 
     def generic_visit(self, node):
         for _field, value in ast.iter_fields(node):
@@ -268,7 +290,9 @@ class _Finder(ast.NodeVisitor):
         if sorted(found) != sorted(FUTURE):
             self.findings.append((1, "it must have `from __future__ import %s` and no other" % ", ".join(FUTURE)))
         metaclass = any(
-            isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__metaclass__" and getattr(node.value, "id", "") == "type"
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], "id", "") == "__metaclass__"
+            and getattr(node.value, "id", "") == "type"
             for node in tree.body
         )
         if not metaclass:
@@ -477,7 +501,7 @@ def _dotted(node):
 def _string(node):
     if type(node).__name__ in ("Str", "Constant"):
         value = getattr(node, "value", None) if hasattr(node, "value") else node.s
-        return value if isinstance(value, (type(""), type(u""))) else None
+        return value if isinstance(value, (type(""), type(""))) else None
     return None
 
 

@@ -39,6 +39,7 @@ def arm(host):
 
 # -- the sequence ---------------------------------------------------------------------------------------------------------
 
+
 def test_without_us_a_new_kernel_would_be_the_default(host):
     host.install(NEW)
     assert host.boot() == NEW
@@ -58,7 +59,13 @@ def test_default_keeps_the_running_kernel_whatever_is_installed(host):
 
 def test_armed_boots_once(host):
     result = arm(host)
-    assert result["after"] == {"default": STOCK, "next": NEW, "trial": NEW, "guard": True, "grub_default_setting": "saved"}
+    assert result["after"] == {
+        "default": STOCK,
+        "next": NEW,
+        "trial": NEW,
+        "guard": True,
+        "grub_default_setting": "saved",
+    }
     assert result["one_shot"] == {"possible": True, "reason": ""}
     assert result["record"] == {"state": "armed", "kernel": NEW, "old": STOCK}
     assert host.boot() == NEW
@@ -79,7 +86,13 @@ def test_confirmed_stays(host):
     host.boot()
     result = host.do("confirmed", NEW)
     assert result["changed"]
-    assert result["after"] == {"default": NEW, "next": None, "trial": None, "guard": False, "grub_default_setting": "saved"}
+    assert result["after"] == {
+        "default": NEW,
+        "next": None,
+        "trial": None,
+        "guard": False,
+        "grub_default_setting": "saved",
+    }
     assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
     assert host.environment() == {"saved_entry": spec_of(NEW), "next_entry": ""}
     assert host.boot() == NEW
@@ -131,9 +144,16 @@ def test_saved_entry_of_before_comes_back(host):
     assert host.files() == before
 
 
-@pytest.mark.parametrize("text", [
-    b"GRUB_TIMEOUT=5\n", b"", b"GRUB_DEFAULT=1\nGRUB_DEFAULT='0'", b"  export GRUB_DEFAULT=\"0\" # why\nX=1\n", b"GRUB_DEFAULT=\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GRUB_TIMEOUT=5\n",
+        b"",
+        b"GRUB_DEFAULT=1\nGRUB_DEFAULT='0'",
+        b'  export GRUB_DEFAULT="0" # why\nX=1\n',
+        b"GRUB_DEFAULT=\n",
+    ],
+)
 def test_any_way_to_write_the_setting_comes_back(host, text):
     host.write("/etc/default/grub", text)
     host.generate()
@@ -170,6 +190,7 @@ def test_setting_that_somebody_changed_meanwhile_is_theirs(host):
 
 
 # -- going back -----------------------------------------------------------------------------------------------------------
+
 
 def test_reverted_where_nothing_was_armed(host):
     before = host.files()
@@ -247,6 +268,7 @@ def test_armed_while_it_runs_already(host):
 
 
 # -- dying anywhere -------------------------------------------------------------------------------------------------------
+
 
 def interrupted(tmp_path, prepare, state, kernel, **more):
     """Yields (host, after how many changes it died), for every change that the call makes."""
@@ -341,7 +363,9 @@ def test_step_that_fails_puts_every_file_back(host):
     real = host.run
 
     def broken(argv, timeout=120, stdin=None, env=None):
-        return (1, "", "no space left on device") if argv[0].endswith("update-grub") else real(argv, timeout, stdin, env)
+        return (
+            (1, "", "no space left on device") if argv[0].endswith("update-grub") else real(argv, timeout, stdin, env)
+        )
 
     host.machine.run = broken
     error = refused(host, "grub_mkconfig_failed", "armed", NEW) if host.boot(STOCK) else None
@@ -359,6 +383,7 @@ def test_menu_that_does_not_say_what_it_should_is_put_back(host):
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------------
+
 
 def test_wrong_kernel_is_not_confirmed(host):
     arm(host)
@@ -393,13 +418,16 @@ def test_kernel_without_an_initramfs_where_the_running_one_has_one(host):
     assert "no initramfs" in refused(host, "kernel_incomplete", "armed", NEW).message
 
 
-@pytest.mark.parametrize("mount, extra, said", [
-    ("ext4", {"/sys/dev/block/8:1/dm/uuid": "LVM-abc"}, "device-mapper volume (LVM)"),
-    ("ext4", {"/sys/dev/block/8:1/dm/uuid": "CRYPT-LUKS2-abc"}, "device-mapper volume (CRYPT)"),
-    ("ext4", {"/sys/dev/block/8:1/md/level": "raid1"}, "software RAID"),
-    ("btrfs", {}, "is on btrfs"),
-    ("zfs", {}, "is on zfs"),
-])
+@pytest.mark.parametrize(
+    "mount, extra, said",
+    [
+        ("ext4", {"/sys/dev/block/8:1/dm/uuid": "LVM-abc"}, "device-mapper volume (LVM)"),
+        ("ext4", {"/sys/dev/block/8:1/dm/uuid": "CRYPT-LUKS2-abc"}, "device-mapper volume (CRYPT)"),
+        ("ext4", {"/sys/dev/block/8:1/md/level": "raid1"}, "software RAID"),
+        ("btrfs", {}, "is on btrfs"),
+        ("zfs", {}, "is on zfs"),
+    ],
+)
 def test_one_shot_that_would_stay_for_ever(host, mount, extra, said):
     host.install(NEW)
     host.boot(STOCK)
@@ -420,8 +448,10 @@ def test_multipath_is_a_plain_disk_to_grub(host):
 
 
 def test_boot_on_a_partition_of_its_own_decides(host):
-    host.write("/proc/self/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n"
-               "23 22 8:1 / /boot rw shared:2 master:1 - ext4 /dev/sda1 rw\n")
+    host.write(
+        "/proc/self/mountinfo",
+        "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n23 22 8:1 / /boot rw shared:2 master:1 - ext4 /dev/sda1 rw\n",
+    )
     host.write("/sys/dev/block/253:0/dm/uuid", "LVM-abc")
     assert arm(host)["one_shot"]["possible"]
 
@@ -451,11 +481,14 @@ def test_without_a_service_manager_there_is_no_guard(host):
     assert host.boot() == NEW
 
 
-@pytest.mark.parametrize("files, said", [
-    ({"/boot/loader/entries/x.conf": "title x\n"}, "no grub.cfg that reads them"),
-    ({"/boot/grub/menu.lst": "default 0\n"}, "GRUB legacy"),
-    ({}, "neither /boot/grub/grub.cfg"),
-])
+@pytest.mark.parametrize(
+    "files, said",
+    [
+        ({"/boot/loader/entries/x.conf": "title x\n"}, "no grub.cfg that reads them"),
+        ({"/boot/grub/menu.lst": "default 0\n"}, "GRUB legacy"),
+        ({}, "neither /boot/grub/grub.cfg"),
+    ],
+)
 def test_other_boot_loaders(host, files, said):
     host.remove("/boot/grub/grub.cfg")
     for name, text in files.items():
@@ -463,7 +496,11 @@ def test_other_boot_loaders(host, files, said):
     for state, kernel in (("default", STOCK), ("armed", NEW), ("confirmed", NEW)):
         assert said in refused(host, "loader_not_supported", state, kernel).message
     result = host.do("reverted", restore=True)
-    assert (result["changed"], result["notes"], result["one_shot"]["possible"]) == (False, ["nothing was armed here"], False)
+    assert (result["changed"], result["notes"], result["one_shot"]["possible"]) == (
+        False,
+        ["nothing was armed here"],
+        False,
+    )
 
 
 def test_boot_loader_that_has_gone_since_it_was_armed(host):
@@ -472,12 +509,23 @@ def test_boot_loader_that_has_gone_since_it_was_armed(host):
     refused(host, "loader_not_supported", "reverted")
 
 
-@pytest.mark.parametrize("args", [
-    {"state": "fired"}, {"state": None}, {"state": "armed"}, {"state": "armed", "kernel": ""}, {"state": "armed", "kernel": "../../etc"},
-    {"state": "armed", "kernel": "4.4 x"}, {"state": "armed", "kernel": "4.4\n"}, {"state": "armed", "kernel": NEW, "panic": 0},
-    {"state": "armed", "kernel": NEW, "confirm_timeout": 5}, {"state": "armed", "kernel": NEW, "confirm_timeout": "600"},
-    {"state": "armed", "kernel": NEW, "panic": True}, {"state": "armed", "kernel": NEW, "restore": True},
-])
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"state": "fired"},
+        {"state": None},
+        {"state": "armed"},
+        {"state": "armed", "kernel": ""},
+        {"state": "armed", "kernel": "../../etc"},
+        {"state": "armed", "kernel": "4.4 x"},
+        {"state": "armed", "kernel": "4.4\n"},
+        {"state": "armed", "kernel": NEW, "panic": 0},
+        {"state": "armed", "kernel": NEW, "confirm_timeout": 5},
+        {"state": "armed", "kernel": NEW, "confirm_timeout": "600"},
+        {"state": "armed", "kernel": NEW, "panic": True},
+        {"state": "armed", "kernel": NEW, "restore": True},
+    ],
+)
 def test_bad_options_name_the_option(host, args):
     error = refused(host, "bad_option", **dict({"kernel": None}, **args))
     assert any(name in error.message for name in ("state", "kernel", "panic", "confirm_timeout", "restore"))
@@ -485,6 +533,7 @@ def test_bad_options_name_the_option(host, args):
 
 def test_two_controllers_at_once(host, monkeypatch):
     from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock
+
     monkeypatch.setattr(HostLock, "PATIENCE", 0)
     with HostLock(host.path("/run/realip-toa.lock")):
         refused(host, "host_locked", "default", STOCK)
@@ -492,6 +541,7 @@ def test_two_controllers_at_once(host, monkeypatch):
 
 
 # -- the guard's settings, panic, and what else is in custom.cfg ----------------------------------------------------------
+
 
 def test_other_timeout_or_panic_is_a_change(host):
     arm(host)
@@ -518,7 +568,7 @@ def test_without_41_custom_the_real_entry_is_armed_and_that_is_said(host):
     host.do("default", STOCK)
     host.install(NEW)
     text = host.text("/boot/grub/grub.cfg")
-    host.write("/boot/grub/grub.cfg", text[:text.index("### BEGIN /etc/grub.d/41_custom")])
+    host.write("/boot/grub/grub.cfg", text[: text.index("### BEGIN /etc/grub.d/41_custom")])
     result = host.do("armed", NEW)
     assert "does not read custom.cfg" in result["notes"][0]
     assert (result["after"]["next"], result["after"]["trial"]) == (NEW, None)
@@ -532,20 +582,28 @@ def test_savedefault_makes_only_our_own_entry_a_one_shot(host):
     """GRUB_SAVEDEFAULT: each entry stores itself. Ours does not; a real one inside a submenu would, for good."""
     host.do("default", STOCK)
     host.install(NEW)
-    text = host.text("/boot/grub/grub.cfg").replace("\tload_video\n\t\tinsmod gzio", "\tsavedefault\n\t\tload_video\n\t\tinsmod gzio")
+    text = host.text("/boot/grub/grub.cfg").replace(
+        "\tload_video\n\t\tinsmod gzio", "\tsavedefault\n\t\tload_video\n\t\tinsmod gzio"
+    )
     assert "savedefault\n\t\tload_video" in text
     host.write("/boot/grub/grub.cfg", text)
     host.do("armed", NEW)
     assert "savedefault" not in host.text("/boot/grub/custom.cfg")
     host.do("reverted")
-    host.write("/boot/grub/grub.cfg", text[:text.index("### BEGIN /etc/grub.d/41_custom")])
+    host.write("/boot/grub/grub.cfg", text[: text.index("### BEGIN /etc/grub.d/41_custom")])
     assert "GRUB_SAVEDEFAULT" in refused(host, "no_fallback", "armed", NEW).message
 
 
 def test_menu_with_a_password_keeps_its_unrestricted_entries(host):
     host.do("default", STOCK)
     host.install(NEW)
-    host.write("/boot/grub/grub.cfg", host.text("/boot/grub/grub.cfg").replace("--class os ", "--class os --unrestricted "))
+    host.write(
+        "/boot/grub/grub.cfg", host.text("/boot/grub/grub.cfg").replace("--class os ", "--class os --unrestricted ")
+    )
     host.do("armed", NEW)
     header = [line for line in host.text("/boot/grub/custom.cfg").split("\n") if line.startswith("menuentry")]
-    assert len(header) == 1 and " --unrestricted " in header[0] and header[0].endswith("$menuentry_id_option 'realip-toa-trial' {")
+    assert (
+        len(header) == 1
+        and " --unrestricted " in header[0]
+        and header[0].endswith("$menuentry_id_option 'realip-toa-trial' {")
+    )

@@ -66,7 +66,10 @@ class El7(Host):
             sample = handle.read().decode("utf-8")
         begin, end = sample.index("menuentry 'Debian"), sample.index("### END /etc/grub.d/10_linux")
         menu = "".join(ENTRY7 % {"title": TITLE7 % release, "release": release} for release in self.entries)
-        self.write("/boot/grub2/grub.cfg", sample[:begin].replace('set default="0"', 'set default="${saved_entry}"') + menu + sample[end:])
+        self.write(
+            "/boot/grub2/grub.cfg",
+            sample[:begin].replace('set default="0"', 'set default="${saved_entry}"') + menu + sample[end:],
+        )
 
     def run(self, argv, timeout=120, stdin=None, env=None):
         if argv[0].endswith("grub2-script-check"):
@@ -85,7 +88,13 @@ def test_el7_sequence_by_titles(el7):
     assert el7.do("default", STOCK7)["changed"]
     el7.install(NEW7)
     result = el7.do("armed", NEW7)
-    assert result["after"] == {"default": STOCK7, "next": NEW7, "trial": NEW7, "guard": True, "grub_default_setting": "saved"}
+    assert result["after"] == {
+        "default": STOCK7,
+        "next": NEW7,
+        "trial": NEW7,
+        "guard": True,
+        "grub_default_setting": "saved",
+    }
     assert el7.checked == el7.read("/boot/grub2/custom.cfg")
     assert el7.boot() == NEW7
     assert el7.text("/proc/cmdline").split()[-2:] == ["panic=30", "realip_toa.trial=1"]
@@ -165,7 +174,12 @@ class El8(El7):
 
     def __init__(self, folder):
         El7.__init__(self, folder)
-        self.set_environment({"saved_entry": "%s-%s" % (MACHINE_ID, STOCK8), "kernelopts": "root=/dev/mapper/cl-root ro crashkernel=auto"})
+        self.set_environment(
+            {
+                "saved_entry": "%s-%s" % (MACHINE_ID, STOCK8),
+                "kernelopts": "root=/dev/mapper/cl-root ro crashkernel=auto",
+            }
+        )
 
     def install(self, release):
         self.write("/boot/loader/entries/%s-%s.conf" % (MACHINE_ID, release), ENTRY8 % {"release": release})
@@ -191,7 +205,13 @@ def test_el8_sequence_by_files(el8):
     assert el8.do("default", STOCK8)["changed"]
     el8.install(NEW8)
     result = el8.do("armed", NEW8)
-    assert result["after"] == {"default": STOCK8, "next": NEW8, "trial": NEW8, "guard": True, "grub_default_setting": "saved"}
+    assert result["after"] == {
+        "default": STOCK8,
+        "next": NEW8,
+        "trial": NEW8,
+        "guard": True,
+        "grub_default_setting": "saved",
+    }
     assert not el8.do("armed", NEW8)["changed"]
     assert el8.environment()["next_entry"] == "0-realip-trial"
     assert el8.boot() == NEW8
@@ -203,7 +223,11 @@ def test_el8_sequence_by_files(el8):
     assert el8.environment()["saved_entry"] == "%s-%s" % (MACHINE_ID, NEW8)
     assert el8.boot() == NEW8
     el8.do("reverted")
-    for name in ("/boot/vmlinuz-" + NEW8, "/boot/initramfs-%s.img" % NEW8, "/boot/loader/entries/%s-%s.conf" % (MACHINE_ID, NEW8)):
+    for name in (
+        "/boot/vmlinuz-" + NEW8,
+        "/boot/initramfs-%s.img" % NEW8,
+        "/boot/loader/entries/%s-%s.conf" % (MACHINE_ID, NEW8),
+    ):
         el8.remove(name)
     assert el8.do("reverted", restore=True)["after"]["default"] == STOCK8
     assert el8.files() == before

@@ -48,6 +48,7 @@ def now(host):
 
 # -- the sequence ---------------------------------------------------------------------------------------------------------
 
+
 def test_without_us_a_new_kernel_would_be_the_default(host):
     host.install(host.new)
     assert host.boot() == host.new
@@ -56,7 +57,13 @@ def test_without_us_a_new_kernel_would_be_the_default(host):
 def test_default_keeps_the_running_kernel_whatever_is_installed(host):
     result = host.do("default", host.stock)
     assert result["changed"]
-    assert result["after"] == {"default": host.stock, "next": None, "trial": None, "guard": False, "grub_default_setting": "0"}
+    assert result["after"] == {
+        "default": host.stock,
+        "next": None,
+        "trial": None,
+        "guard": False,
+        "grub_default_setting": "0",
+    }
     host.install(host.new)
     assert now(host) == (host.stock, None)
     assert host.boot() == host.stock
@@ -68,7 +75,11 @@ def test_default_keeps_the_running_kernel_whatever_is_installed(host):
 
 def test_armed_boots_once(host):
     result = arm(host)
-    assert (result["after"]["default"], result["after"]["next"], result["after"]["trial"]) == (host.stock, host.new, host.new)
+    assert (result["after"]["default"], result["after"]["next"], result["after"]["trial"]) == (
+        host.stock,
+        host.new,
+        host.new,
+    )
     assert result["after"]["guard"] and not result["notes"]
     assert result["one_shot"] == {"possible": True, "reason": ""}
     assert result["record"] == {"state": "armed", "kernel": host.new, "old": host.stock}
@@ -85,7 +96,12 @@ def test_confirmed_stays(host):
     arm(host)
     host.boot()
     result = host.do("confirmed", host.new)
-    assert (result["after"]["default"], result["after"]["next"], result["after"]["trial"], result["after"]["guard"]) == (host.new, None, None, False)
+    assert (
+        result["after"]["default"],
+        result["after"]["next"],
+        result["after"]["trial"],
+        result["after"]["guard"],
+    ) == (host.new, None, None, False)
     assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
     assert "realip" not in host.text(host.CONFIG)
     assert host.boot() == host.new
@@ -130,6 +146,7 @@ def test_restore_while_the_new_kernel_is_installed(host):
 
 # -- numbers --------------------------------------------------------------------------------------------------------------
 
+
 def test_a_title_that_is_put_on_top_of_an_armed_menu(host):
     """The number that is armed means our way back then; update-grub leaves our entries where they are."""
     arm(host)
@@ -166,6 +183,7 @@ def test_arming_again_on_another_kernel_renews_the_way_back(host):
 
 # -- a GRUB that cannot -----------------------------------------------------------------------------------------------------
 
+
 def test_kernel_that_grub_cannot_load(host):
     arm(host)
     assert host.boot(loads=lambda image: not image.endswith(host.new)) == host.stock
@@ -185,10 +203,15 @@ def test_gnu_grub_that_cannot_write_does_not_try(tmp_path, kind):
 def test_saved_entry_of_before_comes_back(host):
     host.install(host.older)
     text = host.text(host.CONFIG)
-    host.write(host.CONFIG, text.replace("default=0", "default=saved").replace("default=1", "default=saved").replace("default\t\t0", "default saved"))
+    host.write(
+        host.CONFIG,
+        text.replace("default=0", "default=saved")
+        .replace("default=1", "default=saved")
+        .replace("default\t\t0", "default saved"),
+    )
     if host.RED_HAT:
         data = host.read("/boot/grub/stage2")
-        host.write("/boot/grub/stage2", data[:0x20c] + b"\1\0\0\0" + data[0x210:])
+        host.write("/boot/grub/stage2", data[:0x20C] + b"\1\0\0\0" + data[0x210:])
     else:
         host.write("/boot/grub/default", DEFAULT_FILE)
     saved = host.boot()
@@ -206,15 +229,27 @@ def test_saved_entry_of_before_comes_back(host):
     assert host.files() == before
 
 
-@pytest.mark.parametrize("header", [
-    "timeout=5\n", "", "default 0\nfallback=1\n", "default = 00 \nfallback 1\ntimeout 1\n", "default=1\n# default=7\n  default=0\n",
-    u"# \xe9\ndefault\t0\r\n", "default=9\n", "fallback 0 1\ndefault\nhiddenmenu\n",
-])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "timeout=5\n",
+        "",
+        "default 0\nfallback=1\n",
+        "default = 00 \nfallback 1\ntimeout 1\n",
+        "default=1\n# default=7\n  default=0\n",
+        "# \xe9\ndefault\t0\r\n",
+        "default=9\n",
+        "fallback 0 1\ndefault\nhiddenmenu\n",
+    ],
+)
 @pytest.mark.parametrize("kind", [El6, El6Gnu])
 def test_any_header_comes_back(tmp_path, kind, header):
     host = kind(tmp_path)
     host.install(host.new)
-    host.write(host.CONFIG, header.encode("latin-1") + (ENTRY6 % {"release": STOCK6} + ENTRY6 % {"release": NEW6}).encode("latin-1"))
+    host.write(
+        host.CONFIG,
+        header.encode("latin-1") + (ENTRY6 % {"release": STOCK6} + ENTRY6 % {"release": NEW6}).encode("latin-1"),
+    )
     assert host.boot() == host.stock
     before = host.files()
     host.do("armed", host.new)
@@ -224,6 +259,7 @@ def test_any_header_comes_back(tmp_path, kind, header):
 
 
 # -- what cannot be armed -------------------------------------------------------------------------------------------------
+
 
 def broken(host, files):
     host.do("default", host.stock)
@@ -235,20 +271,31 @@ def broken(host, files):
             host.write(name, data)
 
 
-@pytest.mark.parametrize("files, said", [
-    ({"/proc/self/mountinfo": "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n", "/sys/dev/block/253:0/dm/uuid": "LVM-abc\n"}, "device-mapper volume (LVM)"),
-    ({"/sys/dev/block/8:1/md/level": "raid1"}, "software RAID"),
-    ({"/proc/self/mountinfo": "22 1 8:1 / / ro - ext4 /dev/sda1 ro\n"}, "mounted read-only"),
-    ({"/boot/grub/stage2": None}, "not GRUB legacy itself"),
-    ({"/boot/grub/stage2": b"\0" * 4096}, "neither GNU's GRUB 0.97 nor Red Hat's"),
-    ({"/boot/grub2/grub.cfg": "insmod legacycfg\nlegacy_configfile /grub/grub.conf\n"}, "GRUB 2 reads"),
-])
+@pytest.mark.parametrize(
+    "files, said",
+    [
+        (
+            {
+                "/proc/self/mountinfo": "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n",
+                "/sys/dev/block/253:0/dm/uuid": "LVM-abc\n",
+            },
+            "device-mapper volume (LVM)",
+        ),
+        ({"/sys/dev/block/8:1/md/level": "raid1"}, "software RAID"),
+        ({"/proc/self/mountinfo": "22 1 8:1 / / ro - ext4 /dev/sda1 ro\n"}, "mounted read-only"),
+        ({"/boot/grub/stage2": None}, "not GRUB legacy itself"),
+        ({"/boot/grub/stage2": b"\0" * 4096}, "neither GNU's GRUB 0.97 nor Red Hat's"),
+        ({"/boot/grub2/grub.cfg": "insmod legacycfg\nlegacy_configfile /grub/grub.conf\n"}, "GRUB 2 reads"),
+    ],
+)
 def test_no_one_shot(host, files, said):
     broken(host, files)
     error = refused(host, "no_fallback", "armed", host.new)
     assert said in error.message
     facts = boot_loader.look(host.root)
-    assert (facts["one_shot"], facts["env_writable"], facts["default"]) == (False, False, host.stock) and said in facts["reason"]
+    assert (facts["one_shot"], facts["env_writable"], facts["default"]) == (False, False, host.stock) and said in facts[
+        "reason"
+    ]
     result = host.do("armed", host.new, accept_no_fallback=True)
     assert said in result["one_shot"]["reason"] and said in result["notes"][0]
     assert (result["after"]["default"], result["after"]["next"]) == (host.stock, host.new)
@@ -295,12 +342,17 @@ def test_entry_with_a_line_that_goes_on_is_not_copied(tmp_path):
 
 # -- xen, links, savedefault ------------------------------------------------------------------------------------------------
 
+
 def test_trial_of_a_xen_entry_tells_the_kernel_and_not_the_hypervisor(tmp_path):
     host = El6(tmp_path)
     host.install(NEW6)
     text = host.text(host.CONFIG)
-    host.write(host.CONFIG, text.replace("kernel /vmlinuz-" + NEW6, "kernel /xen.gz dom0_mem=1G\n\tmodule /vmlinuz-" + NEW6)
-               .replace("initrd /initramfs-%s" % NEW6, "module /initramfs-%s" % NEW6))
+    host.write(
+        host.CONFIG,
+        text.replace("kernel /vmlinuz-" + NEW6, "kernel /xen.gz dom0_mem=1G\n\tmodule /vmlinuz-" + NEW6).replace(
+            "initrd /initramfs-%s" % NEW6, "module /initramfs-%s" % NEW6
+        ),
+    )
     host.boot(STOCK6)
     host.do("armed", NEW6)
     lines = [line for line in host.text(host.CONFIG).split("\n") if "realip_toa.trial" in line]
@@ -311,11 +363,12 @@ def test_our_entries_do_not_save_themselves(tmp_path):
     host = OldDebian(tmp_path)
     arm(host)
     text = host.text(host.CONFIG)
-    ours = text[text.index("title Back to"):text.index("### BEGIN AUTOMAGIC")]
+    ours = text[text.index("title Back to") : text.index("### BEGIN AUTOMAGIC")]
     assert [line.strip() for line in ours.split("\n") if "savedefault" in line] == ["savedefault 0"]
 
 
 # -- the boot guard with sysvinit ---------------------------------------------------------------------------------------------
+
 
 class LiveMachine(Machine):
     """A machine whose commands count although it is a folder."""
@@ -381,6 +434,7 @@ def test_the_guard_is_enabled_by_hand_without_chkconfig(tmp_path):
 
 # -- dying anywhere -------------------------------------------------------------------------------------------------------
 
+
 def interrupted(kind, tmp_path, prepare, state, kernel, **more):
     """Yields the host as it died, for every change that the call makes."""
     changes = 0
@@ -388,7 +442,8 @@ def interrupted(kind, tmp_path, prepare, state, kernel, **more):
         host = kind(tmp_path / ("died-after-%d" % changes))
         prepare(host)
         try:
-            host.do(state, host.new if kernel == "new" else host.stock if kernel == "stock" else None, machine=host.fragile(changes), **more)
+            release = {"new": host.new, "stock": host.stock}.get(kernel)
+            host.do(state, release, machine=host.fragile(changes), **more)
         except Died:
             yield host
             changes += 1
@@ -493,6 +548,7 @@ def test_arming_that_fails_puts_every_byte_back(host):
             if when(*args) and not failed:
                 failed.append(args)
                 raise IOError("the disk is gone")
+
         return failing
 
     machine.write_latin = then_fails(write, lambda name, text: "default=saved" in text or "default\t\tsaved" in text)

@@ -49,7 +49,9 @@ class Host:
 
 def test_taken_renewed_released(host):
     first = host.do(MINE)
-    assert first["changed"] and first["after"] == {"owner": "me@here pid 1", "drained": False} and first["took_over"] == ""
+    assert (
+        first["changed"] and first["after"] == {"owner": "me@here pid 1", "drained": False} and first["took_over"] == ""
+    )
     assert not host.do(MINE)["changed"]
     assert host.do(MINE, "released")["changed"]
     assert host.record() is None
@@ -109,10 +111,16 @@ def test_check_mode_writes_nothing(host):
         host.do(MINE, apply=False)
 
 
-@pytest.mark.parametrize("damage", [
-    {"key": 7, "owner": ["x"], "uptime": "soon", "boot_id": None}, {"key": "k", "owner": u"\x1b[2J\n{{ x }}", "uptime": -5}, {"key": "k", "uptime": True},
-    {"key": "k", "uptime": 10 ** 30, "boot_id": "boot-1"}, {"drained": "yes"},
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"key": 7, "owner": ["x"], "uptime": "soon", "boot_id": None},
+        {"key": "k", "owner": "\x1b[2J\n{{ x }}", "uptime": -5},
+        {"key": "k", "uptime": True},
+        {"key": "k", "uptime": 10**30, "boot_id": "boot-1"},
+        {"drained": "yes"},
+    ],
+)
 def test_a_damaged_record(host, damage):
     with open(host.path, "w") as handle:
         json.dump({"schema": 1, "claim": damage}, handle)

@@ -38,18 +38,35 @@ def test_a_host_as_it_was_proved():
 
 
 def test_nothing_was_proved():
-    for state in ({}, {"proof": {}}, {"proof": "x"}, {"proof": dict(PROVED, time="yesterday")}, {"proof": dict(PROVED, kernel="")}):
+    for state in (
+        {},
+        {"proof": {}},
+        {"proof": "x"},
+        {"proof": dict(PROVED, time="yesterday")},
+        {"proof": dict(PROVED, kernel="")},
+    ):
         assert facts(state=state, modules=[])["drift"] == []
 
 
 def test_an_update_has_booted_another_kernel():
     """Which, since when, and why."""
     boot = {"default": "4.4.0-250-generic"}
-    found = facts(uname={"release": "4.4.0-250-generic"}, modules=[], boot=boot, kernels=[{"release": "4.4.0-250-generic"}], held=[])["drift"]
+    found = facts(
+        uname={"release": "4.4.0-250-generic"},
+        modules=[],
+        boot=boot,
+        kernels=[{"release": "4.4.0-250-generic"}],
+        held=[],
+    )["drift"]
     assert [item["code"] for item in found] == ["kernel_without_toa", "default_changed", "hold_gone"]
     assert found[0]["since"] == "2026-11-21T03:00:00Z"
-    for words in ("4.4.0-250-generic, which has no TOA, runs in place of 4.4.87.toa", "proved at 2026-11-20T10:00:00Z",
-                  "4.4.0-250-generic was installed at 2026-11-21T02:50:00Z", "is the boot loader's default", "4.4.87.toa is not installed any more"):
+    for words in (
+        "4.4.0-250-generic, which has no TOA, runs in place of 4.4.87.toa",
+        "proved at 2026-11-20T10:00:00Z",
+        "4.4.0-250-generic was installed at 2026-11-21T02:50:00Z",
+        "is the boot loader's default",
+        "4.4.87.toa is not installed any more",
+    ):
         assert words in found[0]["detail"]
     assert "linux-image-4.4.87.toa is not held" in found[2]["detail"] and found[2]["since"] == ""
 
@@ -58,16 +75,19 @@ def test_another_kernel_that_translates_is_no_drift():
     assert facts(uname={"release": "4.4.88.toa"}, boot={"default": "4.4.87.toa"})["drift"] == []
 
 
-@pytest.mark.parametrize("more, code", [
-    ({"modules": []}, "module_gone"),
-    ({"modules": [{"name": "toa", "loaded": True, "live": False}]}, "module_gone"),
-    ({"modules": [{"name": "hookers", "loaded": True, "live": True}]}, "module_gone"),
-    ({"modules": [], "state": {"proof": dict(PROVED, backend="ebpf")}}, "ebpf_gone"),
-    ({"firewall": {"guard": {"active": False, "at_boot": "/unit"}}}, "guard_gone"),
-    ({"firewall": {"guard": {"active": True, "at_boot": ""}}}, "guard_gone"),
-    ({"boot": {"default": "5.4"}}, "default_changed"),
-    ({"held": []}, "hold_gone"),
-])
+@pytest.mark.parametrize(
+    "more, code",
+    [
+        ({"modules": []}, "module_gone"),
+        ({"modules": [{"name": "toa", "loaded": True, "live": False}]}, "module_gone"),
+        ({"modules": [{"name": "hookers", "loaded": True, "live": True}]}, "module_gone"),
+        ({"modules": [], "state": {"proof": dict(PROVED, backend="ebpf")}}, "ebpf_gone"),
+        ({"firewall": {"guard": {"active": False, "at_boot": "/unit"}}}, "guard_gone"),
+        ({"firewall": {"guard": {"active": True, "at_boot": ""}}}, "guard_gone"),
+        ({"boot": {"default": "5.4"}}, "default_changed"),
+        ({"held": []}, "hold_gone"),
+    ],
+)
 def test_each_kind(more, code):
     assert [item["code"] for item in facts(**more)["drift"]] == [code]
 
@@ -85,12 +105,25 @@ def test_rubbish_in_the_record():
 
 
 def test_times():
-    for year in range(1970, 2038):  # every month of what a Python of 32 bits can say, leap years and their ends included
+    for year in range(
+        1970, 2038
+    ):  # every month of what a Python of 32 bits can say, leap years and their ends included
         for month in range(1, 13):
             moment = calendar.timegm((year, month, 1, 23, 59, 58))
-            assert [drift.seconds_of(drift.utc(moment + day * 86400)) for day in (-1, 0, 27)] == [moment - 86400, moment, moment + 27 * 86400]
-    for text in ("2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-01T24:00:00Z",
-                 "2026-01-01T00:00:00Z\n", "2026-01-01T00:00:00"):
+            assert [drift.seconds_of(drift.utc(moment + day * 86400)) for day in (-1, 0, 27)] == [
+                moment - 86400,
+                moment,
+                moment + 27 * 86400,
+            ]
+    for text in (
+        "2026-02-30T00:00:00Z",
+        "2025-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-00-01T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:00:00Z\n",
+        "2026-01-01T00:00:00",
+    ):
         assert drift.seconds_of(text) is None
     assert [drift.utc(value) for value in (None, "x", 1e300, float("nan"))] == ["", "", "", ""]
     assert [drift.seconds_of(value) for value in (None, "", "2026", "9" * 99)] == [None] * 4
@@ -101,15 +134,24 @@ def test_the_text_for_prometheus():
     text = metrics.exposition(metrics.samples_of(known, {"verdict": "translating"}, {"hold_gone": 5}, 9))
     lines = text.split("\n")
     assert text.endswith("\n") and 'release="a\\"b\\\\c\\nd?"' in text
-    for line in ("realip_toa_live 1", "realip_toa_translating 1", 'realip_toa_drift{code="hold_gone"} 1', 'realip_toa_drift{code="module_gone"} 0',
-                 'realip_toa_drift_since_seconds{code="hold_gone"} 5', 'realip_toa_events_total{event="syn_recv_sock_toa"} 3', "realip_toa_run_time_seconds 9"):
+    for line in (
+        "realip_toa_live 1",
+        "realip_toa_translating 1",
+        'realip_toa_drift{code="hold_gone"} 1',
+        'realip_toa_drift{code="module_gone"} 0',
+        'realip_toa_drift_since_seconds{code="hold_gone"} 5',
+        'realip_toa_events_total{event="syn_recv_sock_toa"} 3',
+        "realip_toa_run_time_seconds 9",
+    ):
         assert line in lines
     told = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(told) == len(set(told)) and "guard_active" not in text
     # Samples of one metric stand together, below their TYPE.
     names = [line.split("{")[0].split(" ")[0] for line in lines if line and line[0] != "#"]
-    assert sorted(set(names), key=names.index) == ["realip_toa_" + name for name in metrics.ORDER if "realip_toa_" + name in names]
-    assert names == sorted(names, key=lambda name: metrics.ORDER.index(name[len("realip_toa_"):]))
+    assert sorted(set(names), key=names.index) == [
+        "realip_toa_" + name for name in metrics.ORDER if "realip_toa_" + name in names
+    ]
+    assert names == sorted(names, key=lambda name: metrics.ORDER.index(name[len("realip_toa_") :]))
     assert set(metrics.ORDER) == set(metrics.HELP)
 
 
@@ -119,6 +161,15 @@ def test_first_seen_is_kept(tmpdir):
     assert metrics.remember(path, drifted, 100) == {"hold_gone": 100, "kernel_without_toa": BOOTED}
     assert metrics.remember(path, drifted[:1], 200) == {"hold_gone": 100}
     assert metrics.remember(path, [], 300) == {} and metrics.remember(path, drifted[:1], 400) == {"hold_gone": 400}
-    for rubbish in ("", "[]", "{", '{"hold_gone": "x"}', '{"hold_gone": true}', '{"hold_gone": 1e400}', '{"hold_gone": -5}', "[" * 100000):
+    for rubbish in (
+        "",
+        "[]",
+        "{",
+        '{"hold_gone": "x"}',
+        '{"hold_gone": true}',
+        '{"hold_gone": 1e400}',
+        '{"hold_gone": -5}',
+        "[" * 100000,
+    ):
         tmpdir.join("seen.json").write(rubbish)
         assert metrics.remember(path, drifted[:1], 7) == {"hold_gone": 7}

@@ -23,7 +23,12 @@ def test_a_bit_for_each_layout():
 def test_settings():
     value = ebpf_maps.config_value(["200/8", "254/20", "254/8", "28/7", "28/19"], True)
     assert len(value) == 272 and value[:16] == b"\x01" + b"\0" * 7 + b"\x01" + b"\0" * 7
-    assert [(kind, ord(value[16 + kind:17 + kind])) for kind in (28, 200, 253, 254)] == [(28, 12), (200, 1), (253, 0), (254, 3)]
+    assert [(kind, ord(value[16 + kind : 17 + kind])) for kind in (28, 200, 253, 254)] == [
+        (28, 12),
+        (200, 1),
+        (253, 0),
+        (254, 3),
+    ]
     assert ebpf_maps.read_config(value) == (["28/7", "28/19", "200/8", "254/8", "254/20"], True)
 
 
@@ -32,23 +37,48 @@ def test_settings_that_are_not_active_read_nothing():
 
 
 def test_formats_have_one_order():
-    assert ebpf_maps.in_order(KNOWN_FORMATS + KNOWN_FORMATS) == ["28/7", "28/19", "200/8", "253/8", "253/20", "254/8", "254/20"]
+    assert ebpf_maps.in_order(KNOWN_FORMATS + KNOWN_FORMATS) == [
+        "28/7",
+        "28/19",
+        "200/8",
+        "253/8",
+        "253/20",
+        "254/8",
+        "254/20",
+    ]
 
 
-@pytest.mark.parametrize("text, key", [
-    ("10.0.0.0/8", b"\x28\0\0\0\x04\0\0\0\x0a\0\0\0" + b"\0" * 12),
-    ("0.0.0.0/0", b"\x20\0\0\0\x04\0\0\0" + b"\0" * 16),
-    ("192.0.2.7/32", b"\x40\0\0\0\x04\0\0\0\xc0\0\x02\x07" + b"\0" * 12),
-    ("::/0", b"\x20\0\0\0\x06\0\0\0" + b"\0" * 16),
-    ("2001:db8::/32", b"\x40\0\0\0\x06\0\0\0\x20\x01\x0d\xb8" + b"\0" * 12),
-    ("2001:db8::7/128", b"\xa0\0\0\0\x06\0\0\0\x20\x01\x0d\xb8" + b"\0" * 11 + b"\x07"),
-])
+@pytest.mark.parametrize(
+    "text, key",
+    [
+        ("10.0.0.0/8", b"\x28\0\0\0\x04\0\0\0\x0a\0\0\0" + b"\0" * 12),
+        ("0.0.0.0/0", b"\x20\0\0\0\x04\0\0\0" + b"\0" * 16),
+        ("192.0.2.7/32", b"\x40\0\0\0\x04\0\0\0\xc0\0\x02\x07" + b"\0" * 12),
+        ("::/0", b"\x20\0\0\0\x06\0\0\0" + b"\0" * 16),
+        ("2001:db8::/32", b"\x40\0\0\0\x06\0\0\0\x20\x01\x0d\xb8" + b"\0" * 12),
+        ("2001:db8::7/128", b"\xa0\0\0\0\x06\0\0\0\x20\x01\x0d\xb8" + b"\0" * 11 + b"\x07"),
+    ],
+)
 def test_networks(text, key):
     assert ebpf_maps.network_key(text) == key
     assert ebpf_maps.read_network(key) == text
 
 
-@pytest.mark.parametrize("text", ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "2001:db8::/129", "/8", "", "10.0.0.0/-1", "x/8", "10.0.0.0/8/8", "10.0.0.0/ 8"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.0",
+        "10.0.0.0/33",
+        "10.0.0/8",
+        "2001:db8::/129",
+        "/8",
+        "",
+        "10.0.0.0/-1",
+        "x/8",
+        "10.0.0.0/8/8",
+        "10.0.0.0/ 8",
+    ],
+)
 def test_what_is_no_network(text):
     with pytest.raises(ValueError):
         ebpf_maps.network_key(text)
@@ -56,7 +86,11 @@ def test_what_is_no_network(text):
 
 def test_a_list_is_complete_before_it_counts():
     lines = ebpf_maps.fill_text(["200/8"], ["10.0.0.0/8", "::1/128"]).splitlines()
-    assert [line.split()[3].rsplit("/", 1)[1] for line in lines] == ["realip_trusted", "realip_trusted", "realip_config"]
+    assert [line.split()[3].rsplit("/", 1)[1] for line in lines] == [
+        "realip_trusted",
+        "realip_trusted",
+        "realip_config",
+    ]
     assert all(line.startswith("map update pinned /sys/fs/bpf/realip-toa/maps-1/") for line in lines)
     assert "key hex 28 00 00 00 04 00 00 00 0a 00 " in lines[0] and lines[0].endswith(" value hex 01 00 00 00")
     assert " value hex 01 00 00 00 00 00 00 00 01 00 " in lines[2]
@@ -66,7 +100,9 @@ def test_a_list_is_complete_before_it_counts():
 
 def test_what_is_needed_of_the_programs():
     assert ebpf_maps.NEEDED == set(("realip_peer4", "realip_peer6", "realip_sockops"))
-    assert [hook for name, hook in ebpf_maps.PROGRAMS][-1] == "sock_ops", "what finds addresses is attached after what shows them"
+    assert [hook for name, hook in ebpf_maps.PROGRAMS][-1] == "sock_ops", (
+        "what finds addresses is attached after what shows them"
+    )
     assert all(len(name) < 16 for name, hook in ebpf_maps.PROGRAMS), "the kernel keeps 15 characters"
 
 
@@ -90,29 +126,35 @@ def test_settings_are_shell_assignments():
     assert text == "digest=0123456789ab\ncgroup=/sys/fs/cgroup/web.slice\ngetsockopt=0\naccept_conflicts=1\n"
 
 
-@pytest.mark.parametrize("told, packages", [
-    ("ID=debian\nVERSION_ID=\"12\"\n", ["bpftool"]),
-    ("ID=ubuntu\nVERSION_ID=\"22.04\"\n", ["linux-tools-common", "linux-tools-" + os.uname()[2]]),
-    ("ID=ubuntu\nVERSION_ID=\"24.04\"\n", ["linux-tools-common", "linux-tools-" + os.uname()[2]]),
-    ("ID=ubuntu\nVERSION_ID=\"24.10\"\n", ["bpftool"]),
-    ("ID=\"rocky\"\nVERSION_ID=\"9.5\"\n", ["bpftool"]),
-    (None, ["bpftool"]),
-])
+@pytest.mark.parametrize(
+    "told, packages",
+    [
+        ('ID=debian\nVERSION_ID="12"\n', ["bpftool"]),
+        ('ID=ubuntu\nVERSION_ID="22.04"\n', ["linux-tools-common", "linux-tools-" + os.uname()[2]]),
+        ('ID=ubuntu\nVERSION_ID="24.04"\n', ["linux-tools-common", "linux-tools-" + os.uname()[2]]),
+        ('ID=ubuntu\nVERSION_ID="24.10"\n', ["bpftool"]),
+        ('ID="rocky"\nVERSION_ID="9.5"\n', ["bpftool"]),
+        (None, ["bpftool"]),
+    ],
+)
 def test_where_bpftool_comes_from(monkeypatch, told, packages):
     monkeypatch.setattr(ebpf_tool, "read_text", lambda path, limit: told)
     assert ebpf_tool.packages() == packages
 
 
-@pytest.mark.parametrize("answer, code", [
-    ((0, "bpftool v5.10.223\n", ""), None),
-    ((0, "bpftool v7.5.0\nusing libbpf v1.5\n", ""), None),
-    ((0, "bpftool v6.8.12\n", ""), None),
-    ((0, "bpftool v5.9.0\n", ""), "bpftool_too_old"),
-    ((0, "bpftool v4.18.0\n", ""), "bpftool_too_old"),
-    ((2, "", "WARNING: bpftool not found for kernel 6.8.0-31\n"), "bpftool_missing"),
-    ((0, "", ""), "bpftool_missing"),
-    ((127, "", "no such file"), "bpftool_missing"),
-])
+@pytest.mark.parametrize(
+    "answer, code",
+    [
+        ((0, "bpftool v5.10.223\n", ""), None),
+        ((0, "bpftool v7.5.0\nusing libbpf v1.5\n", ""), None),
+        ((0, "bpftool v6.8.12\n", ""), None),
+        ((0, "bpftool v5.9.0\n", ""), "bpftool_too_old"),
+        ((0, "bpftool v4.18.0\n", ""), "bpftool_too_old"),
+        ((2, "", "WARNING: bpftool not found for kernel 6.8.0-31\n"), "bpftool_missing"),
+        ((0, "", ""), "bpftool_missing"),
+        ((127, "", "no such file"), "bpftool_missing"),
+    ],
+)
 def test_which_bpftool_will_do(monkeypatch, answer, code):
     monkeypatch.setattr(ebpf_tool, "which", lambda name: "/usr/sbin/bpftool")
     monkeypatch.setattr(ebpf_tool, "run", lambda argv, timeout: answer)

@@ -38,8 +38,10 @@ ROUNDS = 120
 # Seconds of CPU for all rounds of one parser; each takes a few milliseconds.
 PATIENCE = 20
 
-GRUB = "set default=\"0\"\nif [ \"${next_entry}\" ] ; then\n set default=\"${next_entry}\"\nfi\n" \
+GRUB = (
+    'set default="0"\nif [ "${next_entry}" ] ; then\n set default="${next_entry}"\nfi\n'
     "menuentry 'Debian' --id gnulinux {\n linux /vmlinuz-4.4.87.toa root=x\n}\n"
+)
 MENU = "default=0\ntimeout=5\ntitle CentOS (2.6.32-754)\n\troot (hd0,0)\n\tkernel /vmlinuz-2.6.32-754.el6.x86_64 ro\n"
 SCRIPT = "#!/bin/sh -e\nif [ -x /x ]; then\n modprobe toa || true\nfi\ncat <<EOF\ntoa\nEOF\n(insmod /lib/modules/`uname -r`/toa.ko)\nexit 0\n"
 STATUS = "Package: linux-image-4.4.87.toa\nStatus: hold ok installed\nVersion: 1.0\n\nPackage: x\nStatus: install ok installed\n\n"
@@ -80,7 +82,11 @@ def damaged(text, chance):
         elif way == 2 and data:
             data[place] = chance.randint(0, 255)
         elif way == 3:
-            data[place:place] = bytearray(chance.choice([b"\0", b"\xff\xfe", b"\r", b"'", b'"', b"`", b"{{ x }}", b"$(", b"\\\n", b"}\n", b"\xe2\x80\x9c"]))
+            data[place:place] = bytearray(
+                chance.choice(
+                    [b"\0", b"\xff\xfe", b"\r", b"'", b'"', b"`", b"{{ x }}", b"$(", b"\\\n", b"}\n", b"\xe2\x80\x9c"]
+                )
+            )
         elif way == 4:
             data[place:place] = data[:200] * chance.randint(1, 20)
         elif way == 5:
@@ -88,7 +94,11 @@ def damaged(text, chance):
             chance.shuffle(lines)
             data = bytearray(b"\n".join(lines))
         elif way == 6:
-            data[place:place] = bytearray(chance.choice([b"9" * 400, b"-1", b"1e999", b"[" * 3000, b"{" * 3000, b"if " * 500, b" " * 3000, b"a" * 70000]))
+            data[place:place] = bytearray(
+                chance.choice(
+                    [b"9" * 400, b"-1", b"1e999", b"[" * 3000, b"{" * 3000, b"if " * 500, b" " * 3000, b"a" * 70000]
+                )
+            )
         else:
             data = bytearray(bytes(data).replace(b"=", chance.choice([b"", b"==", b" = ", b"\n"])))
     return bytes(data)
@@ -105,11 +115,23 @@ def forge(chance, depth=0):
     """Any JSON value."""
     way = chance.randint(0, 8 if depth < 4 else 5)
     if way < 6:
-        return [None, True, chance.randint(-9 ** 30, 9 ** 30), chance.random() * 1e300, u"\u201c{{ x }}\0" * chance.randint(0, 50), ""][way]
+        return [
+            None,
+            True,
+            chance.randint(-(9**30), 9**30),
+            chance.random() * 1e300,
+            "\u201c{{ x }}\0" * chance.randint(0, 50),
+            "",
+        ][way]
     if way == 6:
         return [forge(chance, depth + 1) for _item in range(chance.randint(0, 5))]
-    return dict((chance.choice(["files", "made", "removed", "installed", "held", "kernel", "state", "x", "method"]), forge(chance, depth + 1))
-                for _item in range(chance.randint(0, 6)))
+    return dict(
+        (
+            chance.choice(["files", "made", "removed", "installed", "held", "kernel", "state", "x", "method"]),
+            forge(chance, depth + 1),
+        )
+        for _item in range(chance.randint(0, 6))
+    )
 
 
 LISTING = "table inet realip_toa {\n\tchain guard {\n\t\treset tcp option 200\n\t}\n}\n"
@@ -127,11 +149,16 @@ READERS = {
     "network": ("2001:db8::/32", lambda text: _refused(ebpf_maps.network_key, text, ValueError)),
     "format": ("200/8", lambda text: _refused(tcp_packets.parse_format, text, Exception)),
     "listing": (LISTING, guard_state.digest_of_listing),
-    "rpm_refusal": ("\tfile /boot/x from install of a conflicts with file from package b\nerror: x is needed by y\n",
-                    lambda text: rpm.refusal(text, "x").message),
+    "rpm_refusal": (
+        "\tfile /boot/x from install of a conflicts with file from package b\nerror: x is needed by y\n",
+        lambda text: rpm.refusal(text, "x").message,
+    ),
     "rpm_complaints": ("error: x\nwarning: y\n", rpm.complaints),
     "dpkg_tail": ("dpkg: error\n", dpkg.tail),
-    "version_in_name": ("kernel-3.10.0-693.el7.x86_64.rpm", lambda text: [manager().version_in_name(text) for manager in (rpm.Rpm, dpkg.Dpkg)]),
+    "version_in_name": (
+        "kernel-3.10.0-693.el7.x86_64.rpm",
+        lambda text: [manager().version_in_name(text) for manager in (rpm.Rpm, dpkg.Dpkg)],
+    ),
     "public_url": ("http://u:p@host/x?q", fetch.public_url),
     "times": ("2026-11-22T04:25:00Z", drift.seconds_of),
 }
@@ -168,7 +195,9 @@ def test_hosts(tmpdir):
                 os.makedirs(os.path.dirname(file))
             with open(file, "wb") as handle:
                 handle.write(sample.encode("utf-8") if chance.random() < 0.4 else damaged(sample, chance))
-        facts = inspect_host.main({"check": False, "root": str(tmpdir), "uname": ("Linux", "h", "5.10", "#1", "x86_64")})
+        facts = inspect_host.main(
+            {"check": False, "root": str(tmpdir), "uname": ("Linux", "h", "5.10", "#1", "x86_64")}
+        )
         assert facts["unread"] == [], number
         assert len(json.dumps(runner.plain(facts))) < runner_limit()
         boot_loader.look(str(tmpdir))
@@ -185,7 +214,10 @@ def test_records(tmpdir):
     path = str(tmpdir.mkdir("var").mkdir("lib").mkdir("realip-toa").join("state.json"))
     chance = random.Random("records")
     for _round in range(ROUNDS):
-        sections = dict((name, forge(chance)) for name in ("boot", "packages", "persistence", "ebpf", "guard", "monitor", "proof", "source"))
+        sections = dict(
+            (name, forge(chance))
+            for name in ("boot", "packages", "persistence", "ebpf", "guard", "monitor", "proof", "source")
+        )
         with open(path, "w") as handle:
             json.dump(sections, handle)
         for name in sections:
@@ -195,7 +227,9 @@ def test_records(tmpdir):
             guard_state.guard_of(sections[name], [], "")
         assert isinstance(packages.record_of(path), dict)
         drift.proof_of(sections)
-        facts = inspect_host.main({"check": False, "root": str(tmpdir), "uname": ("Linux", "h", "5.10", "#1", "x86_64")})
+        facts = inspect_host.main(
+            {"check": False, "root": str(tmpdir), "uname": ("Linux", "h", "5.10", "#1", "x86_64")}
+        )
         assert facts["unread"] == []
     for rubbish in ("", "[]", "{", "[" * 100000, "\0" * 9, json.dumps({"boot": "x" * 100000})):
         with open(path, "w") as handle:
@@ -222,7 +256,9 @@ def test_databases_of_packages(monkeypatch):
 
 def test_exclude_lines(tmpdir):
     """yum.conf with a marker of ours that somebody has damaged: holding and letting go leave a file that says no more than before."""
-    sample = "[main]\n# realip.toa: kept through updates: kernel; the line was: exclude=x\nexclude=x kernel\ngpgcheck=1\n"
+    sample = (
+        "[main]\n# realip.toa: kept through updates: kernel; the line was: exclude=x\nexclude=x kernel\ngpgcheck=1\n"
+    )
     path = tmpdir.mkdir("etc").join("yum.conf")
     chance = random.Random("exclude")
     for _round in range(ROUNDS // 3):
@@ -238,13 +274,16 @@ def test_exclude_lines(tmpdir):
 def test_packets():
     """Bytes from a wire, and what a kernel's module gives for an address."""
     chance = random.Random("packets")
-    flow = {4: tcp_packets.Flow(4, "192.0.2.2", 20001, "192.0.2.1", 80), 6: tcp_packets.Flow(6, "2001:db8::2", 20001, "2001:db8::1", 80)}
+    flow = {
+        4: tcp_packets.Flow(4, "192.0.2.2", 20001, "192.0.2.1", 80),
+        6: tcp_packets.Flow(6, "2001:db8::2", 20001, "2001:db8::1", 80),
+    }
     for _round in range(ROUNDS * 5):
         family = chance.choice([4, 6])
         packet = bytearray(flow[family].segment(tcp_packets.SYN, 1, options=b"\x02\x04\x04\xc4"))
         for _byte in range(chance.randint(0, 6)):
             packet[chance.randint(0, len(packet) - 1)] = chance.randint(0, 255)
-        cut = bytes(packet[:chance.randint(0, len(packet))])
+        cut = bytes(packet[: chance.randint(0, len(packet))])
         assert flow[family].answered_by(cut) is None or len(cut) >= 40
         tcp_packets.read_sockaddr(cut)
         tcp_packets.read_sockaddr(struct.pack("=H", chance.choice([2, 10])) + cut)

@@ -37,6 +37,7 @@ def default_of(text, env=None, bls=()):
 
 # -- the environment block
 
+
 def test_environment_block():
     block = fake_hosts.grubenv(saved_entry=OLD_SPEC, next_entry="1>0")
     assert len(block) == 1024
@@ -46,7 +47,9 @@ def test_environment_block():
 
 def test_environment_block_with_protected_characters():
     assert parse_grubenv(fake_hosts.ENV_HEADER + "title=back\\\\slash\\\nand a new line\nother=1\n###") == {
-        "title": "back\\slash\nand a new line", "other": "1"}
+        "title": "back\\slash\nand a new line",
+        "other": "1",
+    }
 
 
 @pytest.mark.parametrize("text", [None, "", "saved_entry=0\n", "#" * 1024, "# GRUB environment block\nx=1\n"])
@@ -56,22 +59,26 @@ def test_what_is_no_environment_block(text):
 
 # -- which entry is booted
 
-@pytest.mark.parametrize("spec, release", [
-    ("0", NEW),
-    ("1", NEW),  # the submenu: its first entry
-    ("1>0", NEW),
-    ("1>2", OLD),
-    ("1>99", NEW),  # no such entry in the submenu: its first one
-    ("99", NEW),
-    ("", NEW),
-    ("no such entry", NEW),
-    (OLD_SPEC, OLD),
-    ("gnulinux-%s-advanced-2c1f" % OLD, NEW),  # an id inside a submenu is not found from the top
-    ("Advanced options for Ubuntu>Ubuntu, with Linux " + OLD, OLD),
-    ("Advanced options for Ubuntu>2", OLD),
-    ("gnulinux-advanced-2c1f>Ubuntu, with Linux " + OLD, OLD),
-    ("Ubuntu", NEW),
-])
+
+@pytest.mark.parametrize(
+    "spec, release",
+    [
+        ("0", NEW),
+        ("1", NEW),  # the submenu: its first entry
+        ("1>0", NEW),
+        ("1>2", OLD),
+        ("1>99", NEW),  # no such entry in the submenu: its first one
+        ("99", NEW),
+        ("", NEW),
+        ("no such entry", NEW),
+        (OLD_SPEC, OLD),
+        ("gnulinux-%s-advanced-2c1f" % OLD, NEW),  # an id inside a submenu is not found from the top
+        ("Advanced options for Ubuntu>Ubuntu, with Linux " + OLD, OLD),
+        ("Advanced options for Ubuntu>2", OLD),
+        ("gnulinux-advanced-2c1f>Ubuntu, with Linux " + OLD, OLD),
+        ("Ubuntu", NEW),
+    ],
+)
 def test_the_saved_entry_is_the_default(spec, release):
     assert default_of(UBUNTU, {"saved_entry": spec}) == release
 
@@ -104,15 +111,21 @@ def test_running_the_configuration_clears_the_armed_entry():
     assert ran["saved"] == ["next_entry"]
 
 
-@pytest.mark.parametrize("text, honours", [
-    (UBUNTU, True),
-    (fake_hosts.debian_cfg([NEW], default="0"), True),
-    (fake_hosts.BLS_CFG, True),
-    ("set default=0\n" + fake_hosts.menuentry("a", "a", OLD), False),
-    ('load_env\nset default="${next_entry}"\n' + fake_hosts.menuentry("a", "a", OLD), False),  # never cleared: not one shot
-    ('set default="${next_entry}"\nset next_entry=\nsave_env next_entry\n', False),  # never loaded
-    ("", False),
-])
+@pytest.mark.parametrize(
+    "text, honours",
+    [
+        (UBUNTU, True),
+        (fake_hosts.debian_cfg([NEW], default="0"), True),
+        (fake_hosts.BLS_CFG, True),
+        ("set default=0\n" + fake_hosts.menuentry("a", "a", OLD), False),
+        (
+            'load_env\nset default="${next_entry}"\n' + fake_hosts.menuentry("a", "a", OLD),
+            False,
+        ),  # never cleared: not one shot
+        ('set default="${next_entry}"\nset next_entry=\nsave_env next_entry\n', False),  # never loaded
+        ("", False),
+    ],
+)
 def test_whether_a_configuration_takes_an_armed_entry(text, honours):
     assert boot_order(text, {})["honours_next"] is honours
 
@@ -124,21 +137,34 @@ def test_a_missing_block_does_not_speak_against_a_configuration():
 def test_enterprise_linux_7_saves_titles():
     text = fake_hosts.el7_cfg(["3.10.0-1160.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64"])
     assert default_of(text, {}) == "3.10.0-1160.el7.x86_64"
-    assert default_of(text, {"saved_entry": "CentOS Linux (3.10.0-693.el7.centos.toa.x86_64) 7 (Core)"}) == "3.10.0-693.el7.centos.toa.x86_64"
+    assert (
+        default_of(text, {"saved_entry": "CentOS Linux (3.10.0-693.el7.centos.toa.x86_64) 7 (Core)"})
+        == "3.10.0-693.el7.centos.toa.x86_64"
+    )
     assert default_of(text, {"saved_entry": "1"}) == "3.10.0-693.el7.centos.toa.x86_64"
 
 
 def test_boot_counting_falls_back_to_the_second_entry():
-    entries = [parse_bls_entry("linux /vmlinuz-5.14.0-%d.el9.x86_64\n" % build, "id-5.14.0-%d.el9.x86_64.conf" % build) for build in (70, 284)]
+    entries = [
+        parse_bls_entry("linux /vmlinuz-5.14.0-%d.el9.x86_64\n" % build, "id-5.14.0-%d.el9.x86_64.conf" % build)
+        for build in (70, 284)
+    ]
     bls = sort_bls(entries)
     assert default_of(fake_hosts.BLS_CFG, {"boot_counter": "2", "boot_success": "0"}, bls) == "5.14.0-284.el9.x86_64"
     assert default_of(fake_hosts.BLS_CFG, {"boot_counter": "0", "boot_success": "0"}, bls) == "5.14.0-70.el9.x86_64"
     assert default_of(fake_hosts.BLS_CFG, {"boot_counter": "0", "boot_success": "1"}, bls) == "5.14.0-284.el9.x86_64"
 
 
-@pytest.mark.parametrize("word, words", [
-    ("a", ["a"]), ("a>b>c", ["a", "b", "c"]), ("a>>b>c", ["a>b", "c"]), ("", [""]), ("1>2", ["1", "2"]),
-])
+@pytest.mark.parametrize(
+    "word, words",
+    [
+        ("a", ["a"]),
+        ("a>b>c", ["a", "b", "c"]),
+        ("a>>b>c", ["a>b", "c"]),
+        ("", [""]),
+        ("1>2", ["1", "2"]),
+    ],
+)
 def test_specs(word, words):
     assert split_spec(word) == words
 
@@ -176,6 +202,7 @@ def test_every_spec_names_its_entry():
 
 # -- the language
 
+
 def test_quoting_comments_and_continuations():
     text = r"""
 # menuentry 'commented out' { linux /vmlinuz-1.1 ; }
@@ -193,13 +220,31 @@ menuentry "say \"hi\" {really}" --hotkey=h --id=quoted {
     assert ran["entries"][0]["release"] == "5.10.0-27-amd64"
 
 
-@pytest.mark.parametrize("condition, truth", [
-    ("[ -n \"$set\" ]", True), ("[ -z \"$set\" ]", False), ("[ $set ]", True), ("[ $unset ]", False), ("[ a == a ]", True),
-    ("[ a != a ]", False), ("[ 2 -gt 10 ]", False), ("[ 10 -gt 2 ]", True), ("[ x -gt 1 ]", False), ("test a = a", True), ("true", True),
-    ("false", False), ("[ a = b -o a = a ]", True), ("[ a = a -a a = b ]", False), ("[ -f /nothing ]", False), ("loadfont unicode", False),
-])
+@pytest.mark.parametrize(
+    "condition, truth",
+    [
+        ('[ -n "$set" ]', True),
+        ('[ -z "$set" ]', False),
+        ("[ $set ]", True),
+        ("[ $unset ]", False),
+        ("[ a == a ]", True),
+        ("[ a != a ]", False),
+        ("[ 2 -gt 10 ]", False),
+        ("[ 10 -gt 2 ]", True),
+        ("[ x -gt 1 ]", False),
+        ("test a = a", True),
+        ("true", True),
+        ("false", False),
+        ("[ a = b -o a = a ]", True),
+        ("[ a = a -a a = b ]", False),
+        ("[ -f /nothing ]", False),
+        ("loadfont unicode", False),
+    ],
+)
 def test_conditions(condition, truth):
-    assert (run_grub_cfg("set=1\nif %s; then set default=yes; else set default=no; fi" % condition)["default"] == "yes") is truth
+    assert (
+        run_grub_cfg("set=1\nif %s; then set default=yes; else set default=no; fi" % condition)["default"] == "yes"
+    ) is truth
 
 
 def test_elif_loops_and_functions():
@@ -215,10 +260,34 @@ menuentry one { if [ 1 = 2 ]; then linux16 /vmlinuz-3.10.0-693.el7.x86_64 ro; fi
     assert ran["entries"][0]["release"] == "3.10.0-693.el7.x86_64"
 
 
-@pytest.mark.parametrize("text", [
-    "}" * 50, "{" * 3000, "if " * 3000, "submenu a { " * 3000, "function f { f; }\nf", "menuentry", "menuentry {", "submenu '", "set", "set =",
-    "if", "fi fi fi", "menuentry 'a' { linux", "$", "${", "\\", "\"", "load_env -f", "save_env", "unset", "then; do; done", "\0\1\2", u"\u201c\ud7ff",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "}" * 50,
+        "{" * 3000,
+        "if " * 3000,
+        "submenu a { " * 3000,
+        "function f { f; }\nf",
+        "menuentry",
+        "menuentry {",
+        "submenu '",
+        "set",
+        "set =",
+        "if",
+        "fi fi fi",
+        "menuentry 'a' { linux",
+        "$",
+        "${",
+        "\\",
+        '"',
+        "load_env -f",
+        "save_env",
+        "unset",
+        "then; do; done",
+        "\0\1\2",
+        "\u201c\ud7ff",
+    ],
+)
 def test_broken_configurations_never_raise(text):
     order = boot_order(text, {"next_entry": "1>1>1", "saved_entry": ">" * 500})
     assert set(order) == set(["entries", "uses_bls", "uses_legacy", "default", "next", "honours_next"])
@@ -230,36 +299,68 @@ def test_a_configuration_that_hands_over_to_a_menu_lst():
 
 # -- names and versions
 
-@pytest.mark.parametrize("path, release", [
-    ("/boot/vmlinuz-4.4.87.toa", "4.4.87.toa"),
-    ("/vmlinuz-3.10.0-693.el7.centos.toa.x86_64", "3.10.0-693.el7.centos.toa.x86_64"),
-    ("($root)/vmlinuz-5.14.0-70.30.1.el9_0.x86_64", "5.14.0-70.30.1.el9_0.x86_64"),
-    ("/boot/vmlinux-6.4.0-150600.21-default", "6.4.0-150600.21-default"),
-    ("/boot/Image-6.4.0-default", "6.4.0-default"),
-    ("/vmlinuz-0-rescue-3f5c0c1d", "0-rescue-3f5c0c1d"),
-    ("/vmlinuz", ""), ("/boot/memtest86+.bin", ""), ("", ""), (None, ""),
-])
+
+@pytest.mark.parametrize(
+    "path, release",
+    [
+        ("/boot/vmlinuz-4.4.87.toa", "4.4.87.toa"),
+        ("/vmlinuz-3.10.0-693.el7.centos.toa.x86_64", "3.10.0-693.el7.centos.toa.x86_64"),
+        ("($root)/vmlinuz-5.14.0-70.30.1.el9_0.x86_64", "5.14.0-70.30.1.el9_0.x86_64"),
+        ("/boot/vmlinux-6.4.0-150600.21-default", "6.4.0-150600.21-default"),
+        ("/boot/Image-6.4.0-default", "6.4.0-default"),
+        ("/vmlinuz-0-rescue-3f5c0c1d", "0-rescue-3f5c0c1d"),
+        ("/vmlinuz", ""),
+        ("/boot/memtest86+.bin", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
 def test_release_of_an_image(path, release):
     assert release_of_image(path) == release
 
 
-@pytest.mark.parametrize("left, right, order", [
-    ("1.0", "1.0", 0), ("1.0", "2.0", -1), ("2.0.1", "2.0", 1), ("5.5p1", "5.5p10", -1), ("10xyz", "10.1xyz", -1), ("xyz.4", "8", -1),
-    ("1.0~rc1", "1.0", -1), ("1.0~rc1", "1.0~rc2", -1), ("1.0^", "1.0", 1), ("1.0^", "1.0.1", -1), ("007", "7", 0), ("1160", "693", 1),
-    ("70.30.1.el9_0", "284.el9", -1), ("", "1", -1),
-])
+@pytest.mark.parametrize(
+    "left, right, order",
+    [
+        ("1.0", "1.0", 0),
+        ("1.0", "2.0", -1),
+        ("2.0.1", "2.0", 1),
+        ("5.5p1", "5.5p10", -1),
+        ("10xyz", "10.1xyz", -1),
+        ("xyz.4", "8", -1),
+        ("1.0~rc1", "1.0", -1),
+        ("1.0~rc1", "1.0~rc2", -1),
+        ("1.0^", "1.0", 1),
+        ("1.0^", "1.0.1", -1),
+        ("007", "7", 0),
+        ("1160", "693", 1),
+        ("70.30.1.el9_0", "284.el9", -1),
+        ("", "1", -1),
+    ],
+)
 def test_versions_compare_as_rpm_has_it(left, right, order):
     assert (compare_versions(left, right), compare_versions(right, left)) == (order, -order)
 
 
 def test_bls_entries_are_sorted_as_blscfg_does():
-    releases = ["5.14.0-70.30.1.el9_0.x86_64", "0-rescue", "5.14.0-284.30.1.el9_2.x86_64", "6.0.6-1.el9.elrepo.x86_64", "5.14.0-284.el9.x86_64"]
+    releases = [
+        "5.14.0-70.30.1.el9_0.x86_64",
+        "0-rescue",
+        "5.14.0-284.30.1.el9_2.x86_64",
+        "6.0.6-1.el9.elrepo.x86_64",
+        "5.14.0-284.el9.x86_64",
+    ]
     entries = []
     for release in releases:
         path, text = fake_hosts.bls(fake_hosts.MACHINE_ID, release)
         entries.append(parse_bls_entry(text, path.rsplit("/", 1)[1]))
     assert [entry["release"] for entry in sort_bls(entries)] == [
-        "6.0.6-1.el9.elrepo.x86_64", "5.14.0-284.30.1.el9_2.x86_64", "5.14.0-284.el9.x86_64", "5.14.0-70.30.1.el9_0.x86_64", "0-rescue"]
+        "6.0.6-1.el9.elrepo.x86_64",
+        "5.14.0-284.30.1.el9_2.x86_64",
+        "5.14.0-284.el9.x86_64",
+        "5.14.0-70.30.1.el9_0.x86_64",
+        "0-rescue",
+    ]
 
 
 def test_a_bls_entry():
@@ -279,6 +380,7 @@ def test_a_machine_id_that_starts_with_a_digit_is_no_number():
 
 # -- /etc/default/grub
 
+
 def test_assignments():
     text = '# GRUB_DEFAULT=1\nGRUB_DEFAULT=0\nexport GRUB_DEFAULT="saved" # why not\nGRUB_CMDLINE_LINUX="a=\\"b\\" c"\nGRUB_X=\'single $x\'\nbad line\n'
     assert parse_assignments(text) == {"GRUB_DEFAULT": "saved", "GRUB_CMDLINE_LINUX": 'a="b" c', "GRUB_X": "single $x"}
@@ -292,30 +394,49 @@ LEGACY = fake_hosts.CENTOS6["/boot/grub/grub.conf"]
 
 def test_a_legacy_menu():
     menu = parse_menu_lst(LEGACY)
-    assert [entry["release"] for entry in menu["entries"]] == ["2.6.32-220.23.1.el6.toa.x86_64", "2.6.32-754.35.1.el6.x86_64"]
+    assert [entry["release"] for entry in menu["entries"]] == [
+        "2.6.32-220.23.1.el6.toa.x86_64",
+        "2.6.32-754.35.1.el6.x86_64",
+    ]
     assert [entry["spec"] for entry in menu["entries"]] == ["0", "1"]
     assert pick_legacy(menu)["release"] == "2.6.32-754.35.1.el6.x86_64"
 
 
-@pytest.mark.parametrize("line, saved, place", [
-    ("default=0", None, 0), ("default 1", None, 1), ("default = 1", None, 1), ("default=saved", 1, 1), ("default saved", None, 0), ("default=7", None, 0),
-    ("default=x", None, 0), ("#default=1", None, 0), ("default\t1", None, 1), ("default= 1", None, 1), ("DEFAULT=1", None, 1),
-])
+@pytest.mark.parametrize(
+    "line, saved, place",
+    [
+        ("default=0", None, 0),
+        ("default 1", None, 1),
+        ("default = 1", None, 1),
+        ("default=saved", 1, 1),
+        ("default saved", None, 0),
+        ("default=7", None, 0),
+        ("default=x", None, 0),
+        ("#default=1", None, 0),
+        ("default\t1", None, 1),
+        ("default= 1", None, 1),
+        ("DEFAULT=1", None, 1),
+    ],
+)
 def test_the_default_of_a_legacy_menu(line, saved, place):
     menu = parse_menu_lst(line + "\n" + LEGACY.split("default=1\n")[1])
     assert pick_legacy(menu, saved) is menu["entries"][place]
 
 
 def test_a_legacy_entry_without_a_kernel_counts():
-    menu = parse_menu_lst("default=1\ntitle Windows\nrootnoverify (hd0,0)\nchainloader +1\n"
-                          "title L\nkernel --no-mem-option /boot/vmlinuz-2.6.32-71.el6.x86_64 ro\n")
+    menu = parse_menu_lst(
+        "default=1\ntitle Windows\nrootnoverify (hd0,0)\nchainloader +1\n"
+        "title L\nkernel --no-mem-option /boot/vmlinuz-2.6.32-71.el6.x86_64 ro\n"
+    )
     assert pick_legacy(menu)["release"] == "2.6.32-71.el6.x86_64"
     assert pick_legacy(menu)["options"] == "ro"
     assert pick_legacy(parse_menu_lst("")) is None
 
 
 def test_a_xen_entry_of_a_legacy_menu_boots_its_module():
-    menu = parse_menu_lst("title Xen\nkernel /xen.gz dom0\nmodule /vmlinuz-2.6.18-8.el5xen ro\nmodule /initrd-2.6.18-8.el5xen.img\n")
+    menu = parse_menu_lst(
+        "title Xen\nkernel /xen.gz dom0\nmodule /vmlinuz-2.6.18-8.el5xen ro\nmodule /initrd-2.6.18-8.el5xen.img\n"
+    )
     assert menu["entries"][0]["release"] == "2.6.18-8.el5xen"
 
 

@@ -13,7 +13,13 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.building import kernel_install
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
-OURS = ("boot/vmlinuz-6.1.0.toa", "boot/vmlinuz-6.1.0.toa.old", "boot/System.map-6.1.0.toa", "boot/initrd.img-6.1.0.toa", "lib/modules/6.1.0.toa/modules.dep")
+OURS = (
+    "boot/vmlinuz-6.1.0.toa",
+    "boot/vmlinuz-6.1.0.toa.old",
+    "boot/System.map-6.1.0.toa",
+    "boot/initrd.img-6.1.0.toa",
+    "lib/modules/6.1.0.toa/modules.dep",
+)
 OTHERS = ("boot/vmlinuz-6.1.0", "boot/vmlinuz-6.1.0.toa2", "lib/modules/6.1.0/modules.dep")
 
 
@@ -29,17 +35,31 @@ def root(tmpdir, monkeypatch):
 
 
 def left(root):
-    return sorted(os.path.relpath(os.path.join(place, name), str(root)) for place, _folders, names in os.walk(str(root)) for name in names)
+    return sorted(
+        os.path.relpath(os.path.join(place, name), str(root))
+        for place, _folders, names in os.walk(str(root))
+        for name in names
+    )
 
 
-@pytest.mark.parametrize("tool, first", [("etc/kernel/postrm.d/zz", "run-parts"), ("sbin/new-kernel-pkg", "/sbin/new-kernel-pkg"),
-                                         ("bin/kernel-install", "/bin/kernel-install")])
+@pytest.mark.parametrize(
+    "tool, first",
+    [
+        ("etc/kernel/postrm.d/zz", "run-parts"),
+        ("sbin/new-kernel-pkg", "/sbin/new-kernel-pkg"),
+        ("bin/kernel-install", "/bin/kernel-install"),
+    ],
+)
 def test_a_kernel_goes_and_its_neighbours_stay(root, tool, first):
     root.join(tool).ensure()
     kernel_install.take_away("6.1.0.toa", str(root))
     assert left(root) == sorted(OTHERS + (tool,))
     (words,) = root.ran
-    assert words[0] == first and [word for word in words if "6.1.0.toa" in word] and not [word for word in words if "%" in word]
+    assert (
+        words[0] == first
+        and [word for word in words if "6.1.0.toa" in word]
+        and not [word for word in words if "%" in word]
+    )
 
 
 def test_a_boot_menu_that_keeps_it_is_told(root, monkeypatch):

@@ -32,7 +32,10 @@ def test_both_lines_stand_after_the_last_of_their_kind():
     text = add_patch(spec())
     # 999999 is taken by linux-kernel-test.patch.
     assert lines_around(text, "Patch1000000: toa.patch") == ("Patch999999: linux-kernel-test.patch", "")
-    assert lines_around(text, "ApplyOptionalPatch toa.patch") == ("ApplyOptionalPatch linux-kernel-test.patch", "%endif")
+    assert lines_around(text, "ApplyOptionalPatch toa.patch") == (
+        "ApplyOptionalPatch linux-kernel-test.patch",
+        "%endif",
+    )
     added = [line for line in text.splitlines() if "toa.patch" in line]
     assert len(added) == 2 and len(text.splitlines()) == len(spec().splitlines()) + 2
     assert add_patch(text) == text
@@ -48,12 +51,18 @@ def test_a_spec_that_knows_only_apply_patch():
     assert lines_around(text, "ApplyPatch toa.patch") == ("ApplyPatch hotfix.patch", "%endif")
 
 
-@pytest.mark.parametrize("change, missing", [
-    (lambda text: re.sub(r"(?m)^Patch.*\n", "", text), "PatchN: FILE"),
-    (lambda text: re.sub(r"(?m)^Apply(Optional)?Patch \S.*\n", "", text), "ApplyOptionalPatch or ApplyPatch in %prep"),
-    (lambda text: text.replace("%prep", ""), "%prep"),
-    (lambda text: "", "PatchN: FILE"),
-])
+@pytest.mark.parametrize(
+    "change, missing",
+    [
+        (lambda text: re.sub(r"(?m)^Patch.*\n", "", text), "PatchN: FILE"),
+        (
+            lambda text: re.sub(r"(?m)^Apply(Optional)?Patch \S.*\n", "", text),
+            "ApplyOptionalPatch or ApplyPatch in %prep",
+        ),
+        (lambda text: text.replace("%prep", ""), "%prep"),
+        (lambda text: "", "PatchN: FILE"),
+    ],
+)
 def test_a_spec_of_another_shape_is_refused(change, missing):
     with pytest.raises(TargetError) as caught:
         add_patch(change(spec()))
@@ -69,10 +78,19 @@ def test_buildid():
 
 
 def test_the_configuration_of_the_kernel_that_boots():
-    names = ["config-x86_64-debug", "config-x86_64-generic", "config-powerpc64-generic", "config-x86_64-stray", "Makefile.config"]
+    names = [
+        "config-x86_64-debug",
+        "config-x86_64-generic",
+        "config-powerpc64-generic",
+        "config-x86_64-stray",
+        "Makefile.config",
+    ]
     assert config_name(spec(), names, "x86_64") == "config-x86_64-generic"
     el7 = "Source50: kernel-%{version}-x86_64.config\nSource51: kernel-%{version}-x86_64-debug.config\n"
-    assert config_name(el7, ["kernel-3.10.0-x86_64-debug.config", "kernel-3.10.0-x86_64.config"], "x86_64") == "kernel-3.10.0-x86_64.config"
+    assert (
+        config_name(el7, ["kernel-3.10.0-x86_64-debug.config", "kernel-3.10.0-x86_64.config"], "x86_64")
+        == "kernel-3.10.0-x86_64.config"
+    )
     with pytest.raises(TargetError) as caught:
         config_name(spec(), names, "aarch64")
     assert "config-aarch64-generic" in caught.value.message

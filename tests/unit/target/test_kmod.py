@@ -62,11 +62,16 @@ class Machine(object):
         lines = ["   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1\n"]
         for number, state in enumerate(states):
             peer = "0100007F:%04X %s" % (5000 + number, state)
-            lines.append("   1: 0100007F:0050 %s 00000000:00000000 00:00000000 00000000     0        0 %d 1\n" % (peer, 200 + number))
+            lines.append(
+                "   1: 0100007F:0050 %s 00000000:00000000 00:00000000 00000000     0        0 %d 1\n"
+                % (peer, 200 + number)
+            )
         self.put("proc/net/tcp", TCP_HEAD + "".join(lines))
 
     def call(self, state="loaded", check=False, **more):
-        return kmod.main(dict({"name": "toa", "state": state, "check": check, "root": self.base, "running": RUNNING}, **more))
+        return kmod.main(
+            dict({"name": "toa", "state": state, "check": check, "root": self.base, "running": RUNNING}, **more)
+        )
 
 
 @pytest.fixture
@@ -134,7 +139,12 @@ def test_reload_of_a_dead_module_helps_or_says_so(machine):
 
 def test_module_missing_names_the_kernels_that_have_it(machine):
     problem = refused(machine, running=OTHER)
-    assert problem.code == "module_missing" and OTHER in problem.message and RUNNING in problem.message and problem.data["kernels"] == [RUNNING]
+    assert (
+        problem.code == "module_missing"
+        and OTHER in problem.message
+        and RUNNING in problem.message
+        and problem.data["kernels"] == [RUNNING]
+    )
     assert machine.asked == []
     problem = refused(machine, running=OTHER, name="vtoa")
     assert problem.code == "module_missing" and "no installed kernel has it" in problem.message
@@ -184,7 +194,12 @@ def test_built_in(machine):
 def test_unloads_when_nobody_was_translated(machine):
     machine.load()
     machine.connections("01")
-    assert machine.call("unloaded", check=True)["after"] == {"name": "toa", "loaded": False, "live": False, "parameters": {}}
+    assert machine.call("unloaded", check=True)["after"] == {
+        "name": "toa",
+        "loaded": False,
+        "live": False,
+        "parameters": {},
+    }
     assert machine.asked == []
     assert machine.call("unloaded")["changed"]
     assert not machine.call("unloaded")["changed"]

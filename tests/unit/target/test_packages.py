@@ -45,7 +45,11 @@ def build_deb(folder, name=NAME, version="1.0", arch="all", release=RELEASE, scr
         os.makedirs(os.path.join(tree, "lib/modules", release, "kernel/net/toa"))
         write(os.path.join(tree, "boot/vmlinuz-" + release), "k" * kernel_size)
         write(os.path.join(tree, "lib/modules", release, "kernel/net/toa/toa.ko"), "module")
-    control = "Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: nobody <nobody@example.org>\n" % (name, version, arch)
+    control = "Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: nobody <nobody@example.org>\n" % (
+        name,
+        version,
+        arch,
+    )
     write(os.path.join(tree, "DEBIAN/control"), control + fields + "Description: test\n")
     for script, body in (scripts or {}).items():
         write(os.path.join(tree, "DEBIAN", script), body)
@@ -89,7 +93,15 @@ def without_cache(tree):
 def root(tmpdir):
     """An empty Debian: a dpkg database that knows nothing, and a running kernel in /boot."""
     base = tmpdir.mkdir("root")
-    for folder in ("boot", "run", "lib/modules/" + RUNNING, "var/lib/dpkg/info", "var/lib/dpkg/updates", "var/log", "var/cache"):
+    for folder in (
+        "boot",
+        "run",
+        "lib/modules/" + RUNNING,
+        "var/lib/dpkg/info",
+        "var/lib/dpkg/updates",
+        "var/log",
+        "var/cache",
+    ):
         base.ensure(folder, dir=True)
     for name in ("status", "available", "lock", "lock-frontend"):
         base.join("var/lib/dpkg", name).write("")
@@ -227,7 +239,10 @@ def test_pushed_files_need_no_mirror(root, tmpdir):
     path = build_deb(tmpdir)
     item = item_for(path, "http://127.0.0.1:1/unused.deb")
     assert call(root, [item], src=str(tmpdir))["changed"]
-    assert refused(root, [dict(item, name="realip-toa-other", file="realip-toa-other_1.0_all.deb")], src=str(tmpdir)).code == "package_unavailable"
+    assert (
+        refused(root, [dict(item, name="realip-toa-other", file="realip-toa-other_1.0_all.deb")], src=str(tmpdir)).code
+        == "package_unavailable"
+    )
 
 
 def test_absent_takes_package_record_and_cache_away(root, mirror, tmpdir):
@@ -251,7 +266,9 @@ def test_hold_and_unhold(root, mirror, tmpdir):
     item = mirror.serve(build_deb(tmpdir))
     assert refused(root, [item], "held").code == "package_not_installed"
     call(root, [item])
-    assert call(root, [item], "held", check=True)["after"]["held"] == [NAME] and status_of(root) == "install ok installed"
+    assert (
+        call(root, [item], "held", check=True)["after"]["held"] == [NAME] and status_of(root) == "install ok installed"
+    )
     assert call(root, [item], "held")["changed"] and status_of(root) == "hold ok installed"
     assert not call(root, [item], "held")["changed"]
     assert not call(root, [item])["changed"]
@@ -271,7 +288,14 @@ def test_kernel_files_that_went_missing_are_put_back(root, mirror, tmpdir):
 def test_an_interrupted_install_of_ours_is_taken_up(root, mirror, tmpdir):
     item = mirror.serve(build_deb(tmpdir))
     subprocess.check_call(
-        ["dpkg", "--root=" + root, "--log=" + root + "/var/log/dpkg.log", "--unpack", os.path.join(str(tmpdir), item["file"])], stdout=subprocess.PIPE
+        [
+            "dpkg",
+            "--root=" + root,
+            "--log=" + root + "/var/log/dpkg.log",
+            "--unpack",
+            os.path.join(str(tmpdir), item["file"]),
+        ],
+        stdout=subprocess.PIPE,
     )
     assert status_of(root) == "install ok unpacked"
     assert call(root, [item])["changed"]
@@ -341,7 +365,10 @@ def test_mirror_unreachable(root, mirror, tmpdir):
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x.deb", "http:///x.deb"])
 def test_other_schemes(root, url):
-    assert refused(root, [{"name": "other", "file": "other_1_all.deb", "url": url, "sha256": "0" * 64}]).code in ("bad_url", "package_unavailable")
+    assert refused(root, [{"name": "other", "file": "other_1_all.deb", "url": url, "sha256": "0" * 64}]).code in (
+        "bad_url",
+        "package_unavailable",
+    )
 
 
 def test_another_package_inside(root, mirror, tmpdir):
@@ -383,7 +410,9 @@ def test_what_conflicts_with_the_running_kernel_would_remove_it(root, mirror, tm
     """Seen with dpkg 1.21: `Conflicts` and `Replaces` together make `dpkg --install` remove an installed package unasked."""
     stock = build_deb(tmpdir, name="realip-toa-test-stock", release=RUNNING)
     os.unlink(os.path.join(root, "boot/vmlinuz-" + RUNNING))
-    subprocess.check_call(["dpkg", "--root=" + root, "--log=" + root + "/var/log/dpkg.log", "--install", stock], stdout=subprocess.PIPE)
+    subprocess.check_call(
+        ["dpkg", "--root=" + root, "--log=" + root + "/var/log/dpkg.log", "--install", stock], stdout=subprocess.PIPE
+    )
     fields = "Conflicts: realip-toa-test-stock (<< 2), other\nReplaces: realip-toa-test-stock\n"
     problem = refused(root, [mirror.serve(build_deb(tmpdir, fields=fields))])
     assert problem.code == "running_kernel" and RUNNING in problem.message
@@ -428,7 +457,12 @@ def test_locked_database_names_who_locks_it(root, mirror, tmpdir, lock):
     item = mirror.serve(build_deb(tmpdir))
     path = os.path.join(root, "var/lib/dpkg", lock)
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import fcntl,sys; f=open(%r,'r+'); fcntl.lockf(f,fcntl.LOCK_EX); print('held'); sys.stdout.flush(); sys.stdin.read()" % path],
+        [
+            sys.executable,
+            "-c",
+            "import fcntl,sys; f=open(%r,'r+'); fcntl.lockf(f,fcntl.LOCK_EX); print('held'); sys.stdout.flush(); sys.stdin.read()"
+            % path,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -454,7 +488,9 @@ def test_another_run_of_ours(root, mirror, tmpdir, monkeypatch):
 
 def test_somebody_elses_interrupted_package_is_left_alone(root, mirror, tmpdir):
     other = build_deb(tmpdir, name="realip-toa-test-other", release=None)
-    subprocess.check_call(["dpkg", "--root=" + root, "--log=" + root + "/var/log/dpkg.log", "--unpack", other], stdout=subprocess.PIPE)
+    subprocess.check_call(
+        ["dpkg", "--root=" + root, "--log=" + root + "/var/log/dpkg.log", "--unpack", other], stdout=subprocess.PIPE
+    )
     problem = refused(root, [mirror.serve(build_deb(tmpdir))])
     assert problem.code == "package_tool_interrupted" and "realip-toa-test-other" in problem.message
 
@@ -471,7 +507,14 @@ def test_somebody_elses_interrupted_package_is_left_alone(root, mirror, tmpdir):
     ],
 )
 def test_garbage_is_named(root, change):
-    good = {"name": NAME, "file": NAME + "_1.0_all.deb", "url": "http://127.0.0.1:1/", "sha256": "0" * 64, "format": "deb", "release": RELEASE}
+    good = {
+        "name": NAME,
+        "file": NAME + "_1.0_all.deb",
+        "url": "http://127.0.0.1:1/",
+        "sha256": "0" * 64,
+        "format": "deb",
+        "release": RELEASE,
+    }
     problem = refused(root, [dict(good, **change)])
     assert problem.code == "bad_package" and list(change)[0] in problem.message
 
@@ -504,7 +547,17 @@ def on_small_disk(root, item, place, size):
     """packages.main in a mount namespace of its own, where `place` is a tmpfs of `size` bytes."""
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     args = {"packages": [item], "state": "present", "check": False, "root": root, "running": RUNNING, "lock_timeout": 1}
-    argv = ["unshare", "-m", sys.executable, "-c", textwrap.dedent(SMALL_BOOT), tests, json.dumps(args), place, str(size)]
+    argv = [
+        "unshare",
+        "-m",
+        sys.executable,
+        "-c",
+        textwrap.dedent(SMALL_BOOT),
+        tests,
+        json.dumps(args),
+        place,
+        str(size),
+    ]
     out = subprocess.Popen(argv, stdout=subprocess.PIPE).communicate()[0].decode("utf-8")
     return json.loads(out.splitlines()[-1])
 

@@ -15,7 +15,7 @@ from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places imp
 
 RC_UNIT = "[Service]\nType=forking\nExecStart=%s start\n"
 DEBIAN_RC = "#!/bin/sh -e\n#\n# rc.local\n\nlogger hello\nexit 0\n"
-CURLY = u"\u201cmodprobe toa\u201d\n"
+CURLY = "\u201cmodprobe toa\u201d\n"
 
 
 class Tree(object):
@@ -56,7 +56,7 @@ class Tree(object):
         for folder, folders, files in os.walk(self.base):
             for name in folders + files:
                 path = os.path.join(folder, name)
-                below = path[len(self.base):]
+                below = path[len(self.base) :]
                 if below == "/run/realip-toa.lock":
                     continue
                 mode = os.lstat(path).st_mode
@@ -69,10 +69,16 @@ class Tree(object):
         return found
 
     def call(self, state="present", check=False, **more):
-        return persist.main(dict({"name": "toa", "method": "auto", "state": state, "check": check, "root": self.base}, **more))
+        return persist.main(
+            dict({"name": "toa", "method": "auto", "state": state, "check": check, "root": self.base}, **more)
+        )
 
     def effective(self):
-        return [(place["path"], place["module"]) for place in find_places(self.base, "5.0") if place["effective"] and place["ours"]]
+        return [
+            (place["path"], place["module"])
+            for place in find_places(self.base, "5.0")
+            if place["effective"] and place["ours"]
+        ]
 
 
 @pytest.fixture
@@ -101,7 +107,11 @@ def centos7(tree, rc_local="#!/bin/bash\ntouch /var/lock/subsys/local\n", mode=0
 def centos6(tree):
     tree.put("/proc/1/stat", "1 (init) S 0")
     tree.put("/etc/inittab", "id:3:initdefault:\n")
-    tree.put("/etc/rc.d/rc.sysinit", "for file in /etc/sysconfig/modules/*.modules ; do\n  [ -x $file ] && $file\ndone\n", 0o755)
+    tree.put(
+        "/etc/rc.d/rc.sysinit",
+        "for file in /etc/sysconfig/modules/*.modules ; do\n  [ -x $file ] && $file\ndone\n",
+        0o755,
+    )
     tree.put("/etc/rc.d/rc.local", "#!/bin/sh\ntouch /var/lock/subsys/local\n", 0o755)
     tree.put("/etc/rc.d/rc3.d/.keep", "")
     os.symlink("../rc.local", tree.path("/etc/rc.d/rc3.d/S99local"))
@@ -112,7 +122,11 @@ def centos6(tree):
 def debian_sysv(tree):
     tree.put("/proc/1/stat", "1 (init) S 0")
     tree.put("/etc/inittab", "id:2:initdefault:\n")
-    tree.put("/etc/init.d/kmod", "grep '^[^#]' /etc/modules | while read module args; do modprobe $module $args; done\n", 0o755)
+    tree.put(
+        "/etc/init.d/kmod",
+        "grep '^[^#]' /etc/modules | while read module args; do modprobe $module $args; done\n",
+        0o755,
+    )
     tree.put("/etc/modules", "# modules to load\nloop")
     return tree
 
@@ -164,11 +178,11 @@ def test_only_one_place_after_another_method(tree, first, second, rc_local):
 
 RECIPES = [
     # (line appended to rc.local, word of the note that says why it did not run)
-    (u"modprobe toa\n", u"exit in line 6"),
-    (CURLY, u"exit in line 6"),
-    (u"/sbin/modprobe toa >/dev/null 2>&1\n", u"exit in line 6"),
-    (u"insmod /lib/modules/3.10.0-693.el7.x86_64/kernel/net/toa/toa.ko\n", u"exit in line 6"),
-    (u"insmod /lib/modules/`uname -r`/kernel/net/toa/toa.ko\n", u"exit in line 6"),
+    ("modprobe toa\n", "exit in line 6"),
+    (CURLY, "exit in line 6"),
+    ("/sbin/modprobe toa >/dev/null 2>&1\n", "exit in line 6"),
+    ("insmod /lib/modules/3.10.0-693.el7.x86_64/kernel/net/toa/toa.ko\n", "exit in line 6"),
+    ("insmod /lib/modules/`uname -r`/kernel/net/toa/toa.ko\n", "exit in line 6"),
 ]
 
 
@@ -184,7 +198,7 @@ def test_appended_after_exit_0(tree, line, word):
 
 
 def test_curly_quotes_are_named(tree):
-    debian(tree, u"#!/bin/sh\n" + CURLY)
+    debian(tree, "#!/bin/sh\n" + CURLY)
     done = tree.call()
     assert "typographic quotes" in done["notes"][0]
     assert tree.read("/etc/rc.local") == "#!/bin/sh\n"
@@ -225,7 +239,11 @@ def test_that_folder_stays_when_something_else_is_in_it(tree):
 @pytest.mark.parametrize("name", ["toa", "vtoa", "tcp_toa"])
 def test_sysconfig_scripts_of_the_vendors_go(tree, name):
     centos6(tree)
-    tree.put("/etc/sysconfig/modules/%s.modules" % name, "#!/bin/bash\nif [ -e /lib/modules/`uname -r`/x ]; then\n  modprobe %s\nfi\n" % name, 0o755)
+    tree.put(
+        "/etc/sysconfig/modules/%s.modules" % name,
+        "#!/bin/bash\nif [ -e /lib/modules/`uname -r`/x ]; then\n  modprobe %s\nfi\n" % name,
+        0o755,
+    )
     before = tree.picture()
     tree.call()
     assert os.listdir(tree.path("/etc/sysconfig/modules")) == ["realip-toa.modules"]
@@ -236,7 +254,9 @@ def test_sysconfig_scripts_of_the_vendors_go(tree, name):
 def alinux3(tree):
     """vtoa installed by its package, enabled, and loaded by what the document for another product says as well."""
     tree.put("/usr/lib/systemd/system/loadmodules.service", "[Service]\nExecStart=/usr/libexec/loadmodules\n")
-    tree.link("/etc/systemd/system/multi-user.target.wants/loadmodules.service", "/usr/lib/systemd/system/loadmodules.service")
+    tree.link(
+        "/etc/systemd/system/multi-user.target.wants/loadmodules.service", "/usr/lib/systemd/system/loadmodules.service"
+    )
     tree.put("/usr/lib/systemd/system/vtoa.service", "[Service]\nExecStart=/usr/sbin/modprobe vtoa\n")
     tree.put("/etc/sysconfig/modules/vtoa.modules", "#!/bin/bash\nmodprobe vtoa > /dev/null 2>&1\n", 0o755)
     tree.put("/etc/sysconfig/modules/other.modules", "#!/bin/sh\nmodprobe loop\n", 0o755)
@@ -260,8 +280,14 @@ def test_a_service_takes_the_place_of_the_recipe(tree):
 
 
 def test_no_service_without_its_unit_or_systemd(tree):
-    assert "no vtoa.service" in pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="systemd").value.message
-    assert "init is sysvinit" in pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="sysvinit").value.message
+    assert (
+        "no vtoa.service"
+        in pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="systemd").value.message
+    )
+    assert (
+        "init is sysvinit"
+        in pytest.raises(TargetError, tree.call, name="vtoa", method="service", init="sysvinit").value.message
+    )
 
 
 KEPT_IN_FORM = [
@@ -291,6 +317,7 @@ def test_bytes_that_are_no_utf8_survive(tree):
 
 # -- rc.local as the place ------------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize(
     "before,after",
     [
@@ -313,6 +340,7 @@ def test_the_line_stands_where_a_boot_reaches_it(tree, before, after):
 
 
 # -- what somebody did since ---------------------------------------------------------------------------------------------
+
 
 def test_a_later_change_by_somebody_is_kept(tree):
     debian(tree, DEBIAN_RC)
@@ -345,6 +373,7 @@ def test_ours_goes_without_a_record_too(tree):
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------------
+
 
 def refused(tree, **more):
     before = tree.picture()

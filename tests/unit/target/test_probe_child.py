@@ -12,7 +12,11 @@ import time
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.testbench import namespace as netns
-from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, in_child, set_namespaced_sysctl
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import (
+    Refused,
+    in_child,
+    set_namespaced_sysctl,
+)
 
 
 def no_children():
@@ -36,9 +40,9 @@ def nothing_is_left():
 
 
 def test_an_answer_comes_back_from_another_process():
-    answer = in_child(lambda: {"pid": os.getpid(), "text": u"\u00e9", "rows": [[1, None]] * 20000}, 10)
+    answer = in_child(lambda: {"pid": os.getpid(), "text": "\u00e9", "rows": [[1, None]] * 20000}, 10)
     assert answer["pid"] != os.getpid()
-    assert answer["text"] == u"\u00e9" and len(answer["rows"]) == 20000
+    assert answer["text"] == "\u00e9" and len(answer["rows"]) == 20000
 
 
 def test_a_refusal_comes_back():
@@ -89,7 +93,10 @@ def test_a_child_ends_by_itself_when_its_parent_was_killed():
     os.close(reader)
 
 
-@pytest.mark.parametrize("release", ["2.6.32-220.23.1.el6.toa.x86_64", "3.10.0-693.el7.centos.toa.x86_64", "4.4.87.toa", "4.5.9", "", "garbage"])
+@pytest.mark.parametrize(
+    "release",
+    ["2.6.32-220.23.1.el6.toa.x86_64", "3.10.0-693.el7.centos.toa.x86_64", "4.4.87.toa", "4.5.9", "", "garbage"],
+)
 def test_a_sysctl_of_the_whole_host_is_left_alone(release, monkeypatch):
     monkeypatch.setattr(netns.os, "open", lambda *unused: pytest.fail("opened"))
     with pytest.raises(Refused) as caught:
@@ -105,9 +112,15 @@ def test_a_python_without_any_way_to_unshare(monkeypatch):
     assert "ctypes" in "%s" % caught.value
 
 
-@pytest.mark.parametrize("code, words", [
-    (errno.EPERM, "no permission"), (errno.EINVAL, "CONFIG_NET_NS"), (errno.ENOSYS, "CONFIG_NET_NS"), (errno.ENOSPC, os.strerror(errno.ENOSPC)),
-])
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        (errno.EPERM, "no permission"),
+        (errno.EINVAL, "CONFIG_NET_NS"),
+        (errno.ENOSYS, "CONFIG_NET_NS"),
+        (errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    ],
+)
 def test_each_refusal_of_the_kernel_has_its_words(code, words, monkeypatch):
     monkeypatch.setattr(netns, "_unshare", lambda unused: code)
     with pytest.raises(Refused) as caught:

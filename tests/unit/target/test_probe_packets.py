@@ -31,13 +31,16 @@ FLOWS = {
 }
 
 
-@pytest.mark.parametrize("text, address, expected", [
-    ("200/8", "203.0.113.7", b"\xc8\x08\x10\x92\xcb\x00\x71\x07"),
-    ("254/8", "203.0.113.7", b"\xfe\x08\x10\x92\xcb\x00\x71\x07"),
-    ("253/20", "2001:db8::7", b"\xfd\x14\x10\x92\x20\x01\x0d\xb8" + b"\x00" * 11 + b"\x07"),
-    ("28/7", "203.0.113.7", b"\x1c\x07\x01\xcb\x00\x71\x07"),
-    ("28/19", "2001:db8::7", b"\x1c\x13\x01\x20\x01\x0d\xb8" + b"\x00" * 11 + b"\x07"),
-])
+@pytest.mark.parametrize(
+    "text, address, expected",
+    [
+        ("200/8", "203.0.113.7", b"\xc8\x08\x10\x92\xcb\x00\x71\x07"),
+        ("254/8", "203.0.113.7", b"\xfe\x08\x10\x92\xcb\x00\x71\x07"),
+        ("253/20", "2001:db8::7", b"\xfd\x14\x10\x92\x20\x01\x0d\xb8" + b"\x00" * 11 + b"\x07"),
+        ("28/7", "203.0.113.7", b"\x1c\x07\x01\xcb\x00\x71\x07"),
+        ("28/19", "2001:db8::7", b"\x1c\x13\x01\x20\x01\x0d\xb8" + b"\x00" * 11 + b"\x07"),
+    ],
+)
 def test_an_option_has_the_bytes_of_its_format(text, address, expected):
     option = parse_format(text).option(address, 4242)
     assert option == expected
@@ -54,10 +57,34 @@ def test_formats_that_carry_something_else_have_no_family(text):
     assert parse_format(text).family is None
 
 
-@pytest.mark.parametrize("text", [
-    "", "200", "200/", "/8", "200/8 ", " 200/8", "200/8\n", "256/8", "0/8", "1/8", "2/8", "8/20", "30/20", "34/8", "200/2", "200/41", "-1/8",
-    u"\u00b2\u0660/8", "200/8/8", None, 200, "0xc8/8", "9999/8",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "200",
+        "200/",
+        "/8",
+        "200/8 ",
+        " 200/8",
+        "200/8\n",
+        "256/8",
+        "0/8",
+        "1/8",
+        "2/8",
+        "8/20",
+        "30/20",
+        "34/8",
+        "200/2",
+        "200/41",
+        "-1/8",
+        "\u00b2\u0660/8",
+        "200/8/8",
+        None,
+        200,
+        "0xc8/8",
+        "9999/8",
+    ],
+)
 def test_garbage_is_refused_by_name(text):
     with pytest.raises(TargetError) as caught:
         parse_format(text)
@@ -113,9 +140,16 @@ def test_the_longest_option_and_mss_leave_room():
 def answer(family, flags=SYN | ACK, **changed):
     """A packet from the server to the client: a flow the other way round."""
     flow = FLOWS[family]
-    fields = {"client": flow.server, "client_port": flow.server_port, "server": flow.client, "server_port": flow.client_port}
+    fields = {
+        "client": flow.server,
+        "client_port": flow.server_port,
+        "server": flow.client,
+        "server_port": flow.client_port,
+    }
     fields.update(changed)
-    return Flow(family, fields["client"], fields["client_port"], fields["server"], fields["server_port"]).segment(flags, 7, 1001)
+    return Flow(family, fields["client"], fields["client_port"], fields["server"], fields["server_port"]).segment(
+        flags, 7, 1001
+    )
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -123,10 +157,21 @@ def test_the_servers_answer_is_read(family):
     assert FLOWS[family].answered_by(answer(family)) == (SYN | ACK, 7, 1001)
 
 
-@pytest.mark.parametrize("packet", [
-    b"", b"\x45", b"\x60" + b"\x00" * 39, b"\x00" * 64, answer(6), answer(4)[:30],
-    answer(4, client="192.0.2.9"), answer(4, client_port=81), answer(4, server_port=20002), answer(4, server="192.0.2.3"),
-])
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\x45",
+        b"\x60" + b"\x00" * 39,
+        b"\x00" * 64,
+        answer(6),
+        answer(4)[:30],
+        answer(4, client="192.0.2.9"),
+        answer(4, client_port=81),
+        answer(4, server_port=20002),
+        answer(4, server="192.0.2.3"),
+    ],
+)
 def test_what_is_not_for_this_connection_is_passed_over(packet):
     assert FLOWS[4].answered_by(packet) is None
 
@@ -137,11 +182,14 @@ def test_no_option_looks_like_an_experimental_fast_open():
         assert option.option({4: "203.0.113.7", 6: "2001:db8::7"}[option.family], 4242)[2:4] != b"\xf9\x89"
 
 
-@pytest.mark.parametrize("address, port, text", [
-    ("203.0.113.7", 80, "203.0.113.7:80"),
-    ("2001:DB8:0::7", 80, "[2001:db8::7]:80"),
-    ("::ffff:203.0.113.7", 0, "[::ffff:203.0.113.7]:0"),
-])
+@pytest.mark.parametrize(
+    "address, port, text",
+    [
+        ("203.0.113.7", 80, "203.0.113.7:80"),
+        ("2001:DB8:0::7", 80, "[2001:db8::7]:80"),
+        ("::ffff:203.0.113.7", 0, "[::ffff:203.0.113.7]:0"),
+    ],
+)
 def test_endpoints_are_written_in_one_way(address, port, text):
     assert endpoint(address, port) == text
 
@@ -157,13 +205,19 @@ def test_what_is_no_address(text):
         as_packed(text)
 
 
-@pytest.mark.parametrize("data, text", [
-    (struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", 4242, b"\xcb\x00\x71\x07"), "203.0.113.7:4242"),
-    (struct.pack("=H", socket.AF_INET6) + struct.pack("!H4x", 4242) + as_packed("2001:db8::7") + b"\x00" * 4, "[2001:db8::7]:4242"),
-    (struct.pack("=H", socket.AF_INET6) + struct.pack("!H4x", 4242) + as_packed("2001:db8::7")[:8], None),
-    (b"", None),
-    (b"\x02", None),
-    (struct.pack("=H", 99) + b"\x00" * 26, None),
-])
+@pytest.mark.parametrize(
+    "data, text",
+    [
+        (struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", 4242, b"\xcb\x00\x71\x07"), "203.0.113.7:4242"),
+        (
+            struct.pack("=H", socket.AF_INET6) + struct.pack("!H4x", 4242) + as_packed("2001:db8::7") + b"\x00" * 4,
+            "[2001:db8::7]:4242",
+        ),
+        (struct.pack("=H", socket.AF_INET6) + struct.pack("!H4x", 4242) + as_packed("2001:db8::7")[:8], None),
+        (b"", None),
+        (b"\x02", None),
+        (struct.pack("=H", 99) + b"\x00" * 26, None),
+    ],
+)
 def test_raw_socket_addresses(data, text):
     assert read_sockaddr(data) == text

@@ -17,7 +17,9 @@ CLIENT, PORT = probe_cases.CLIENTS, probe_cases.CLIENT_PORT
 class Receiver:
     """A made-up kernel: answers each case as a receiver of certain formats, packets and listeners would."""
 
-    def __init__(self, kinds=(), packets=("ack",), listeners=("inet", "inet6"), calls=("accept", "getpeername"), sockopt=False):
+    def __init__(
+        self, kinds=(), packets=("ack",), listeners=("inet", "inet6"), calls=("accept", "getpeername"), sockopt=False
+    ):
         self.kinds, self.packets, self.listeners, self.calls, self.sockopt = kinds, packets, listeners, calls, sockopt
         self.port = 20000
         self.asked = []
@@ -111,17 +113,31 @@ def test_translating():
 def test_the_default_cases_are_those_of_the_contract():
     names = [case.name for case in judge(Receiver(["200/8"]))[2]]
     assert names == [
-        "no option inet", "no option inet6", "111/8 ack inet",
-        "200/8 ack inet", "200/8 syn inet", "200/8 data inet",
-        "200/8 ack inet6", "200/8 syn inet6", "200/8 data inet6",
+        "no option inet",
+        "no option inet6",
+        "111/8 ack inet",
+        "200/8 ack inet",
+        "200/8 syn inet",
+        "200/8 data inet",
+        "200/8 ack inet6",
+        "200/8 syn inet6",
+        "200/8 data inet6",
     ]
 
 
 def test_a_row_says_what_was_expected_and_what_was_seen():
     rows = probe_cases.matrix(judge(Receiver(["200/8"]))[2])
     assert rows[3] == {
-        "case": "200/8 ack inet", "kind": "200/8", "packet": "ack", "listener": "inet", "family": 4, "expected": "client",
-        "accept": "203.0.113.7:4242", "getpeername": "203.0.113.7:4242", "getsockopt_1348": None, "ok": True,
+        "case": "200/8 ack inet",
+        "kind": "200/8",
+        "packet": "ack",
+        "listener": "inet",
+        "family": 4,
+        "expected": "client",
+        "accept": "203.0.113.7:4242",
+        "getpeername": "203.0.113.7:4242",
+        "getsockopt_1348": None,
+        "ok": True,
     }
     assert rows[6]["accept"] == "[::ffff:203.0.113.7]:4242"
     assert rows[0]["accept"] == "192.0.2.2:20001" and rows[0]["expected"] == "peer" and rows[0]["packet"] == "none"
@@ -155,7 +171,9 @@ def test_partial_names_the_format():
     assert word == "partial" and "253/20 ack inet6 from ipv6" in reason
 
 
-@pytest.mark.parametrize("calls, words", [(("accept",), "accept() has the client"), (("getpeername",), "getpeername() has the client")])
+@pytest.mark.parametrize(
+    "calls, words", [(("accept",), "accept() has the client"), (("getpeername",), "getpeername() has the client")]
+)
 def test_one_call_of_two_is_partial(calls, words):
     word, reason, _cases = judge(Receiver(["200/8"], calls=calls))
     assert word == "partial" and words in reason
@@ -258,7 +276,9 @@ def test_the_control_kind_is_never_a_wanted_one():
 
 
 def test_full_tries_every_format_even_where_all_is_well():
-    assert set(case.kind for case in judge(Receiver(["200/8"]), cases="full")[2]) == set(KNOWN_FORMATS) | set(["", "111/8"])
+    assert set(case.kind for case in judge(Receiver(["200/8"]), cases="full")[2]) == set(KNOWN_FORMATS) | set(
+        ["", "111/8"]
+    )
 
 
 def test_spoofed_options_are_told():
@@ -276,11 +296,14 @@ def test_a_receiver_that_trusts_only_its_load_balancers():
     assert judge(Careful(["200/8"]), groups=["spoof"])[0] == "absent"
 
 
-@pytest.mark.parametrize("families, expected", [
-    ((4, 6), [("inet", 4), ("inet6", 4), ("inet6", 6)]),
-    ((4,), [("inet", 4), ("inet6", 4), ("inet6", 4)]),
-    ((6,), [("inet6", 6), ("inet6", 6)]),
-])
+@pytest.mark.parametrize(
+    "families, expected",
+    [
+        ((4, 6), [("inet", 4), ("inet6", 4), ("inet6", 6)]),
+        ((4,), [("inet", 4), ("inet6", 4), ("inet6", 4)]),
+        ((6,), [("inet6", 6), ("inet6", 6)]),
+    ],
+)
 def test_formats_travel_over_the_families_in_which_somebody_is_believed(families, expected):
     questions = read_questions({"option_kinds": ["200/8", "253/20"], "families": list(families)})
     assert [(case.listener, case.family) for case in questions.wanted_cases() if case.packet == "ack"] == expected
@@ -312,14 +335,17 @@ def test_rows(rows, count):
     assert len(probe_cases.matrix(cases, rows)) == count
 
 
-@pytest.mark.parametrize("args, code", [
-    ({"option_kinds": ["200"]}, "bad_option_kind"),
-    ({"also_kinds": ["x/y"]}, "bad_option_kind"),
-    ({"groups": ["udp"]}, "bad_group"),
-    ({"peers": ["lb.example"]}, "bad_peer"),
-    ({"peers": ["192.0.2.1"]}, "bad_peer"),
-    ({"untrusted_peers": ["1.2.3.4.5"]}, "bad_peer"),
-])
+@pytest.mark.parametrize(
+    "args, code",
+    [
+        ({"option_kinds": ["200"]}, "bad_option_kind"),
+        ({"also_kinds": ["x/y"]}, "bad_option_kind"),
+        ({"groups": ["udp"]}, "bad_group"),
+        ({"peers": ["lb.example"]}, "bad_peer"),
+        ({"peers": ["192.0.2.1"]}, "bad_peer"),
+        ({"untrusted_peers": ["1.2.3.4.5"]}, "bad_peer"),
+    ],
+)
 def test_bad_arguments_are_refused(args, code):
     with pytest.raises(TargetError) as caught:
         read_questions(args)

@@ -24,7 +24,12 @@ TARGET = os.path.join(ROOT, "plugins", "module_utils")
 
 def sources():
     """Every file of target code, in the rooms as well, and the target code that tests bring."""
-    found = [os.path.join(folder, name) for folder, _folders, names in os.walk(TARGET) for name in names if name.endswith(".py")]
+    found = [
+        os.path.join(folder, name)
+        for folder, _folders, names in os.walk(TARGET)
+        for name in names
+        if name.endswith(".py")
+    ]
     assert len(found) > 50, "there is no target code in %s" % TARGET
     return sorted(found) + sorted(glob.glob(os.path.join(ROOT, "tests", "integration", "target", "*.py")))
 
@@ -209,13 +214,16 @@ def test_what_26_has_is_let_pass(text):
     assert findings(text) == []
 
 
-@pytest.mark.parametrize("text", [
-    "",
-    "from __future__ import absolute_import, division, print_function\n",
-    "from __future__ import absolute_import, print_function\n__metaclass__ = type\n",
-    "from __future__ import absolute_import, division, print_function, unicode_literals\n__metaclass__ = type\n",
-    "from __future__ import annotations\n__metaclass__ = type\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "from __future__ import absolute_import, division, print_function\n",
+        "from __future__ import absolute_import, print_function\n__metaclass__ = type\n",
+        "from __future__ import absolute_import, division, print_function, unicode_literals\n__metaclass__ = type\n",
+        "from __future__ import annotations\n__metaclass__ = type\n",
+    ],
+)
 def test_header_is_asked_for(text):
     assert check(text.encode("ascii")) != []
 

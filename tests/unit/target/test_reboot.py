@@ -28,7 +28,9 @@ print(json.dumps(reboot.main(json.loads(sys.argv[2]))))
 
 def start(args, refusal="/nonexistent/refusal"):
     """A call in a process of its own; (answer, seconds until its output was closed, its pid)."""
-    child = subprocess.Popen([sys.executable, "-c", PROGRAM, TESTS, json.dumps(args), str(refusal)], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, TESTS, json.dumps(args), str(refusal)], stdout=subprocess.PIPE
+    )
     started = time.time()
     answer = child.communicate()[0]
     return json.loads(answer.decode("utf-8")), time.time() - started, child.pid
@@ -49,7 +51,9 @@ def test_identity_is_of_this_boot():
     assert told["kernel"] == os.uname()[2] and told["uptime"] > 0 and not told["changed"]
 
 
-@pytest.mark.parametrize("state", ["running", "degraded", "maintenance", "starting", "initializing", "stopping", "offline"])
+@pytest.mark.parametrize(
+    "state", ["running", "degraded", "maintenance", "starting", "initializing", "stopping", "offline"]
+)
 def test_when_a_boot_is_over(monkeypatch, state):
     monkeypatch.setattr(reboot, "_systemd_state", lambda: state)
     assert reboot.identity()["up"] is (state in ("running", "degraded", "maintenance"))
@@ -73,9 +77,21 @@ def test_without_systemd_the_runlevel_script_tells(monkeypatch):
 def test_the_answer_comes_before_the_reboot(tmpdir):
     """The pretended reboot writes down whether the caller was still there when it started."""
     seen = tmpdir.join("seen")
-    look = "if test -d /proc/$(cat %s); then echo alive; else echo gone; fi >%s.part; mv %s.part %s" % (tmpdir.join("pid"), seen, seen, seen)
+    look = "if test -d /proc/$(cat %s); then echo alive; else echo gone; fi >%s.part; mv %s.part %s" % (
+        tmpdir.join("pid"),
+        seen,
+        seen,
+        seen,
+    )
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, TESTS, json.dumps({"op": "trigger", "check": False, "commands": [["sh", "-c", look]]}), str(tmpdir.join("refusal"))],
+        [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            TESTS,
+            json.dumps({"op": "trigger", "check": False, "commands": [["sh", "-c", look]]}),
+            str(tmpdir.join("refusal")),
+        ],
         stdout=subprocess.PIPE,
     )
     tmpdir.join("pid").write(str(child.pid))
@@ -102,13 +118,23 @@ def test_holds_no_part_of_the_session(tmpdir):
 
 def test_the_next_command_where_one_fails(tmpdir):
     done = tmpdir.join("done")
-    start({"op": "trigger", "check": False, "commands": [["sh", "-c", "exit 3"], ["touch", str(done)]]}, tmpdir.join("refusal"))
+    start(
+        {"op": "trigger", "check": False, "commands": [["sh", "-c", "exit 3"], ["touch", str(done)]]},
+        tmpdir.join("refusal"),
+    )
     wait_for(done)
 
 
 def test_a_refusal_is_told_later(tmpdir, monkeypatch):
     refusal = tmpdir.join("refusal")
-    start({"op": "trigger", "check": False, "commands": [["sh", "-c", "echo inhibited >&2; exit 1"], ["no-such-command"]]}, refusal)
+    start(
+        {
+            "op": "trigger",
+            "check": False,
+            "commands": [["sh", "-c", "echo inhibited >&2; exit 1"], ["no-such-command"]],
+        },
+        refusal,
+    )
     wait_for(refusal)
     monkeypatch.setattr(reboot, "REFUSAL", str(refusal))
     deadline = time.time() + 10

@@ -74,13 +74,17 @@ class FakeRpm(object):
         if verb == "-ql":
             return 0, "".join("/%s\n" % name for name in self.installed.get(given[0], [])), ""
         if verb == "-qf":
-            owners = ["%s\t%s\t%s\n" % split(key) for key, files in self.installed.items() if given[-1].lstrip("/") in files]
+            owners = [
+                "%s\t%s\t%s\n" % split(key) for key, files in self.installed.items() if given[-1].lstrip("/") in files
+            ]
             return (0, "".join(owners), "") if owners else (1, "file %s is not owned by any package\n" % given[-1], "")
         if verb == "-K":
             return 0, "%s: sha1 md5 OK\n" % given[0], ""
         if verb == "-qp":
             name = os.path.basename(given[-1])
-            lines = ["%s\t%s\t%s" % split(name[: -len(".rpm")])] + ["/%s\t100\t100644\t0" % path for path in self.contents[name]]
+            lines = ["%s\t%s\t%s" % split(name[: -len(".rpm")])] + [
+                "/%s\t100\t100644\t0" % path for path in self.contents[name]
+            ]
             return 0, "\n".join(lines) + "\n", ""
         self.calls.append(arguments)
         return self.install(arguments, given) if verb == "-i" else self.erase(arguments, given)
@@ -137,8 +141,17 @@ def host(tmpdir, monkeypatch):
 
 
 def call(host, items, state="present", check=False, **more):
-    args = {"packages": items, "state": state, "check": check, "root": host.root, "running": RUNNING, "lock_timeout": 0.1, "src": host.folder,
-            "accept_unverified": True, "accept_downgrade": True}
+    args = {
+        "packages": items,
+        "state": state,
+        "check": check,
+        "root": host.root,
+        "running": RUNNING,
+        "lock_timeout": 0.1,
+        "src": host.folder,
+        "accept_unverified": True,
+        "accept_downgrade": True,
+    }
     return packages.main(dict(args, **more))
 
 
@@ -171,7 +184,10 @@ def test_beside_the_running_one_and_away_again(host):
     path = os.path.join(host.root, "var/cache/realip-toa", TOA + ".rpm")
     assert host.calls == [["-i", "--test", "--oldpackage", path], ["-i", "--oldpackage", path]]
     assert sorted(host.installed) == sorted([STOCK, TOA, "bash-4.1-1.el6.x86_64"])
-    assert load(os.path.join(host.root, "var/lib/realip-toa/state.json"))["packages"]["installed"][TOA]["release"] == RELEASE
+    assert (
+        load(os.path.join(host.root, "var/lib/realip-toa/state.json"))["packages"]["installed"][TOA]["release"]
+        == RELEASE
+    )
     assert not call(host, [item])["changed"]
     assert call(host, [], "absent")["after"] == {"installed": {}, "held": [], "cached": []}
     assert host.calls[-1] == ["-e", TOA] and files_of(host.root) == stock
@@ -234,10 +250,27 @@ def test_older_without_consent(host):
 
 
 SAID = [
-    ("\tfile /lib/firmware/a b.bin from install of %s conflicts with file from package kernel-firmware-2-1.noarch\n" % TOA, "file_conflict", "a b.bin"),
-    ("\tfile /x conflicts between attempted installs of %s and other-1-1.noarch\n" % TOA, "file_conflict", "other-1-1.noarch"),
-    ("error: Failed dependencies:\n\tkernel-firmware >= 2.6.32-220 is needed by %s\n" % TOA, "dependency_missing", "kernel-firmware >= 2.6.32-220"),
-    ("error: Failed dependencies:\n\tbfa-firmware < 3.0 conflicts with %s\n" % TOA, "package_conflict", "bfa-firmware < 3.0"),
+    (
+        "\tfile /lib/firmware/a b.bin from install of %s conflicts with file from package kernel-firmware-2-1.noarch\n"
+        % TOA,
+        "file_conflict",
+        "a b.bin",
+    ),
+    (
+        "\tfile /x conflicts between attempted installs of %s and other-1-1.noarch\n" % TOA,
+        "file_conflict",
+        "other-1-1.noarch",
+    ),
+    (
+        "error: Failed dependencies:\n\tkernel-firmware >= 2.6.32-220 is needed by %s\n" % TOA,
+        "dependency_missing",
+        "kernel-firmware >= 2.6.32-220",
+    ),
+    (
+        "error: Failed dependencies:\n\tbfa-firmware < 3.0 conflicts with %s\n" % TOA,
+        "package_conflict",
+        "bfa-firmware < 3.0",
+    ),
     ("\tinstalling package %s needs 12MB on the /boot filesystem\n" % TOA, "boot_full", "12MB"),
     ("\tinstalling package %s needs 12MB more space on the / filesystem\n" % TOA, "disk_full", "12MB"),
     ("\tpackage %s does not verify: no digest\n" % TOA, "package_unsigned", "no digest"),
@@ -260,10 +293,13 @@ def test_of_several_obstacles_the_one_that_consent_cannot_remove_is_told(host):
     assert refused(host, [host.package(host.folder)]).code == "file_conflict"
 
 
-@pytest.mark.parametrize("said", [
-    "warning: %%post(%s) scriptlet failed, exit status 1" % TOA,
-    "error: %%post(%s) scriptlet failed, exit status 1" % TOA.rsplit(".", 1)[0],
-])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "warning: %%post(%s) scriptlet failed, exit status 1" % TOA,
+        "error: %%post(%s) scriptlet failed, exit status 1" % TOA.rsplit(".", 1)[0],
+    ],
+)
 def test_a_script_that_fails_is_no_success(host, said):
     host.says["scripts"] = (0, "", said)
     problem = refused(host, [host.package(host.folder)])
@@ -316,7 +352,11 @@ def test_the_running_kernel_stays(host):
 
 
 def test_a_damaged_database(host):
-    host.says["-qa"] = (1, "", "error: db4 error(-30974) from dbenv->failchk: DB_RUNRECOVERY: Fatal error, run database recovery")
+    host.says["-qa"] = (
+        1,
+        "",
+        "error: db4 error(-30974) from dbenv->failchk: DB_RUNRECOVERY: Fatal error, run database recovery",
+    )
     problem = refused(host, [host.package(host.folder)])
     assert problem.code == "package_tool_interrupted" and "--rebuilddb" in problem.remedy
 
@@ -342,7 +382,9 @@ VTOA = {"name": "vtoa", "repository": True}
 def test_from_a_repository(host, tool):
     host.tool = tool
     host.repository["vtoa"] = "vtoa-1.0-1.al8.x86_64"
-    assert call(host, [VTOA], check=True)["after"]["installed"] == {"vtoa": "as in the repositories"} and host.calls == []
+    assert (
+        call(host, [VTOA], check=True)["after"]["installed"] == {"vtoa": "as in the repositories"} and host.calls == []
+    )
     done = call(host, [VTOA], accept_unverified=False)
     assert done["after"]["installed"] == {"vtoa": "1.0-1.al8"} and host.calls[-1][3:] == ["install", "vtoa"]
     assert not call(host, [VTOA])["changed"]
@@ -354,7 +396,10 @@ REPOSITORY_SAYS = [
     ((1, "", "No match for argument: vtoa\nError: Unable to find a match: vtoa"), "package_unavailable"),
     ((1, "No package vtoa available.\nError: Nothing to do\n", ""), "package_unavailable"),
     ((1, "", "Cannot find a valid baseurl for repo: base/7/x86_64"), "repository_unreachable"),
-    ((1, "", "Error: Failed to download metadata for repo 'plus': Cannot download repomd.xml"), "repository_unreachable"),
+    (
+        (1, "", "Error: Failed to download metadata for repo 'plus': Cannot download repomd.xml"),
+        "repository_unreachable",
+    ),
     ((1, "", "Public key for vtoa-1-1.rpm is not installed\nError: GPG check FAILED"), "package_unsigned"),
     ((0, "No package vtoa available.\nNothing to do\n", ""), "install_incomplete"),
     ((1, "", "Error: boom"), "install_failed"),
@@ -380,13 +425,16 @@ def test_what_others_need(host):
     assert problem.code == "package_needed" and "gateway-1-1.x86_64" in problem.message
 
 
-@pytest.mark.parametrize("items", [
-    [dict(VTOA, url="http://127.0.0.1/vtoa-1-1.x86_64.rpm")],
-    [dict(VTOA, sha256="0" * 64)],
-    [VTOA, {"name": "vtoa", "file": "", "repository": True}],
-    [{"name": "../x", "repository": True}],
-    [{"name": "kernel", "file": "kernel$(x)-1-1.x86_64.rpm"}],
-])
+@pytest.mark.parametrize(
+    "items",
+    [
+        [dict(VTOA, url="http://127.0.0.1/vtoa-1-1.x86_64.rpm")],
+        [dict(VTOA, sha256="0" * 64)],
+        [VTOA, {"name": "vtoa", "file": "", "repository": True}],
+        [{"name": "../x", "repository": True}],
+        [{"name": "kernel", "file": "kernel$(x)-1-1.x86_64.rpm"}],
+    ],
+)
 def test_bad_input(host, items):
     assert refused(host, items).code == "bad_package"
 
@@ -457,11 +505,14 @@ def test_hold_and_let_go_byte_for_byte(tmpdir, text):
     assert read(path) == text
 
 
-@pytest.mark.parametrize("text, meanwhile, left", [
-    ("[main]\n", ("exclude=" + WORDS, "exclude=%s php*" % WORDS), "[main]\nexclude=php*\n"),
-    ("[main]\nexclude=a b\n", ("exclude=a b", "exclude=b"), "[main]\nexclude=b\n"),
-    ("[main]\nexclude=a\n", ("exclude=a " + WORDS + "\n", ""), "[main]\n"),
-])
+@pytest.mark.parametrize(
+    "text, meanwhile, left",
+    [
+        ("[main]\n", ("exclude=" + WORDS, "exclude=%s php*" % WORDS), "[main]\nexclude=php*\n"),
+        ("[main]\nexclude=a b\n", ("exclude=a b", "exclude=b"), "[main]\nexclude=b\n"),
+        ("[main]\nexclude=a\n", ("exclude=a " + WORDS + "\n", ""), "[main]\n"),
+    ],
+)
 def test_what_somebody_changes_meanwhile_stays(tmpdir, text, meanwhile, left):
     path = configuration(str(tmpdir), text)
     Holds(str(tmpdir)).change(["kernel"], True)
@@ -520,7 +571,11 @@ def test_where_nothing_updates_nothing_needs_to_be_held(host):
 def test_a_program_that_left_its_pid_is_waited_for(host, monkeypatch):
     item = host.package(host.folder)
     pid_file = configuration(host.root, "%d\n" % os.getpid(), "../var/run/yum.pid")
-    monkeypatch.setattr(rpm, "read_text", lambda path, limit=0: "python\0/usr/bin/yum\0-y\0update\0" if path.startswith("/proc/") else read(path))
+    monkeypatch.setattr(
+        rpm,
+        "read_text",
+        lambda path, limit=0: "python\0/usr/bin/yum\0-y\0update\0" if path.startswith("/proc/") else read(path),
+    )
     problem = refused(host, [item])
     assert problem.code == "package_lock_held" and "yum (pid %d)" % os.getpid() in problem.message
     os.unlink(pid_file)

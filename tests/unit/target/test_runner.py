@@ -31,11 +31,16 @@ print("not seen on stdout")
 
 def serve(text, timeout=30, limit=10000, before=()):
     """(stdout, stderr) of a call of a module with this text."""
-    sources = [(name, (HEADER + source).encode("utf-8")) for name, source in before] + [("entry", (HEADER + text).encode("utf-8"))]
+    sources = [(name, (HEADER + source).encode("utf-8")) for name, source in before] + [
+        ("entry", (HEADER + text).encode("utf-8"))
+    ]
     call = {"args": {"check": True, "n": 5}, "nonce": "abc", "timeout": timeout, "limit": limit}
     child = subprocess.Popen(
         [sys.executable, "-c", START % (os.path.dirname(FILE), sources, call)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        close_fds=True,
     )
     out, err = child.communicate(b"rest of the program")
     assert child.returncode == 0, err
@@ -45,14 +50,14 @@ def serve(text, timeout=30, limit=10000, before=()):
 def answer(*given, **more):
     out = serve(*given, **more)[0]
     assert out.startswith("\n@realip-toa abc ") and out.endswith(" @end abc\n"), out
-    length, _space, rest = out[len("\n@realip-toa abc "):].partition(" ")
-    body = rest[:int(length)]
-    assert rest[int(length):] == " @end abc\n"
+    length, _space, rest = out[len("\n@realip-toa abc ") :].partition(" ")
+    body = rest[: int(length)]
+    assert rest[int(length) :] == " @end abc\n"
     return json.loads(body)
 
 
 def test_answer_is_framed():
-    assert answer("def main(args): return {'got': args['n'], 'text': u'\\xe9'}") == {"got": 5, "text": u"\xe9"}
+    assert answer("def main(args): return {'got': args['n'], 'text': u'\\xe9'}") == {"got": 5, "text": "\xe9"}
 
 
 def test_modules_import_each_other_by_their_full_name():
@@ -76,17 +81,20 @@ def test_children_do_not_hold_the_answer_open():
     assert answer(text)["got"].count("pipe:") == 2  # ls's own stdout, and stderr
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("def main(args): return undefined_name", "undefined_name"),
-    ("def main(args): raise KeyboardInterrupt()", "KeyboardInterrupt"),
-    ("import sys\ndef main(args): sys.exit(1)", "SystemExit"),
-    ("def main(args): return None", "NoneType, not a dict"),
-    ("import nowhere\ndef main(args): return {}", "nowhere"),
-    ("def main(args) return {}", "SyntaxError"),
-    ("x = 1", "main"),
-    ("class Bad(Exception):\n    def __str__(self): raise ValueError()\ndef main(args): raise Bad()", "Bad"),
-    ("def main(args): return main(args)", "recursion"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def main(args): return undefined_name", "undefined_name"),
+        ("def main(args): raise KeyboardInterrupt()", "KeyboardInterrupt"),
+        ("import sys\ndef main(args): sys.exit(1)", "SystemExit"),
+        ("def main(args): return None", "NoneType, not a dict"),
+        ("import nowhere\ndef main(args): return {}", "nowhere"),
+        ("def main(args) return {}", "SyntaxError"),
+        ("x = 1", "main"),
+        ("class Bad(Exception):\n    def __str__(self): raise ValueError()\ndef main(args): raise Bad()", "Bad"),
+        ("def main(args): return main(args)", "recursion"),
+    ],
+)
 def test_bug_is_told_with_its_traceback(text, words):
     result = answer(text, limit=100000)
     assert result["failed"] and result["code"] == "target_bug"
@@ -105,7 +113,10 @@ def test_time_is_up():
 
 def test_work_is_put_back_when_time_is_up(tmpdir):
     mark = tmpdir.join("mark")
-    text = "import time\ndef main(args):\n    try:\n        time.sleep(600)\n    finally:\n        open(%r, 'w').close()" % str(mark)
+    text = (
+        "import time\ndef main(args):\n    try:\n        time.sleep(600)\n    finally:\n        open(%r, 'w').close()"
+        % str(mark)
+    )
     assert answer(text, timeout=1)["code"] == "timeout"
     assert mark.check()
 
@@ -129,7 +140,9 @@ def test_controller_that_has_gone_is_no_error():
     sources = [("entry", (HEADER + "def main(args): return {'text': 'x' * 1000000}").encode("utf-8"))]
     call = {"args": {}, "nonce": "abc", "timeout": 30, "limit": 1 << 21}
     child = subprocess.Popen(
-        [sys.executable, "-c", START % (os.path.dirname(FILE), sources, call)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", START % (os.path.dirname(FILE), sources, call)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     child.stdout.close()
     err = child.stderr.read()
@@ -138,26 +151,31 @@ def test_controller_that_has_gone_is_no_error():
     child.stderr.close()
 
 
-@pytest.mark.parametrize(("value", "expected"), [
-    (b"caf\xe9", u"caf\ufffd"),
-    (u"\xe9", u"\xe9"),
-    (float("inf"), "inf"),
-    (float("nan"), "nan"),
-    (1.5, 1.5),
-    (True, True),
-    (None, None),
-    (1 << 70, 1 << 70),
-    ((1, [2]), [1, [2]]),
-    (set(["b", "a"]), ["a", "b"]),
-    ({1: {b"a": None}}, {"1": {"a": None}}),
-    (object, repr(object)),
-])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"caf\xe9", "caf\ufffd"),
+        ("\xe9", "\xe9"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+        (1.5, 1.5),
+        (True, True),
+        (None, None),
+        (1 << 70, 1 << 70),
+        ((1, [2]), [1, [2]]),
+        (set(["b", "a"]), ["a", "b"]),
+        ({1: {b"a": None}}, {"1": {"a": None}}),
+        (object, repr(object)),
+    ],
+)
 def test_any_value_can_be_said_in_json(value, expected):
     assert plain(value) == expected
     json.dumps(plain(value), allow_nan=False)
 
 
 @pytest.mark.skipif(sys.version_info[0] < 3, reason="Python 2 has bytes where Python 3 has surrogates")
-@pytest.mark.parametrize(("value", "expected"), [(u"caf\udce9", u"caf\ufffd"), (u"a\ud800b", u"a?b"), (u"\udce9\ud800", u"??")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("caf\udce9", "caf\ufffd"), ("a\ud800b", "a?b"), ("\udce9\ud800", "??")]
+)
 def test_surrogates_become_what_utf8_can_carry(value, expected):
     assert plain(value) == expected

@@ -24,8 +24,15 @@ class Systemd(object):
         self.root = root
         self.files = ["/etc/sysctl.d/vtoa.conf", UNIT, MODULE, MODULE.replace("vtoa", "hookers")]
         self.unit = "vtoa.service"
-        self.shown = {"LoadState": "loaded", "ActiveState": "inactive", "UnitFileState": "disabled", "Type": "oneshot",
-                      "RemainAfterExit": "yes", "Result": "success", "NeedDaemonReload": "no"}
+        self.shown = {
+            "LoadState": "loaded",
+            "ActiveState": "inactive",
+            "UnitFileState": "disabled",
+            "Type": "oneshot",
+            "RemainAfterExit": "yes",
+            "Result": "success",
+            "NeedDaemonReload": "no",
+        }
         self.asked = []
         self.refuses = {}
         self.deaf = False
@@ -34,7 +41,10 @@ class Systemd(object):
         self.load(False)
 
     def load(self, loaded):
-        for name, text in (("proc/modules", HELPER + DRIVER if loaded else "ext4 1 0 - Live 0x0\n"), ("proc/net/vtoa_stats", "x 1\n" if loaded else None)):
+        for name, text in (
+            ("proc/modules", HELPER + DRIVER if loaded else "ext4 1 0 - Live 0x0\n"),
+            ("proc/net/vtoa_stats", "x 1\n" if loaded else None),
+        ):
             path = os.path.join(self.root, name)
             if text is None:
                 if os.path.exists(path):
@@ -47,7 +57,11 @@ class Systemd(object):
     def run(self, argv, timeout=120):
         if argv[0] == "rpm":
             assert argv[-1] == "vtoa"
-            return (0, "1.2-3.al8\n" + "".join(path + "\n" for path in self.files), "") if self.files is not None else (1, "not installed\n", "")
+            return (
+                (0, "1.2-3.al8\n" + "".join(path + "\n" for path in self.files), "")
+                if self.files is not None
+                else (1, "not installed\n", "")
+            )
         if argv[0] == "journalctl":
             assert "--unit=" + self.unit in argv
             return 0, "modprobe: ERROR: could not insert\n", ""
@@ -92,7 +106,9 @@ def systemd(tmpdir, monkeypatch):
 
 
 def call(host, state, check=False, **more):
-    return service.main(dict({"name": "vtoa", "state": state, "check": check, "root": host.root, "running": "x"}, **more))
+    return service.main(
+        dict({"name": "vtoa", "state": state, "check": check, "root": host.root, "running": "x"}, **more)
+    )
 
 
 def refused(host, state, **more):
@@ -134,7 +150,9 @@ def test_states(systemd, state, active, enabled, asked, later_active, later_enab
     done = call(systemd, state)
     assert systemd.asked == asked and done["changed"] is bool(asked)
     assert (done["before"], done["after"]) == (shows(active, enabled), shows(later_active, later_enabled))
-    assert [predicted[key] for key in ("changed", "before", "after")] == [done[key] for key in ("changed", "before", "after")]
+    assert [predicted[key] for key in ("changed", "before", "after")] == [
+        done[key] for key in ("changed", "before", "after")
+    ]
     if state != "restarted":
         assert not call(systemd, state)["changed"]
 
@@ -145,14 +163,20 @@ def test_what_is_found_out_from_the_package(systemd):
     assert found["modules"] == [{"name": "vtoa", "loaded": True, "live": True}]
 
 
-@pytest.mark.parametrize("files, unit", [
-    (["/usr/lib/systemd/system/slb.service"], "slb.service"),
-    (["/lib/systemd/system/a.service", "/usr/lib/systemd/system/vtoa.service"], "vtoa.service"),
-    (["/etc/rc.d/init.d/vtoactl"], "vtoactl.service"),
-    (["/usr/lib/systemd/system/vtoa@.service", "/usr/lib/systemd/system/multi-user.target.wants/x.service"], "vtoa.service"),
-    ([], "vtoa.service"),
-    (None, "vtoa.service"),
-])
+@pytest.mark.parametrize(
+    "files, unit",
+    [
+        (["/usr/lib/systemd/system/slb.service"], "slb.service"),
+        (["/lib/systemd/system/a.service", "/usr/lib/systemd/system/vtoa.service"], "vtoa.service"),
+        (["/etc/rc.d/init.d/vtoactl"], "vtoactl.service"),
+        (
+            ["/usr/lib/systemd/system/vtoa@.service", "/usr/lib/systemd/system/multi-user.target.wants/x.service"],
+            "vtoa.service",
+        ),
+        ([], "vtoa.service"),
+        (None, "vtoa.service"),
+    ],
+)
 def test_the_unit(systemd, files, unit):
     systemd.files, systemd.unit = files, unit
     assert call(systemd, "status")["unit"] == unit
@@ -193,7 +217,9 @@ def test_what_cannot_run(systemd, state, load, code):
 @pytest.mark.parametrize("state", ["stopped", "disabled", "status"])
 def test_what_is_not_there_is_stopped_and_disabled(systemd, state):
     systemd.shown.update(LoadState="not-found", UnitFileState="")
-    assert call(systemd, state) == dict(call(systemd, "status"), changed=False, before=shows(False, False), after=shows(False, False))
+    assert call(systemd, state) == dict(
+        call(systemd, "status"), changed=False, before=shows(False, False), after=shows(False, False)
+    )
 
 
 def test_a_script_of_system_v(systemd):

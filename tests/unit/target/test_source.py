@@ -28,17 +28,20 @@ GCC = """make: Entering directory '/usr/src/linux-headers-6.1.0-50-cloud-amd64'
 cc1: some warnings being treated as errors
 make[1]: *** [scripts/Makefile.build:250: /var/lib/realip-toa/build-x/tree/toa.o] Error 1
 """
-MODPOST = "  MODPOST x\nERROR: modpost: \"kallsyms_lookup_name\" [/b/toa.ko] undefined!\nmake[2]: *** [Makefile.modpost:126] Error 1\n"
+MODPOST = '  MODPOST x\nERROR: modpost: "kallsyms_lookup_name" [/b/toa.ko] undefined!\nmake[2]: *** [Makefile.modpost:126] Error 1\n'
 NO_RULE = "make[1]: Entering directory\nmake[1]: *** No rule to make target 'modules'.  Stop.\n"
 
 
-@pytest.mark.parametrize("output, said", [
-    (GCC, "toa.c:14:2: error: implicit declaration of function 'proc_create' [-Werror]"),
-    (MODPOST, 'ERROR: modpost: "kallsyms_lookup_name" [/b/toa.ko] undefined!'),
-    (NO_RULE, "make[1]: *** No rule to make target 'modules'.  Stop."),
-    ("", "it said nothing"),
-    ("a\nlast words\n\n", "last words"),
-])
+@pytest.mark.parametrize(
+    "output, said",
+    [
+        (GCC, "toa.c:14:2: error: implicit declaration of function 'proc_create' [-Werror]"),
+        (MODPOST, 'ERROR: modpost: "kallsyms_lookup_name" [/b/toa.ko] undefined!'),
+        (NO_RULE, "make[1]: *** No rule to make target 'modules'.  Stop."),
+        ("", "it said nothing"),
+        ("a\nlast words\n\n", "last words"),
+    ],
+)
 def test_the_first_error(output, said):
     assert source_tree.first_error(output).endswith(said)
 
@@ -127,15 +130,20 @@ def test_headers_have_the_name_that_each_distribution_gives_them(monkeypatch):
     Commands(monkeypatch, ["yum"], {"rpm -qf": (0, "kernel\n")})
     assert build_tools.Repository().headers(EL7) == "kernel-devel-" + EL7
     Commands(monkeypatch, ["dnf"], {"rpm -qf": (0, "kernel-uek-core\n")})
-    assert build_tools.Repository().headers("5.15.0-305.176.4.el8uek.x86_64") == "kernel-uek-devel-5.15.0-305.176.4.el8uek.x86_64"
+    assert (
+        build_tools.Repository().headers("5.15.0-305.176.4.el8uek.x86_64")
+        == "kernel-uek-devel-5.15.0-305.176.4.el8uek.x86_64"
+    )
     Commands(monkeypatch, ["zypper"])
     assert build_tools.Repository().headers("5.14.21-150500.55.7-default") == "kernel-default-devel=5.14.21-150500.55.7"
 
 
 def test_headers_of_updates_come_in_the_version_of_the_kernels(monkeypatch):
-    listed = ("install ok installed\tlinux-image-%s\t6.1.176-1\tkmod\n"
-              "deinstall ok config-files\tlinux-image-amd64\t1\tlinux-image-%s\n"
-              "install ok installed\tlinux-image-cloud-amd64\t6.1.176-1\tlinux-image-%s (= 6.1.176-1)\n") % (DEBIAN, DEBIAN, DEBIAN)
+    listed = (
+        "install ok installed\tlinux-image-%s\t6.1.176-1\tkmod\n"
+        "deinstall ok config-files\tlinux-image-amd64\t1\tlinux-image-%s\n"
+        "install ok installed\tlinux-image-cloud-amd64\t6.1.176-1\tlinux-image-%s (= 6.1.176-1)\n"
+    ) % (DEBIAN, DEBIAN, DEBIAN)
     Commands(monkeypatch, ["apt-get"], {"dpkg-query": (0, listed)})
     assert build_tools.Repository().following_headers(DEBIAN) == ("linux-headers-cloud-amd64", "6.1.176-1")
     assert build_tools.Repository().following_headers("6.1.0-5-cloud-amd64") == ("", "")
@@ -143,33 +151,50 @@ def test_headers_of_updates_come_in_the_version_of_the_kernels(monkeypatch):
     assert build_tools.Repository().following_headers(EL7) == ("", "")
 
 
-@pytest.mark.parametrize("names, answers, offered", [
-    (["apt-get"], {"apt-cache show": (0, "Package: x\n")}, True),
-    (["apt-get"], {"apt-cache show": (100, ""), "apt-cache pkgnames": (0, "linux-headers-other\n")}, False),
-    (["apt-get"], {"apt-cache show": (100, ""), "apt-cache pkgnames": (0, "")}, None),
-    (["dnf"], {"dnf -q -C": (0, "kernel-devel-%s\n" % EL7)}, True),
-    (["dnf"], {"dnf -q -C": (1, "")}, None),
-    (["yum"], {}, None),
-    ([], {}, None),
-])
+@pytest.mark.parametrize(
+    "names, answers, offered",
+    [
+        (["apt-get"], {"apt-cache show": (0, "Package: x\n")}, True),
+        (["apt-get"], {"apt-cache show": (100, ""), "apt-cache pkgnames": (0, "linux-headers-other\n")}, False),
+        (["apt-get"], {"apt-cache show": (100, ""), "apt-cache pkgnames": (0, "")}, None),
+        (["dnf"], {"dnf -q -C": (0, "kernel-devel-%s\n" % EL7)}, True),
+        (["dnf"], {"dnf -q -C": (1, "")}, None),
+        (["yum"], {}, None),
+        ([], {}, None),
+    ],
+)
 def test_whether_headers_are_to_be_had(monkeypatch, names, answers, offered):
     Commands(monkeypatch, names, answers)
     assert build_tools.Repository().offers("kernel-devel-" + EL7) is offered
 
 
 def test_lists_are_refreshed_once_and_what_came_is_told(monkeypatch):
-    host = Commands(monkeypatch, ["apt-get"], {
-        "dpkg-query": [(0, "kmod\tinstall ok installed\n"), (0, "kmod\tinstall ok installed\nmake\tinstall ok installed\ngcc\tinstall ok installed\n")],
-        "apt-get update": (0, ""),
-        "apt-get install": [(100, "E: Unable to locate package make"), (0, "")],
-    })
+    host = Commands(
+        monkeypatch,
+        ["apt-get"],
+        {
+            "dpkg-query": [
+                (0, "kmod\tinstall ok installed\n"),
+                (0, "kmod\tinstall ok installed\nmake\tinstall ok installed\ngcc\tinstall ok installed\n"),
+            ],
+            "apt-get update": (0, ""),
+            "apt-get install": [(100, "E: Unable to locate package make"), (0, "")],
+        },
+    )
     assert build_tools.Repository().install(["make"]) == (["gcc", "make"], "")
     assert [words[1] for words in host.asked if words[0] == "apt-get"] == ["install", "update", "install"]
 
 
 def test_why_packages_did_not_come(monkeypatch):
-    Commands(monkeypatch, ["apt-get"], {"dpkg-query": (0, ""), "apt-get update": (0, ""),
-                                        "apt-get install": (100, "Reading package lists...\nE: Unable to locate package linux-headers-x\n")})
+    Commands(
+        monkeypatch,
+        ["apt-get"],
+        {
+            "dpkg-query": (0, ""),
+            "apt-get update": (0, ""),
+            "apt-get install": (100, "Reading package lists...\nE: Unable to locate package linux-headers-x\n"),
+        },
+    )
     assert build_tools.Repository().install(["linux-headers-x"]) == ([], "E: Unable to locate package linux-headers-x")
     Commands(monkeypatch, [])
     assert build_tools.Repository().install(["x"]) == ([], "this host has no package manager that we know")
@@ -197,5 +222,10 @@ def test_identity_is_that_of_source_and_way():
     args = {"source": {"url": "x", "sha256": "a"}, "module": "toa"}
     same = source_module.Wanted(dict(args, source={"url": "elsewhere", "sha256": "a"})).identity()
     assert source_module.Wanted(args).identity() == same
-    for change in ({"source": {"sha256": "b"}}, {"module": "tcp_toa"}, {"subdirectory": "src"}, {"variables": {"CONFIG_TOA": "m"}}):
+    for change in (
+        {"source": {"sha256": "b"}},
+        {"module": "tcp_toa"},
+        {"subdirectory": "src"},
+        {"variables": {"CONFIG_TOA": "m"}},
+    ):
         assert source_module.Wanted(dict(args, **change)).identity() != same

@@ -22,29 +22,39 @@ def surveyed(monkeypatch):
     def run(facts, **args):
         proofs = []
         monkeypatch.setattr(survey, "inspect", lambda given: dict(QUIET, **facts))
-        monkeypatch.setattr(survey, "prove", lambda given: proofs.append(given) or {"probe": {"verdict": "translating"}})
-        return survey.main(dict({"probe": True, "check": False, "probe_args": {"option_kinds": ["200/8"]}}, **args)), proofs
+        monkeypatch.setattr(
+            survey, "prove", lambda given: proofs.append(given) or {"probe": {"verdict": "translating"}}
+        )
+        return survey.main(
+            dict({"probe": True, "check": False, "probe_args": {"option_kinds": ["200/8"]}}, **args)
+        ), proofs
 
     return run
 
 
-@pytest.mark.parametrize("facts, claims", [
-    ({"modules": [module("toa", True)]}, []),
-    ({"ebpf": {"attached": [{"id": 1}]}}, ["the eBPF programs are attached"]),
-    ({"service": {"name": "vtoa", "active": True}}, ["service vtoa is active"]),
-])
+@pytest.mark.parametrize(
+    "facts, claims",
+    [
+        ({"modules": [module("toa", True)]}, []),
+        ({"ebpf": {"attached": [{"id": 1}]}}, ["the eBPF programs are attached"]),
+        ({"service": {"name": "vtoa", "active": True}}, ["service vtoa is active"]),
+    ],
+)
 def test_a_claim_is_proved(surveyed, facts, claims):
     answer, proofs = surveyed(facts)
     assert answer["probe"] == {"verdict": "translating"}
     assert proofs == [{"option_kinds": ["200/8"], "claims": claims, "check": False}]
 
 
-@pytest.mark.parametrize("facts", [
-    {},
-    {"modules": [module("toa", False), module("hookers", True)]},
-    {"service": {"name": "vtoa", "active": False}},
-    {"service": {"name": "vtoa", "active": None}},
-])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"modules": [module("toa", False), module("hookers", True)]},
+        {"service": {"name": "vtoa", "active": False}},
+        {"service": {"name": "vtoa", "active": None}},
+    ],
+)
 def test_nothing_to_prove(surveyed, facts):
     answer, proofs = surveyed(facts)
     assert answer["probe"] is None and not proofs
