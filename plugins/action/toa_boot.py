@@ -19,7 +19,7 @@ class ActionModule(ToaAction):
         "kernel": {"type": "str"},
         "confirm_timeout": {"type": "int"},
         "panic": {"type": "int", "default": 30},
-        "guard": {"type": "bool", "default": True},
+        "watchdog": {"type": "bool", "default": True},
         "accept_no_fallback": {"type": "bool", "default": False},
         "restore": {"type": "bool", "default": False},
     }

@@ -33,7 +33,7 @@ class ActionModule(ToaAction):
         "claims": {"type": "list", "elements": "str", "default": []},
         "peers": {"type": "list", "elements": "str"},
         "untrusted_peers": {"type": "list", "elements": "str"},
-        "guard": {"type": "bool", "default": False},
+        "option_filter": {"type": "bool", "default": False},
         "rows": {"type": "str", "choices": ["all", "failed", "none"], "default": "all"},
         "timeout": {"type": "int", "default": 10},
         "require": {"type": "bool", "default": False},

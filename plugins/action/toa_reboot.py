@@ -192,7 +192,7 @@ def _judged(result: Result, wanted: str | None) -> Result:
         "code": "wrong_kernel",
         "expected": wanted,
         "msg": f"the host came back with kernel {result['kernel']}, not with {wanted}",
-        "remedy": "see what the boot loader's default is (toa_facts: boot), and the console or the boot guard's log for a trial boot that failed",
+        "remedy": "see what the boot loader's default is (toa_facts: boot), and the console or the trial watchdog's log for a trial boot that failed",
     }
 
 
@@ -202,7 +202,7 @@ def _gave_up(before: Result, last: Result, timeout: int, elapsed: float) -> ToaE
         return ToaError(
             "lost_after_reboot",
             f"the host did not come back within {timeout} s of its reboot; the last attempt: {last.get('msg')}",
-            "look at its console; the boot guard takes it back to the old kernel where that can still boot",
+            "look at its console; the trial watchdog takes it back to the old kernel where that can still boot",
             toa_state="lost",
             **data,
         )

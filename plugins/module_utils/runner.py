@@ -19,6 +19,9 @@ import sys
 
 PACKAGE = "ansible_collections.realip.toa.plugins.module_utils"
 
+# unicode on Python 2; the formatter would take the prefix from a literal.
+TEXT = type(b"".decode("ascii"))
+
 # How tracebacks name our code: the path inside the collection.
 FILE_PREFIX = "realip/toa/plugins/module_utils/"
 
@@ -200,7 +203,7 @@ def plain(value, depth=0):
         return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, type("")):
+    if isinstance(value, TEXT):
         return _without_surrogates(value)
     if isinstance(value, float):
         return value if value - value == 0 else repr(value)
@@ -219,7 +222,7 @@ def plain(value, depth=0):
 
 def _key(key):
     text = plain(key)
-    return text if isinstance(text, type("")) else str(text)
+    return text if isinstance(text, TEXT) else str(text)
 
 
 def _without_surrogates(text):

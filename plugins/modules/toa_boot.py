@@ -14,7 +14,7 @@ short_description: Boot another kernel once, and keep it only when it has proved
 version_added: 1.0.0
 description:
   - Pins the default entry of the boot loader, arms another kernel for one boot only, confirms it or goes back.
-  - Nothing here reboots the host (see M(realip.toa.toa_reboot)), except the boot guard, on a trial boot that nobody confirms.
+  - Nothing here reboots the host (see M(realip.toa.toa_reboot)), except the trial watchdog, on a trial boot that nobody confirms.
   - What is found is recorded on the host in C(/var/lib/realip-toa/state.json), so that a run that died is taken up by the next one and
     everything can be put back.
   - GRUB 2 is handled, with entries in a generated C(grub.cfg) or in C(/boot/loader/entries), and GRUB legacy (0.97) as CentOS 6 and old
@@ -26,9 +26,9 @@ options:
       - V(default) makes O(kernel) the persistent default, so that a kernel installed later does not become it. The entry is named by
         its id, which stays when the menu is generated again. GRUB legacy knows numbers only; there whatever edits the menu (grubby,
         update-grub) is told to keep the number on its entry.
-      - V(armed) boots O(kernel) at the next boot only, with C(panic=) on its command line, and installs the boot guard. The persistent
+      - V(armed) boots O(kernel) at the next boot only, with C(panic=) on its command line, and installs the trial watchdog. The persistent
         default stays or becomes the running kernel.
-      - V(confirmed) makes O(kernel), which must be running, the persistent default, and removes the trial entry and the boot guard.
+      - V(confirmed) makes O(kernel), which must be running, the persistent default, and removes the trial entry and the trial watchdog.
         The old kernel stays installed.
       - V(reverted) takes back whatever of this is there, and makes the old kernel the default again. Nothing happens where nothing was armed.
     type: str
@@ -41,7 +41,7 @@ options:
     type: str
   confirm_timeout:
     description:
-      - Seconds after the start of the trial kernel, from 30 to 86400, until the boot guard reboots a host that was not confirmed.
+      - Seconds after the start of the trial kernel, from 30 to 86400, until the trial watchdog reboots a host that was not confirmed.
       - Where it is not given the variable C(toa_confirm_timeout) counts, and without that V(600).
     type: int
   panic:
@@ -50,8 +50,8 @@ options:
       - A kernel that hangs without a panic needs a watchdog, of the hardware or of the hypervisor.
     type: int
     default: 30
-  guard:
-    description: Install the boot guard when arming. It is a shell script that init starts early, and needs neither network nor Python.
+  watchdog:
+    description: Install the trial watchdog when arming. It is a shell script that init starts early, and needs neither network nor Python.
     type: bool
     default: true
   accept_no_fallback:
@@ -76,7 +76,7 @@ seealso:
   - module: realip.toa.toa_reboot
   - module: realip.toa.toa_probe
 notes:
-  - The host needs Python 2.6 or later when the module runs, and none while the boot guard does.
+  - The host needs Python 2.6 or later when the module runs, and none while the trial watchdog does.
 """
 
 EXAMPLES = r"""
@@ -117,19 +117,19 @@ before:
     trial:
       description: Release of the kernel in our own trial entry, or null.
       type: str
-    guard:
-      description: Whether the boot guard is installed.
+    watchdog:
+      description: Whether the trial watchdog is installed.
       type: bool
     grub_default_setting:
       description: C(GRUB_DEFAULT) in C(/etc/default/grub). With GRUB legacy V(saved), or the number of the default entry without ours.
       type: str
-  sample: {default: 4.4.0-31-generic, next: null, trial: null, guard: false, grub_default_setting: "0"}
+  sample: {default: 4.4.0-31-generic, next: null, trial: null, watchdog: false, grub_default_setting: "0"}
 after:
   description: What is so after the task; in check mode, what would be.
   returned: success
   type: dict
   contains: *state
-  sample: {default: 4.4.0-31-generic, next: 4.4.87.toa, trial: 4.4.87.toa, guard: true, grub_default_setting: saved}
+  sample: {default: 4.4.0-31-generic, next: 4.4.87.toa, trial: 4.4.87.toa, watchdog: true, grub_default_setting: saved}
 one_shot:
   description: Whether the boot loader can boot an entry once only, and why not.
   returned: success
@@ -148,9 +148,9 @@ notes:
   elements: str
 record:
   description:
-    - What the host remembers. C(state) is V(default), V(armed), V(confirmed), V(reverted) or V(reverted_by_guard); C(kernel) the kernel on trial;
-      C(old) the one to go back to; C(reason) what the boot guard said when it went back.
+    - What the host remembers. C(state) is V(default), V(armed), V(confirmed), V(reverted) or V(reverted_by_watchdog); C(kernel) the kernel on trial;
+      C(old) the one to go back to; C(reason) what the trial watchdog said when it went back.
   returned: success
   type: dict
-  sample: {state: reverted_by_guard, kernel: 4.4.87.toa, old: 4.4.0-31-generic, reason: kernel 4.4.87.toa was not confirmed within 600s}
+  sample: {state: reverted_by_watchdog, kernel: 4.4.87.toa, old: 4.4.0-31-generic, reason: kernel 4.4.87.toa was not confirmed within 600s}
 """

@@ -97,15 +97,15 @@ options:
     type: bool
   trusted_sources:
     description:
-      - Networks of the load balancers. The eBPF backend believes no others, M(realip.toa.toa_guard) strips the option from others where a
+      - Networks of the load balancers. The eBPF backend believes no others, M(realip.toa.toa_option_filter) strips the option from others where a
         module translates, and the proof plays a load balancer inside them.
     type: list
     elements: str
-  guard:
+  option_filter:
     description: Whether packets of strangers are to lose the option where a module translates and O(trusted_sources) names anybody.
     type: bool
-  guard_ports:
-    description: TCP ports to guard; all of them where none is named.
+  option_filter_ports:
+    description: TCP ports to filter; all of them where none is named.
     type: list
     elements: int
   monitor:

@@ -64,12 +64,12 @@ options:
       C(toa_trusted_sources); the group is left out where there is none.
     type: list
     elements: str
-  guard:
+  option_filter:
     description:
-      - Load the rules that M(realip.toa.toa_guard) has left on the host into the probe's own network namespace, from the very files that are
-        loaded at boot, so that the group V(spoof) shows whether this kernel with these rules believes a stranger. On a host without a guard
+      - Load the rules that M(realip.toa.toa_option_filter) has left on the host into the probe's own network namespace, from the very files that are
+        loaded at boot, so that the group V(spoof) shows whether this kernel with these rules believes a stranger. On a host without an option filter
         it does nothing.
-      - Whether the same rules are loaded outside that namespace is not a question for a packet; C(ansible_facts.toa.firewall.guard.active)
+      - Whether the same rules are loaded outside that namespace is not a question for a packet; C(ansible_facts.toa.firewall.option_filter.active)
         says it.
     type: bool
     default: false

@@ -129,7 +129,7 @@ def unknown(option_kinds: Iterable[str]) -> list[str]:
 
 
 def stripped_kinds(option_kinds: Iterable[str]) -> list[int]:
-    """The kinds that a guard takes from strangers: those of these formats, and every other that some receiver is known to read.
+    """The kinds that an option filter takes from strangers: those of these formats, and every other that some receiver is known to read.
 
     A module often reads more than the load balancer sends, and whoever forges an address takes his choice.
     """

@@ -18,7 +18,7 @@ OPERATION = frozenset(
         "toa_catalog_file",
         "toa_confirm_timeout",
         "toa_drain_tasks",
-        "toa_guard_method",
+        "toa_option_filter_method",
         "toa_health_tasks",
         "toa_hosts",
         "toa_kernel_buildid",

@@ -126,15 +126,15 @@ CASES = (
     ),
     Case(
         "kernel boots without network",
-        "old kernel, by the boot guard within toa_confirm_timeout",
-        "wrong_kernel, and what the guard wrote",
+        "old kernel, by the trial watchdog within toa_confirm_timeout",
+        "wrong_kernel, and what the watchdog wrote",
         on=SYSTEMD,
         fault="printf '#!/bin/sh\\ncase $(uname -r) in *.toa) test \"$IFACE\" = lo || exit 1;; esac\\n' >/etc/network/if-pre-up.d/fault"
         " && chmod 755 /etc/network/if-pre-up.d/fault",
         cure="rm -f /etc/network/if-pre-up.d/fault",
         variables={"toa_confirm_timeout": 60},
         codes=("wrong_kernel",),
-        words=("boot guard",),
+        words=("trial watchdog",),
     ),
     Case(
         "host answers SSH and never finishes booting",
@@ -267,7 +267,7 @@ CASES = (
     ),
     Case(
         "power cut between arming and the reboot",
-        "old kernel, by the boot guard: the trial was nobody's",
+        "old kernel, by the trial watchdog: the trial was nobody's",
         "connection_lost",
         variables={"toa_confirm_timeout": 60},
         at=Deed("Boot | Reboot into", "power"),
@@ -277,7 +277,7 @@ CASES = (
     ),
     Case(
         "the canary dies in its reboot, and its power comes back",
-        "old kernel, by the boot guard: the trial was nobody's",
+        "old kernel, by the trial watchdog: the trial was nobody's",
         "lost_after_reboot",
         variables={"toa_confirm_timeout": 60, "toa_reboot_timeout": 30},
         at=Deed("Boot | Reboot into", "power", "silence"),

@@ -31,7 +31,7 @@ FRESH = {
     "held": False,
     "loaded": False,
     "persistent": False,
-    "guard": None,
+    "option_filter": None,
     "state": {},
     "faults": {},
     "journal": [],
@@ -154,7 +154,7 @@ def facts(host):
         "conflicts": [],
         "held": [],
         "unread": [],
-        "firewall": {"backend": "nft", "guard": host["guard"]},
+        "firewall": {"backend": "nft", "option_filter": host["option_filter"]},
         "state": host["state"],
     }
 
@@ -220,7 +220,7 @@ def reboot(host, args, modules):
             host.update(boot=host["boot"] + 1, kernel=trial or host["default"], next=None, loaded=False)
             if fault == "fallback" and trial:
                 host["kernel"] = host["default"]
-                host["state"]["boot"].update(state="reverted_by_guard", reason="not confirmed within 600 s")
+                host["state"]["boot"].update(state="reverted_by_watchdog", reason="not confirmed within 600 s")
         host["loaded"] = host["persistent"] and host["kernel"] == TOA
     return {
         "changed": args["op"] == "trigger",
@@ -247,8 +247,8 @@ def persist(host, args, modules):
     return {"changed": changed, "before": {}, "after": {}}
 
 
-def guard(host, args, modules):
-    before = host["guard"]
+def option_filter(host, args, modules):
+    before = host["option_filter"]
     rules = {
         "active": True,
         "method": "nft",
@@ -256,7 +256,7 @@ def guard(host, args, modules):
         **{key: args[key] for key in ("kinds", "trusted_sources", "ports")},
     }
     if not args["check"]:
-        host["guard"] = rules if args["state"] == "present" else None
+        host["option_filter"] = rules if args["state"] == "present" else None
     return {"changed": (before is None) == (args["state"] == "present"), "before": {}, "after": {}}
 
 
@@ -313,7 +313,7 @@ HANDLERS = {
     "claim": claim,
     "echo": echo,
     "monitor": monitor,
-    "guard": guard,
+    "option_filter": option_filter,
 }
 
 

@@ -189,7 +189,7 @@ def test_whole_sequence(root: Root) -> None:
         "default": STOCK,
         "next": NEW,
         "trial": NEW,
-        "guard": True,
+        "watchdog": True,
         "grub_default_setting": "saved",
     }, armed
     assert not root.do("armed", NEW)["changed"]

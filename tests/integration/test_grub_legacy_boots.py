@@ -146,7 +146,7 @@ def test_power_that_goes_while_arming(grub: Grub, tmp_path: Path, kind: type[Leg
         else:
             assert (
                 changes >= 6
-            )  # the trial's entries, four files of the guard, the number and the line that makes it count
+            )  # the trial's entries, four files of the watchdog, the number and the line that makes it count
             return
 
 
@@ -193,7 +193,7 @@ def test_grub_boots_what_the_parser_says(grub: Grub, tmp_path: Path, menu: str, 
 
 @pytest.mark.parametrize("shell", ["dash", "bash --posix", "busybox sh"])
 @pytest.mark.parametrize("how", ["Red Hat's word", "GNU's file", "no memory"])
-def test_the_guard_takes_back_what_grub_did_not(tmp_path: Path, shell: str, how: str) -> None:
+def test_the_watchdog_takes_back_what_grub_did_not(tmp_path: Path, shell: str, how: str) -> None:
     host = (El6 if how == "Red Hat's word" else El6Gnu)(tmp_path)
     stock, new = KERNELS[type(host)]
     host.do("default", stock)
@@ -207,22 +207,23 @@ def test_the_guard_takes_back_what_grub_did_not(tmp_path: Path, shell: str, how:
         if name in armed:
             host.write(name, armed[name])
     folder = Path(host.path("/var/lib/realip-toa"))
-    settings = (folder / "guard.conf").read_text()
-    (folder / "guard.conf").write_text(settings.replace("rewind=", "rewind=" + host.root))
+    settings = (folder / "watchdog.conf").read_text()
+    (folder / "watchdog.conf").write_text(settings.replace("rewind=", "rewind=" + host.root))
     host.write("/proc/uptime", "31.00 1.00\n")
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "GUARD_DIR": str(folder), "GUARD_PROC": host.path("/proc"), "GUARD_GRACE": "0.1",
-                   "GUARD_KMSG": host.path("/kmsg"), "GUARD_CONSOLE": host.path("/console"), "GUARD_REBOOT": "true", "GUARD_FORCE": "true"}  # fmt: skip
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "WATCHDOG_DIR": str(folder), "WATCHDOG_PROC": host.path("/proc"), "WATCHDOG_GRACE": "0.1",
+                   "WATCHDOG_KMSG": host.path("/kmsg"), "WATCHDOG_CONSOLE": host.path("/console"),
+                   "WATCHDOG_REBOOT": "true", "WATCHDOG_FORCE": "true"}  # fmt: skip
     done = subprocess.run(
         [*shell.split(), "-c", SCRIPT_TEXT], env=environment, capture_output=True, timeout=60, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert host.record()["state"] == "reverted_by_guard"
+    assert host.record()["state"] == "reverted_by_watchdog"
     assert [host.boot(), host.boot()] == [stock, stock]
     sizes = {name: len(data) for name, data in host.files().items() if name.startswith("/boot/")}
     assert sizes == {name: len(data) for name, data in armed.items() if name.startswith("/boot/")}
 
 
-def test_the_guard_leaves_a_menu_that_has_changed_alone(tmp_path: Path) -> None:
+def test_the_watchdog_leaves_a_menu_that_has_changed_alone(tmp_path: Path) -> None:
     host = El6Gnu(tmp_path)
     stock, new = KERNELS[type(host)]
     host.write("/boot/grub/stage2", "some other program")
@@ -233,10 +234,13 @@ def test_the_guard_leaves_a_menu_that_has_changed_alone(tmp_path: Path) -> None:
     host.write(host.CONFIG, "# one line more\n" + host.text(host.CONFIG))
     menu = host.read(host.CONFIG)
     folder = Path(host.path("/var/lib/realip-toa"))
-    (folder / "guard.conf").write_text((folder / "guard.conf").read_text().replace("rewind=", "rewind=" + host.root))
+    (folder / "watchdog.conf").write_text(
+        (folder / "watchdog.conf").read_text().replace("rewind=", "rewind=" + host.root)
+    )
     host.write("/proc/uptime", "31.00 1.00\n")
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "GUARD_DIR": str(folder), "GUARD_PROC": host.path("/proc"), "GUARD_GRACE": "0.1",
-                   "GUARD_KMSG": host.path("/kmsg"), "GUARD_CONSOLE": host.path("/console"), "GUARD_REBOOT": "true", "GUARD_FORCE": "true"}  # fmt: skip
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "WATCHDOG_DIR": str(folder), "WATCHDOG_PROC": host.path("/proc"), "WATCHDOG_GRACE": "0.1",
+                   "WATCHDOG_KMSG": host.path("/kmsg"), "WATCHDOG_CONSOLE": host.path("/console"),
+                   "WATCHDOG_REBOOT": "true", "WATCHDOG_FORCE": "true"}  # fmt: skip
     subprocess.run(["sh", "-c", SCRIPT_TEXT], env=environment, check=True, timeout=60)
-    assert host.record()["state"] == "reverted_by_guard"
+    assert host.record()["state"] == "reverted_by_watchdog"
     assert host.read(host.CONFIG) == menu

@@ -24,7 +24,7 @@ def test_the_kernel_is_the_one_that_works(host, machine, mended, default_kernel)
 
 def test_no_trial_is_left(host):
     assert "realip" not in host.file("/boot/grub/grub.conf").content_string
-    assert not host.file("/var/lib/realip-toa/guard.sh").exists
+    assert not host.file("/var/lib/realip-toa/watchdog.sh").exists
 
 
 def test_the_report_says_it(name, machine, mended):

@@ -26,7 +26,7 @@ def test_both_kernels_are_installed(host, machine):
 
 
 def test_no_trial_is_left(host):
-    assert not host.file("/var/lib/realip-toa/guard.sh").exists
+    assert not host.file("/var/lib/realip-toa/watchdog.sh").exists
 
 
 @pytest.mark.parametrize("listener", ["inet", "inet6"])

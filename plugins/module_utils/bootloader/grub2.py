@@ -17,7 +17,7 @@ What a boot loader's backend gives to programs/boot.py (`Grub2` here; others loo
 * `armed(release, panic)`, `trial_is_current(release, panic)`, `write_trial(release, panic)`, `has_trial()`, `remove_trial()`,
   `set_next(release)`, `has_next()`, `clear_next()`, `notes(release)`;
 * `restore(original)`, `restored_default(original)`, `restored_setting(original)`;
-* `guard_settings(release)`: how the boot guard takes back what is armed (settings_text()).
+* `watchdog_settings(release)`: how the trial watchdog takes back what is armed (settings_text()).
 """
 
 from __future__ import absolute_import, division, print_function
@@ -141,7 +141,7 @@ class Grub2:
             )
         return True, ""
 
-    def guard_settings(self, release):
+    def watchdog_settings(self, release):
         return {"editenv": self._editenv(), "grubenv": self.block}
 
     # -- the persistent default ----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ Here an entry is a number, counted from 0, and every title that a package puts o
   anything, and where it cannot write, it does not go on with the trial but falls back. Both are what the grub shell's
   `savedefault --default=N --once` is for; the shell itself is not used. It probes every disk for its BIOS number first, does not
   sync, ends with 0 whatever happened, and GNU's (as Debian has it) arms an entry that no boot ever disarms.
-* Where there is no such memory, and only with consent, `default` itself is the trial; the boot guard takes that back.
+* Where there is no such memory, and only with consent, `default` itself is the trial; the trial watchdog takes that back.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -110,7 +110,7 @@ class Legacy(GrubLegacy):
         problem = self.problem()
         return not problem, problem
 
-    def guard_settings(self, release):
+    def watchdog_settings(self, release):
         """Bytes that take back what is armed: for where the boot loader could not do it."""
         memory = self.memory()
         if memory == WORD:

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot guard: commit-confirmed for a kernel, on the host itself.
+"""The trial watchdog: commit-confirmed for a kernel, on the host itself.
 
 A POSIX shell script that the host's init starts early, without network and without Python. On a trial boot it waits for the
 file `confirmed` with the boot_id of this very boot; when that has not come `timeout` seconds after the kernel started
@@ -27,40 +27,40 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     remove_file,
 )
 
-SCRIPT = STATE_DIR + "/guard.sh"
-SETTINGS = STATE_DIR + "/guard.conf"
+SCRIPT = STATE_DIR + "/watchdog.sh"
+SETTINGS = STATE_DIR + "/watchdog.conf"
 CONFIRMED = STATE_DIR + "/confirmed"
 SEEN = STATE_DIR + "/trial"
-LOG = STATE_DIR + "/guard.log"
-UNIT = "/etc/systemd/system/realip-toa-boot-guard.service"
+LOG = STATE_DIR + "/watchdog.log"
+UNIT = "/etc/systemd/system/realip-toa-trial-watchdog.service"
 # Emergency and rescue too: a trial kernel that mounts too little to boot normally must not get stuck there.
 UNIT_LINKS = tuple(
-    "/etc/systemd/system/%s.target.wants/realip-toa-boot-guard.service" % target
+    "/etc/systemd/system/%s.target.wants/realip-toa-trial-watchdog.service" % target
     for target in ("sysinit", "emergency", "rescue")
 )
-SYSV = "/etc/init.d/realip-toa-boot-guard"
+SYSV = "/etc/init.d/realip-toa-trial-watchdog"
 SYSV_RUNLEVELS = ("2", "3", "4", "5")
 
 # Said on the kernel command line of a trial boot.
 TRIAL_MARK = "realip_toa.trial=1"
 
 SCRIPT_TEXT = r"""#!/bin/sh
-# Boot guard of realip.toa: reboots out of a trial boot that nobody confirms in time. Removed when the trial is over.
-# GUARD_* variables move what it touches elsewhere, for tests.
+# Trial watchdog of realip.toa: reboots out of a trial boot that nobody confirms in time. Removed when the trial is over.
+# WATCHDOG_* variables move what it touches elsewhere, for tests.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
 export PATH LC_ALL
 
-dir=${GUARD_DIR:-/var/lib/realip-toa}
-proc=${GUARD_PROC:-/proc}
-kmsg=${GUARD_KMSG:-/dev/kmsg}
-console=${GUARD_CONSOLE:-/dev/console}
-poll=${GUARD_POLL:-2}
-grace=${GUARD_GRACE:-90}
-reboot=${GUARD_REBOOT:-reboot}
-force=${GUARD_FORCE:-"reboot -f & sleep 10; echo 1 >$proc/sys/kernel/sysrq; echo s >$proc/sysrq-trigger; sleep 2; echo b >$proc/sysrq-trigger"}
-settings=$dir/guard.conf
+dir=${WATCHDOG_DIR:-/var/lib/realip-toa}
+proc=${WATCHDOG_PROC:-/proc}
+kmsg=${WATCHDOG_KMSG:-/dev/kmsg}
+console=${WATCHDOG_CONSOLE:-/dev/console}
+poll=${WATCHDOG_POLL:-2}
+grace=${WATCHDOG_GRACE:-90}
+reboot=${WATCHDOG_REBOOT:-reboot}
+force=${WATCHDOG_FORCE:-"reboot -f & sleep 10; echo 1 >$proc/sys/kernel/sysrq; echo s >$proc/sysrq-trigger; sleep 2; echo b >$proc/sysrq-trigger"}
+settings=$dir/watchdog.conf
 now=0
 
 first_line() { # FILE
@@ -89,10 +89,10 @@ tick() { # now: seconds since this kernel started
 
 say() { # TEXT
     tick
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) uptime=$now boot=$boot $1" 2>/dev/null >>"$dir/guard.log"
-    [ -w "$kmsg" ] && echo "<4>realip-toa-boot-guard: $1" >>"$kmsg"
+    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) uptime=$now boot=$boot $1" 2>/dev/null >>"$dir/watchdog.log"
+    [ -w "$kmsg" ] && echo "<4>realip-toa-trial-watchdog: $1" >>"$kmsg"
     # In the background: a serial console without a listener may block.
-    [ -w "$console" ] && (echo "realip-toa-boot-guard: $1" >"$console") &
+    [ -w "$console" ] && (echo "realip-toa-trial-watchdog: $1" >"$console") &
     # A panic must not take the last lines with it; in the background, since a broken disk may block.
     sync &
 }
@@ -107,10 +107,11 @@ on_trial() {
 verdict() { # REASON: said, left in state.json, and no second time
     say "$1"
     record=$dir/state.json
-    if [ -f "$record" ] && (umask 077 && sed "s/\"state\": \"armed\"/\"reason\": \"$1\", \"state\": \"reverted_by_guard\"/" "$record" >"$record.guard"); then
-        mv -f "$record.guard" "$record"
+    if [ -f "$record" ] && (umask 077 &&
+        sed "s/\"state\": \"armed\"/\"reason\": \"$1\", \"state\": \"reverted_by_watchdog\"/" "$record" >"$record.watchdog"); then
+        mv -f "$record.watchdog" "$record"
     else
-        rm -f "$record.guard"
+        rm -f "$record.watchdog"
     fi
     rm -f "$settings" "$dir/trial"
 }
@@ -122,7 +123,7 @@ rewind() { # bytes in their place, where nobody has put others there meanwhile
 
 go_back() {
     # A shell of its own, so that an orderly reboot may end this one and unmount what it reads from.
-    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-boot-guard: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
+    sh -c "sleep $grace; [ -w $kmsg ] && echo '<4>realip-toa-trial-watchdog: forcing the reboot' >>$kmsg; $force" </dev/null >/dev/null 2>&1 &
     editenv=$1
     grubenv=$2
     # Spent already, where the boot loader can write; where it cannot, this is what ends the trial.
@@ -177,9 +178,9 @@ verdict "kernel $running was not confirmed within ${timeout}s; rebooting into th
 go_back "$editenv" "$grubenv"
 """
 
-# KillMode=process: the forced reboot must outlive the guard. IgnoreOnIsolate: emergency mode must not end the guard.
+# KillMode=process: the forced reboot must outlive the watchdog. IgnoreOnIsolate: emergency mode must not end the watchdog.
 UNIT_TEXT = """[Unit]
-Description=realip.toa boot guard (goes back to the old kernel unless the new one is confirmed)
+Description=realip.toa trial watchdog (goes back to the old kernel unless the new one is confirmed)
 DefaultDependencies=no
 After=local-fs.target
 Conflicts=shutdown.target
@@ -199,12 +200,12 @@ WantedBy=sysinit.target emergency.target rescue.target
 
 SYSV_TEXT = """#!/bin/sh
 ### BEGIN INIT INFO
-# Provides:          realip-toa-boot-guard
+# Provides:          realip-toa-trial-watchdog
 # Required-Start:    $local_fs
 # Required-Stop:
 # Default-Start:     2 3 4 5
 # Default-Stop:
-# Short-Description: realip.toa boot guard
+# Short-Description: realip.toa trial watchdog
 # Description:       Goes back to the old kernel unless the new one is confirmed in time.
 ### END INIT INFO
 # chkconfig: 2345 01 99
@@ -221,7 +222,7 @@ exit 0
 
 
 def settings_text(release, timeout, boot_id, editenv="", grubenv="", **rewind):
-    """guard.conf: what is tried, how long (seconds since the kernel started), the boot in which it was armed, and how to disarm it.
+    """watchdog.conf: what is tried, how long (seconds since the kernel started), the boot in which it was armed, and how to disarm it.
 
     GRUB 2: `editenv`, the editor, and `grubenv`, its block. GRUB legacy: `rewind`, a file; `rewind_at`, an offset in it; `rewind_to`,
     the bytes to put there, as printf(1) takes them; and `rewind_if`, the characters that are to be there now ("" for any).
@@ -236,8 +237,8 @@ def settings_text(release, timeout, boot_id, editenv="", grubenv="", **rewind):
     return text + "".join("%s=%s\n" % item for item in sorted(rewind.items()))
 
 
-class Guard:
-    """The guard on one machine: installed, told, removed."""
+class Watchdog:
+    """The watchdog on one machine: installed, told, removed."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -258,7 +259,7 @@ class Guard:
         return bool(self._sysv_links())
 
     def install(self, settings):
-        """Settings first and what starts the guard last, so that it never runs without its settings."""
+        """Settings first and what starts the watchdog last, so that it never runs without its settings."""
         for name in (CONFIRMED, SEEN):
             self.machine.remove(name)
         for name, text, mode in self._files(settings):
@@ -279,12 +280,12 @@ class Guard:
         self.machine.write(CONFIRMED, self.machine.boot_id + "\n", 0o644)
 
     def remove(self):
-        """Take all of it but its log away; a guard that is waiting ends at once or, without its settings, by itself."""
+        """Take all of it but its log away; a watchdog that is waiting ends at once or, without its settings, by itself."""
         machine = self.machine
         for name in (SETTINGS, SEEN):
             machine.remove(name)
         if machine.live and self.systemd and machine.exists(UNIT):
-            machine.run(["systemctl", "stop", "realip-toa-boot-guard.service"], timeout=30)
+            machine.run(["systemctl", "stop", "realip-toa-trial-watchdog.service"], timeout=30)
         for link in UNIT_LINKS:
             machine.remove(link)
             remove_empty(os.path.dirname(machine.path(link)))
@@ -308,9 +309,9 @@ class Guard:
             starter = (SYSV, SYSV_TEXT, 0o755)
         else:
             raise TargetError(
-                "no_guard",
-                "this host has neither systemd nor /etc/init.d, so nothing could start the boot guard",
-                "set `guard: false` if the host has another way back, such as a watchdog",
+                "no_watchdog",
+                "this host has neither systemd nor /etc/init.d, so nothing could start the trial watchdog",
+                "set `watchdog: false` if the host has another way back, such as a hardware watchdog",
             )
         return [(SETTINGS, settings, 0o644), (SCRIPT, SCRIPT_TEXT, 0o755), starter]
 
@@ -323,23 +324,27 @@ class Guard:
         machine = self.machine
         update, check = machine.command("update-rc.d"), machine.command("chkconfig")
         if machine.live and update:
-            machine.must_run([update, "realip-toa-boot-guard", "defaults"], "no_guard", "enabling the boot guard")
+            machine.must_run(
+                [update, "realip-toa-trial-watchdog", "defaults"], "no_watchdog", "enabling the trial watchdog"
+            )
         elif machine.live and check:
-            machine.must_run([check, "--add", "realip-toa-boot-guard"], "no_guard", "enabling the boot guard")
+            machine.must_run(
+                [check, "--add", "realip-toa-trial-watchdog"], "no_watchdog", "enabling the trial watchdog"
+            )
         if self._sysv_links():
             return
         for level in SYSV_RUNLEVELS:
             folder = "/etc/rc.d/rc%s.d" % level if machine.is_dir("/etc/rc.d/rc%s.d" % level) else "/etc/rc%s.d" % level
-            _symlink("../init.d/realip-toa-boot-guard", machine.path(folder + "/S01realip-toa-boot-guard"))
+            _symlink("../init.d/realip-toa-trial-watchdog", machine.path(folder + "/S01realip-toa-trial-watchdog"))
 
     def _disable_sysv(self):
         machine = self.machine
         update, check = machine.command("update-rc.d"), machine.command("chkconfig")
         if machine.live and check and not update:
-            machine.run([check, "--del", "realip-toa-boot-guard"], timeout=60)
+            machine.run([check, "--del", "realip-toa-trial-watchdog"], timeout=60)
         machine.remove(SYSV)
         if machine.live and update:
-            machine.run([update, "realip-toa-boot-guard", "remove"], timeout=60)
+            machine.run([update, "realip-toa-trial-watchdog", "remove"], timeout=60)
         for link in self._sysv_links("SK"):
             remove_file(link)
 
@@ -348,7 +353,7 @@ class Guard:
         for level in "0123456S":
             for folder in ("/etc/rc%s.d" % level, "/etc/rc.d/rc%s.d" % level):
                 for name in list_dir(self.machine.path(folder)):
-                    if name[:1] in kinds and name[3:] == "realip-toa-boot-guard":
+                    if name[:1] in kinds and name[3:] == "realip-toa-trial-watchdog":
                         found.append(self.machine.path(folder + "/" + name))
         return found
 

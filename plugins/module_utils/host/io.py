@@ -27,6 +27,10 @@ LOCK_FILE = "/run/realip-toa.lock"
 COMMAND_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+# unicode on Python 2. The formatter drops the prefix of such a literal, so target code has none.
+TEXT = type(b"".decode("ascii"))
+
+
 class TargetError(Exception):
     """A host refused something. `code` is stable, `message` is for a human, `remedy` says what to do."""
 

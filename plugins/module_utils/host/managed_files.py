@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import make_dirs, remove_file, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, make_dirs, remove_file, write_atomic
 
 LOST = "changed by somebody"
 
@@ -193,7 +193,7 @@ class Originals:
 
 
 def _is_text(value):
-    return isinstance(value, (type(""), str))
+    return isinstance(value, (TEXT, str))
 
 
 def _is_path(value):

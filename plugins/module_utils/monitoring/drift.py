@@ -25,15 +25,15 @@ FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Of a year without a 29th of February, before each month.
 DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
-KERNEL, MODULE, EBPF, GUARD, DEFAULT, HOLD = (
+KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD = (
     "kernel_without_toa",
     "module_gone",
     "ebpf_gone",
-    "guard_gone",
+    "option_filter_gone",
     "default_changed",
     "hold_gone",
 )
-CODES = (KERNEL, MODULE, EBPF, GUARD, DEFAULT, HOLD)
+CODES = (KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD)
 # Backends that brought a kernel of their own.
 KERNELS = ("kernel_package", "source_kernel")
 
@@ -86,7 +86,12 @@ def drift_of(facts, booted, installed, seen):
     proof = proof_of(facts["state"])
     if proof is None:
         return []
-    found = [_translation(facts, proof, booted, installed), _guard(facts), _default(facts, proof), _hold(facts, proof)]
+    found = [
+        _translation(facts, proof, booted, installed),
+        _option_filter(facts),
+        _default(facts, proof),
+        _hold(facts, proof),
+    ]
     return [_finding(code, detail, since or seen.get(code)) for code, detail, since in [item for item in found if item]]
 
 
@@ -123,12 +128,16 @@ def _why_missing(facts, proof):
     return "" if proof["kernel"] in there else "%s is not installed any more" % proof["kernel"]
 
 
-def _guard(facts):
-    guard = facts["firewall"]["guard"]
-    if not guard or (guard["active"] and guard["at_boot"]):
+def _option_filter(facts):
+    option_filter = facts["firewall"]["option_filter"]
+    if not option_filter or (option_filter["active"] and option_filter["at_boot"]):
         return None
-    lost = "its rules are not loaded as they were left" if not guard["active"] else "nothing loads its rules at boot"
-    return GUARD, "the guard against strangers is gone: %s" % lost, None
+    lost = (
+        "its rules are not loaded as they were left"
+        if not option_filter["active"]
+        else "nothing loads its rules at boot"
+    )
+    return OPTION_FILTER, "the option filter is gone: %s" % lost, None
 
 
 def _default(facts, proof):

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard as text: rules that strip address options from packets of strangers, and the shell script that loads them. Pure.
+"""The option filter as text: rules that strip address options from packets of strangers, and the shell script that loads them. Pure.
 
 A TOA module believes whoever sends the option. The rules make it blind to everybody but the load balancers: options of the kinds in
 question become NOPs before the packet reaches TCP. Nothing else of a stranger's packet changes, so nobody loses a connection.
@@ -11,7 +11,7 @@ Two ways, of which a host has one or both:
     nft        `reset tcp option` (Linux 5.18 and nftables of that time), one table of our own, replaced in one step
     iptables   TCPOPTSTRIP (Linux 2.6.25, iptables 1.4.3), one chain of our own in the table mangle
 
-Both work before routing, so that containers behind the host are guarded as well. A first fragment too short for its own TCP header
+Both work before routing, so that containers behind the host are filtered as well. A first fragment too short for its own TCP header
 could smuggle an option past; TCPOPTSTRIP drops such a packet by itself (xt_TCPOPTSTRIP.c), for nft the rules say it.
 """
 
@@ -20,10 +20,10 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import GUARD_SCRIPT as SCRIPT
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import FILTER_SCRIPT as SCRIPT
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER
 
-FOLDER = STATE_DIR + "/guard"
+FOLDER = STATE_DIR + "/option-filter"
 TABLE, CHAIN = "realip_toa", "REALIP-TOA"
 NFT, IPTABLES = "nft", "iptables"
 METHODS = (NFT, IPTABLES)
@@ -33,7 +33,7 @@ NFT_RULES, IPV4_RULES, IPV6_RULES = "rules.nft", "rules.v4", "rules.v6"
 RULES = (NFT_RULES, IPV4_RULES, IPV6_RULES)
 
 BOOT_COMMAND = "/bin/sh %s start" % SCRIPT
-SERVICE = "realip-toa-guard.service"
+SERVICE = "realip-toa-option-filter.service"
 UNIT = "/etc/systemd/system/" + SERVICE
 # What flushes the rules of everybody when it starts: ours come back with it.
 FIREWALLS = (
@@ -66,7 +66,7 @@ table inet %(table)s {
         flags interval
         auto-merge
 %(trusted6)s    }
-    chain guard {
+    chain option_filter {
         type filter hook prerouting priority -150; policy accept;
         meta l4proto != tcp return
         ip saddr @trusted4 return
@@ -79,7 +79,7 @@ table inet %(table)s {
 
 _SCRIPT_TEXT = r"""#!/bin/sh
 %(marker)s: strips address options from packets of strangers; managed, do not edit.
-# guard.sh start: load the rules beside this file, in place of those of before. stop: take them away. show: what of them is loaded.
+# filter.sh start: load the rules beside this file, in place of those of before. stop: take them away. show: what of them is loaded.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard's rules, tried by this host's own tools and kernel in a network namespace before the host sees them.
+"""The option filter's rules, tried by this host's own tools and kernel in a network namespace before the host sees them.
 
 Crafted packets come out of a TUN device; what passes the rules is read from raw sockets, which get whole TCP segments behind the
 firewall on every kernel. So it is seen, and not inferred, that a stranger's option is gone, that everything else of his packet is there,
@@ -65,7 +65,7 @@ PASSING, TIMEOUT = 1.0, 20
 def try_out(method, kinds, networks, ports):
     """{"shown": listing of the loaded rules, "checks": [what was seen]}. Nothing of the host is touched.
 
-    TargetError `guard_unusable` where the host's tools or kernel do not take the rules, `guard_unreliable` where they do and the rules
+    TargetError `option_filter_unusable` where the host's tools or kernel do not take the rules, `option_filter_unreliable` where they do and the rules
     do not do what they should. Refused where the host gives us no network of our own to try it in.
     """
     folder = tempfile.mkdtemp(prefix="realip-toa-")
@@ -78,14 +78,14 @@ def try_out(method, kinds, networks, ports):
         raise TargetError(
             found["code"],
             "%s: %s" % (method, found["problem"]),
-            "see `ansible-doc realip.toa.toa_guard`, option method",
+            "see `ansible-doc realip.toa.toa_option_filter`, option method",
         )
     return found
 
 
 def write_rules(folder, method, kinds, networks, ports):
     """The script and its rules, as files of a folder."""
-    files = dict(rules_of(method, kinds, networks, ports), **{"guard.sh": script_text(method)})
+    files = dict(rules_of(method, kinds, networks, ports), **{"filter.sh": script_text(method)})
     for name, text in files.items():
         handle = open(os.path.join(folder, name), "w")
         try:
@@ -101,12 +101,12 @@ def _tried(folder, method, kinds, networks, ports):
     try:
         shown = load_here(folder)
     except Refused as problem:
-        return {"code": "guard_unusable", "problem": "%s" % (problem,)}
+        return {"code": "option_filter_unusable", "problem": "%s" % (problem,)}
     checks = []
     for family in wire.families:
         problem = Trial(wire, family, kinds, networks, ports, checks).run()
         if problem:
-            return {"code": "guard_unreliable", "problem": problem}
+            return {"code": "option_filter_unreliable", "problem": problem}
     return {"shown": shown, "checks": checks}
 
 
@@ -114,7 +114,7 @@ class Wire:
     """A namespace with a TUN device to send from, and a raw socket of each family behind the firewall."""
 
     def __init__(self):
-        self.tun = Tun("toaguard")
+        self.tun = Tun("toafilter")
         self.tun.set_up(LOCAL[4], NETMASK)
         self.tun.route_everything(PEERS[4])
         self.families = [4]
@@ -122,7 +122,7 @@ class Wire:
             self.tun.set_up6(LOCAL[6], PREFIX6)
             self.families.append(6)
         except Refused:
-            pass  # a kernel without IPv6 has nobody to guard against there
+            pass  # a kernel without IPv6 has no packets to filter there
         self.sockets = dict(
             (family, socket.socket(FAMILIES[family], socket.SOCK_RAW, socket.IPPROTO_TCP)) for family in self.families
         )
@@ -226,12 +226,12 @@ class Trial:
         return None
 
     def _other_port(self):
-        """ports that are not guarded are left alone"""
+        """ports that are not filtered are left alone"""
         port = [port for port in (ANY_PORT, ANY_PORT + 1, ANY_PORT + 2) if port not in self.ports]
         if self.ports and port and self._strangers():
             came = self._send(self._strangers()[0], SYN, _option(self.kinds[0]), port=port[0])
             if came is None or came["options"] != _option(self.kinds[0]):
-                return "port %d, which is not guarded, is not left alone" % port[0]
+                return "port %d, which is not filtered, is not left alone" % port[0]
         return None
 
     # -- packets

@@ -7,8 +7,8 @@ Each state is a list of steps, worked out from what the host looks like now; a s
 second run changes nothing, check mode knows exactly what would change, and a run that died anywhere is taken up by the next. The
 order of the steps keeps this true at every moment: a host that loses power boots a kernel that is known to work.
 
-The record (section `boot` of state.json): `loader`, `state` (default, armed, confirmed, reverted, and reverted_by_guard, which the
-guard writes), `kernel` (the trial), `old` (what to go back to), `original` (what to restore), `reason` (the guard's).
+The record (section `boot` of state.json): `loader`, `state` (default, armed, confirmed, reverted, and reverted_by_watchdog, which the
+watchdog writes), `kernel` (the trial), `old` (what to go back to), `original` (what to restore), `reason` (the watchdog's).
 """
 
 from __future__ import absolute_import, division, print_function
@@ -20,7 +20,7 @@ import re
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import Grub2
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_bls import Grub2Bls
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy import Legacy
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import Guard, settings_text
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import Watchdog, settings_text
 from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, HostLock, TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
@@ -65,7 +65,7 @@ def checked(args):
         )
     wish["confirm_timeout"] = _number(args, "confirm_timeout", 600, TIMEOUT_RANGE)
     wish["panic"] = _number(args, "panic", 30, PANIC_RANGE)
-    for name, default in (("guard", True), ("accept_no_fallback", False), ("restore", False)):
+    for name, default in (("watchdog", True), ("accept_no_fallback", False), ("restore", False)):
         wish[name] = bool(default if args.get(name) is None else args[name])
     if wish["restore"] and wish["state"] != "reverted":
         raise TargetError(
@@ -113,7 +113,7 @@ class Boot:
     def __init__(self, machine, wish):
         self.machine = machine
         self.wish = wish
-        self.guard = Guard(machine)
+        self.watchdog = Watchdog(machine)
         self.record = section("boot", machine.path(STATE_FILE))
         self.backend = self.find_backend()
         self.steps = []
@@ -127,7 +127,7 @@ class Boot:
             return detect(self.machine)
         except TargetError as error:
             # Where nothing was ever armed there is nothing to take back, whatever boots this host.
-            if self.wish["state"] != "reverted" or self.record or self.guard.installed():
+            if self.wish["state"] != "reverted" or self.record or self.watchdog.installed():
                 raise
             return NoLoader(error.message)
 
@@ -138,7 +138,7 @@ class Boot:
             "default": backend.default(),
             "next": backend.next(),
             "trial": backend.trial(),
-            "guard": self.guard.installed(),
+            "watchdog": self.watchdog.installed(),
             "grub_default_setting": backend.setting(),
         }
 
@@ -160,7 +160,7 @@ class Boot:
     def apply(self):
         """The steps in order, then a look whether the host is as planned; whatever fails puts every file back as it was."""
         kept = Kept(self.machine, self.backend.files() + [STATE_FILE], self.backend.words())
-        had_guard = self.guard.installed()
+        had_watchdog = self.watchdog.installed()
         try:
             for unused, work in self.steps:
                 work()
@@ -169,8 +169,8 @@ class Boot:
             self.verify()
         except BaseException:
             kept.put_back()
-            if not had_guard:
-                self.guard.remove()
+            if not had_watchdog:
+                self.watchdog.remove()
             self.machine.settle(self.backend.files())
             raise
 
@@ -216,7 +216,7 @@ class Boot:
                 "write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, self.wish["panic"])
             )
         self.wanted["trial"] = kernel if not self.backend.notes(kernel) else None
-        self.plan_guard(kernel)
+        self.plan_watchdog(kernel)
         if not self.backend.armed(kernel, self.wish["panic"]):
             self.step("arm %s for the next boot" % kernel, lambda: self.backend.set_next(kernel))
         self.wanted["next"] = kernel
@@ -231,9 +231,9 @@ class Boot:
                 "boot %s first (state armed, then reboot)" % kernel,
             )
         self.need_entry(kernel)
-        if self.before["guard"] and not self.guard.told():
-            # First of all: from here on the guard lets this boot be, and the old kernel is the default still.
-            self.step("tell the boot guard that this boot is good", self.guard.confirm)
+        if self.before["watchdog"] and not self.watchdog.told():
+            # First of all: from here on the watchdog lets this boot be, and the old kernel is the default still.
+            self.step("tell the trial watchdog that this boot is good", self.watchdog.confirm)
         self.keep_record(
             state="confirmed", kernel=kernel, old=self.record.get("old") or self.other_default(kernel), reason=None
         )
@@ -242,7 +242,7 @@ class Boot:
 
     def plan_reverted(self):
         backend = self.backend
-        if not self.record and not backend.has_trial() and not self.before["guard"]:
+        if not self.record and not backend.has_trial() and not self.before["watchdog"]:
             self.notes.append("nothing was armed here")
             return
         old = self.wish["kernel"] or self.record.get("old")
@@ -277,7 +277,7 @@ class Boot:
             self.wanted["default"] = default
             self.wanted["grub_default_setting"] = self.backend.restored_setting(original)
         # The record last: our folder goes with it, if nothing else is in there.
-        self.step_if(self.guard.has_log(), "remove the boot guard's log", self.guard.remove_log)
+        self.step_if(self.watchdog.has_log(), "remove the trial watchdog's log", self.watchdog.remove_log)
         if self.record:
             self.step("drop the record", lambda: save_section("boot", None, self.machine.path(STATE_FILE)))
 
@@ -304,27 +304,27 @@ class Boot:
         self.wanted["default"] = release
         self.wanted["grub_default_setting"] = self.backend.pinned_setting(release)
 
-    def plan_guard(self, kernel):
-        if not self.wish["guard"]:
-            self.step_if(self.before["guard"], "remove the boot guard", self.guard.remove)
-            self.wanted["guard"] = False
+    def plan_watchdog(self, kernel):
+        if not self.wish["watchdog"]:
+            self.step_if(self.before["watchdog"], "remove the trial watchdog", self.watchdog.remove)
+            self.wanted["watchdog"] = False
             self.notes.append(
-                "no boot guard: if the trial boot comes up but cannot be reached, somebody has to reboot it"
+                "no trial watchdog: if the trial boot comes up but cannot be reached, somebody has to reboot it"
             )
             return
         settings = settings_text(
-            kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.guard_settings(kernel)
+            kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.watchdog_settings(kernel)
         )
-        if not self.guard.current(settings):
-            self.step("install the boot guard", lambda: self.guard.install(settings))
-        self.wanted["guard"] = True
+        if not self.watchdog.current(settings):
+            self.step("install the trial watchdog", lambda: self.watchdog.install(settings))
+        self.wanted["watchdog"] = True
 
     def plan_disarm(self):
         backend = self.backend
         self.step_if(backend.has_next(), "clear the one-shot entry", backend.clear_next)
         self.step_if(backend.has_trial(), "remove the trial entry", backend.remove_trial)
-        self.step_if(self.before["guard"], "remove the boot guard", self.guard.remove)
-        self.wanted.update(next=None, trial=None, guard=False)
+        self.step_if(self.before["watchdog"], "remove the trial watchdog", self.watchdog.remove)
+        self.wanted.update(next=None, trial=None, watchdog=False)
 
     def known_good(self, running):
         """The kernel to fall back to: the running one, unless that is itself a trial that nobody has confirmed."""

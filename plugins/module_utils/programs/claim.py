@@ -17,7 +17,7 @@ __metaclass__ = type
 
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, read_line
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, HostLock, TargetError, read_line
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 
 # Seconds; longer than any one step may be silent (an installation may take an hour).
@@ -103,7 +103,7 @@ def _uptime():
 
 
 def _text(value):
-    text = value if isinstance(value, (str, type(""))) else ""
+    text = value if isinstance(value, (str, TEXT)) else ""
     return "".join(char for char in text[:TEXT_LIMIT] if char.isalnum() or char in " .,:@/_+-")
 
 

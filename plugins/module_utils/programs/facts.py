@@ -51,11 +51,11 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 )
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import drift_of, proof_of
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, SEEN, seen_drift
-from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import guard_of
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import filter_of
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
     EBPF,
-    GUARD,
-    GUARD_SCRIPT,
+    FILTER_SCRIPT,
+    OPTION_FILTER,
     UNIT_DIRS,
     find_places,
     init_system,
@@ -192,7 +192,7 @@ class Host:
             "conflicts": self._guarded("conflicts", lambda: self._conflicts(ebpf), []),
             "firewall": {
                 "backend": self._guarded("firewall", self._firewall, "none"),
-                "guard": self._guarded("guard", self._guard, None),
+                "option_filter": self._guarded("option_filter", self._option_filter, None),
             },
             "held": self._guarded("held", self._held, []),
             "state": self.state,
@@ -503,9 +503,9 @@ class Host:
                     return backend
         return "none"
 
-    def _guard(self):
-        """The guard that we have put here, or None."""
-        return guard_of(self.state.get(GUARD), self.places, GUARD_SCRIPT if self.root == "/" else "")
+    def _option_filter(self):
+        """The option filter that we have put here, or None."""
+        return filter_of(self.state.get(OPTION_FILTER), self.places, FILTER_SCRIPT if self.root == "/" else "")
 
     def _drift(self, facts):
         """How the host has moved away from what was proved; costs nothing where nothing was."""

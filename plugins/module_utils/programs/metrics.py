@@ -38,7 +38,10 @@ HELP = {
     "rollout_time_seconds": ("gauge", "When the last rollout was proved."),
     "drift": ("gauge", "Whether the host has moved away from what was proved, by kind."),
     "drift_since_seconds": ("gauge", "Since when, where that is known."),
-    "guard_active": ("gauge", "Whether the rules that strip options of strangers are loaded as they were left."),
+    "option_filter_active": (
+        "gauge",
+        "Whether the rules that strip options of strangers are loaded as they were left.",
+    ),
     "events_total": ("counter", "Counters of the TOA module or the eBPF programs, summed over the CPUs."),
     "run_time_seconds": ("gauge", "When the monitor last ran."),
 }
@@ -52,7 +55,7 @@ ORDER = (
     "rollout_time_seconds",
     "drift",
     "drift_since_seconds",
-    "guard_active",
+    "option_filter_active",
     "events_total",
     "run_time_seconds",
 )
@@ -110,8 +113,8 @@ def samples_of(facts, probe, since, now, asked=True):
         samples.append(("drift", {"code": code}, int(code in since)))
     for code in sorted(since):
         samples.append(("drift_since_seconds", {"code": code}, since[code]))
-    if facts["firewall"]["guard"]:
-        samples.append(("guard_active", {}, int(facts["firewall"]["guard"]["active"])))
+    if facts["firewall"]["option_filter"]:
+        samples.append(("option_filter_active", {}, int(facts["firewall"]["option_filter"]["active"])))
     for counter in sorted(facts["counters"]):
         samples.append(("events_total", {"event": counter}, facts["counters"][counter]))
     samples.append(("run_time_seconds", {}, now))

@@ -18,6 +18,7 @@ from functools import reduce
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     LOCK_FILE,
+    TEXT,
     HostLock,
     TargetError,
     list_dir,
@@ -185,7 +186,7 @@ def record_of(state_file):
 
 
 def _is_text(value):
-    return isinstance(value, (type(""), str))
+    return isinstance(value, (TEXT, str))
 
 
 # -- states ------------------------------------------------------------------------------------------------------------

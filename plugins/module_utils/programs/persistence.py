@@ -82,7 +82,9 @@ HARMLESS = re.compile(
 NOT_ALONE = re.compile(r"[;&|(){}]|^\s*(if|then|else|elif|do|while|until|for|case|function)\b")
 # Bytes as latin-1 here, so a typographic quote before the command is these three.
 LOAD_COMMAND = re.compile(
-    "(?:\xe2\x80[\x98-\x9f])?(\\S*/)?(modprobe|insmod)\\b[^;&|\n]*|systemctl\\s+start\\s+vtoa\\S*|service\\s+vtoa\\s+start"
+    b"(?:\xe2\x80[\x98-\x9f])?(\\S*/)?(modprobe|insmod)\\b[^;&|\n]*|systemctl\\s+start\\s+vtoa\\S*|service\\s+vtoa\\s+start".decode(
+        "latin-1"
+    )
 )
 
 
@@ -107,7 +109,7 @@ class Persistence:
         self.notes = []
 
     def places(self):
-        """Without our own scripts, which belong to toa_ebpf and toa_guard."""
+        """Without our own scripts, which belong to toa_ebpf and toa_option_filter."""
         return [place for place in find_places(self.root, None, self.init) if place["module"] not in OUR_SCRIPTS]
 
     def lock(self):

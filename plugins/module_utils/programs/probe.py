@@ -24,7 +24,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
     stats,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import FOLDER
-from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, guard_of, load_here
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, filter_of, load_here
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import (
     GROUPS,
     PEERS,
@@ -51,14 +51,15 @@ def main(args):
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
     to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
     translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
-    a load balancer is believed), `guard` (load the host's own guard into the namespace first), `rows` (all, failed, none), `timeout` in seconds.
+    a load balancer is believed), `option_filter` (load the host's own option filter into the namespace first), `rows` (all, failed, none),
+    `timeout` in seconds.
     """
     began = time.time()
     questions = read_questions(args)
     claims = list(args.get("claims") or []) + loaded_claims()
     before = counters()
-    guard = guard_of(section(SECTION), []) if args.get("guard") else None
-    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), guard)
+    option_filter = filter_of(section(SECTION), []) if args.get("option_filter") else None
+    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), option_filter)
     found.update(
         claims=claims,
         counters_before=before,
@@ -68,13 +69,13 @@ def main(args):
     return {"changed": False, "probe": found}
 
 
-def prove(questions, claims, which, timeout, guard=None):
-    """What the child found, or a report that says why there is no proof. `guard`: of the host, whose rules are then loaded there as well."""
+def prove(questions, claims, which, timeout, option_filter=None):
+    """What the child found, or a report that says why there is no proof. `option_filter`: of the host, whose rules are then loaded there as well."""
     unknown = "nobody knows how a client address is written in %s" % ", ".join(questions.unknown)
     if questions.unknown and not questions.wanted:
         return report(questions, [], UNPROVABLE, unknown, "none")
     try:
-        found = in_child(lambda: ask(questions, claims, which, time.time() + timeout, guard), timeout + STEP)
+        found = in_child(lambda: ask(questions, claims, which, time.time() + timeout, option_filter), timeout + STEP)
     except Refused as problem:
         return report(questions, [], UNPROVABLE, "%s" % (problem,), "none")
     if questions.unknown:
@@ -82,10 +83,10 @@ def prove(questions, claims, which, timeout, guard=None):
     return found
 
 
-def ask(questions, claims, which, deadline, guard=None):
+def ask(questions, claims, which, deadline, option_filter=None):
     """In the child: put the questions to this host's kernel and judge the answers."""
-    bench = Bench(guarded_port=(guard["ports"] + [0])[0] if guard else 0)
-    if guard:
+    bench = Bench(filtered_port=(option_filter["ports"] + [0])[0] if option_filter else 0)
+    if option_filter:
         load_here(FOLDER)
     cases = questions.put(lambda some: bench.run(some, deadline))
     word, reason = verdict(cases, questions.wanted, claims)

@@ -19,6 +19,7 @@ import signal
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TEXT,
     TargetError,
     list_dir,
     read_line,
@@ -87,7 +88,7 @@ def _refusal():
         said = json.loads(read_text(REFUSAL) or "null")
     except ValueError:
         return ""
-    return said if isinstance(said, type("")) or isinstance(said, str) else ""
+    return said if isinstance(said, (TEXT, str)) else ""
 
 
 def _trigger(args):

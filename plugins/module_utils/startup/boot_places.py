@@ -31,10 +31,10 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 MARKER = "# realip.toa"
 
 # Our own scripts: the module that findings of them have, the path, and the word with which they take back what they do at boot.
-EBPF, GUARD = "ebpf", "guard"
+EBPF, OPTION_FILTER = "ebpf", "option_filter"
 EBPF_LOADER = "/var/lib/realip-toa/ebpf/loader.sh"
-GUARD_SCRIPT = "/var/lib/realip-toa/guard/guard.sh"
-OUR_SCRIPTS = {EBPF: (EBPF_LOADER, "detach"), GUARD: (GUARD_SCRIPT, "stop")}
+FILTER_SCRIPT = "/var/lib/realip-toa/option-filter/filter.sh"
+OUR_SCRIPTS = {EBPF: (EBPF_LOADER, "detach"), OPTION_FILTER: (FILTER_SCRIPT, "stop")}
 
 MODULES_LOAD_DIRS = (
     "/etc/modules-load.d",
@@ -109,8 +109,8 @@ _NOT_LOADING = (
     "-R",
     "--resolve-alias",
 )
-_ODD_SPACES = "[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
-_DROP_QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\uff07\ufffd"
+_ODD_SPACES = u"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"  # fmt: skip
+_DROP_QUOTES = u"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\uff07\ufffd"  # fmt: skip
 
 
 def init_system(root="/"):

@@ -59,8 +59,8 @@ RESET = {"syn_cookies": 1, "fastopen": 1}
 
 # Variants that take a listener of their own kind.
 LISTENERS = ("mptcp", "defer_accept", "fastopen")
-# A listener on the port of a guard; both families share the port, so that one for IPv6 takes IPv6 alone.
-GUARDED = "guarded"
+# A listener on the port of an option filter; both families share the port, so that one for IPv6 takes IPv6 alone.
+FILTERED = "filtered"
 
 # The longest wait for one step of one connection, in seconds; a step takes microseconds where nothing is wrong.
 STEP = 1.0
@@ -76,10 +76,10 @@ class NoAnswer(Exception):
 class Bench:
     """A namespace with a TUN device, and the listeners in it. Raises Refused where the host has no such thing.
 
-    `apart`: in a new namespace; tests have one already, with servers in it. `guarded_port`: where strangers try, for a guard of some ports.
+    `apart`: in a new namespace; tests have one already, with servers in it. `filtered_port`: where strangers try, for an option filter of some ports.
     """
 
-    def __init__(self, apart=True, guarded_port=0):
+    def __init__(self, apart=True, filtered_port=0):
         if apart:
             unshare_network()
         self.tun = Tun()
@@ -91,7 +91,7 @@ class Bench:
         except Refused as problem:
             self.no_ipv6 = "%s" % (problem,)
         self.listeners = {}
-        self.guarded_port = guarded_port
+        self.filtered_port = filtered_port
         self.client_port = FIRST_CLIENT_PORT
 
     def run(self, cases, deadline):
@@ -176,11 +176,11 @@ class Bench:
                 return found
 
     def _listener(self, case):
-        guarded = case.variant == "spoof" and self.guarded_port
-        key = (case.listener, GUARDED if guarded else case.variant if case.variant in LISTENERS else "")
+        filtered = case.variant == "spoof" and self.filtered_port
+        key = (case.listener, FILTERED if filtered else case.variant if case.variant in LISTENERS else "")
         if key not in self.listeners:
             self.listeners[key] = Listener(
-                key[0], self.guarded_port if guarded else FIRST_SERVER_PORT + len(self.listeners), key[1]
+                key[0], self.filtered_port if filtered else FIRST_SERVER_PORT + len(self.listeners), key[1]
             )
         return self.listeners[key]
 
@@ -198,7 +198,7 @@ class Listener:
             what = "IPv6" if family == 6 and not protocol else "Multipath TCP"
             raise Refused("this kernel has no %s: %s" % (what, why(problem)))
         if family == 6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_V6ONLY, int(variant == GUARDED))
+            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_V6ONLY, int(variant == FILTERED))
         if variant in ("defer_accept", "fastopen"):
             self._set(TCP_DEFER_ACCEPT if variant == "defer_accept" else TCP_FASTOPEN, variant)
         self.socket.setblocking(False)

@@ -142,7 +142,7 @@ CLEAN: dict[str, Cleaner] = {
     "conflicts": records(code=text, detail=text),
     "firewall": record(
         backend=one_of("nft", "iptables", "none"),
-        guard=optional(record(
+        option_filter=optional(record(
             active=flag, method=text, kinds=many(number), trusted_sources=many(text, NETWORKS_LIMIT), ports=many(number), at_boot=text,
         )),
     ),

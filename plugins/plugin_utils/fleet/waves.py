@@ -212,9 +212,9 @@ def after_revert(outcome: Mapping[str, Any], reverted: Any, back: Any) -> dict[s
     """
     end = {str(key): value for key, value in outcome.items()}
     reverted, back = (item if isinstance(item, Mapping) else {} for item in (reverted, back))
-    guard = _word((reverted.get("record") or {}).get("reason"))
-    if guard:
-        end["message"] = f"{end.get('message') or 'no message'}; the boot guard had taken it back: {guard}"
+    watchdog = _word((reverted.get("record") or {}).get("reason"))
+    if watchdog:
+        end["message"] = f"{end.get('message') or 'no message'}; the trial watchdog had taken it back: {watchdog}"
     for step, words in (
         (reverted, "the old kernel could not be made the default again"),
         (back, "the host is not back on its old kernel"),

@@ -47,8 +47,8 @@ POLICY: dict[str, Any] = {
     "install_build_tools": True,
     "signing_key": "",
     "trusted_sources": [],
-    "guard": True,
-    "guard_ports": [],
+    "option_filter": True,
+    "option_filter_ports": [],
     "monitor": False,
     "push_packages": False,
     "ebpf_getsockopt": True,
@@ -204,7 +204,7 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
         formats.wanted(policy["vendor"], policy["option_kinds"])
         policy["trusted_sources"] = sources.normalise(policy["trusted_sources"])
         source_trees.find(policy["source_tree"])
-        policy["guard_ports"] = _ports(policy["guard_ports"])
+        policy["option_filter_ports"] = _ports(policy["option_filter_ports"])
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem
     return policy
@@ -213,7 +213,7 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
 def _ports(given: Any) -> list[int]:
     """TCP ports, in order; ValueError for anything else."""
     if isinstance(given, (str, Mapping)) or not all(str(port).isdigit() and 0 < int(port) < 65536 for port in given):
-        raise ValueError(f"toa_guard_ports is a list of TCP ports as in [80, 443]; got {given!r:.80}")
+        raise ValueError(f"toa_option_filter_ports is a list of TCP ports as in [80, 443]; got {given!r:.80}")
     return sorted({int(port) for port in given})
 
 
@@ -566,7 +566,7 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     trial = case.facts["state"].get("boot")
     if (
         isinstance(trial, Mapping)
-        and trial.get("state") == "reverted_by_guard"
+        and trial.get("state") == "reverted_by_watchdog"
         and trial.get("kernel") == entry.release
     ):
         offer.tell("trial_reverted", target=entry.release, why=trial.get("reason") or "no reason recorded")
@@ -833,7 +833,7 @@ def _completed(case: Case, offer: Offer) -> Offer:
     if offer.rejected:
         return offer
     if offer.backend != EBPF:
-        _settle_guard(case, offer)
+        _settle_option_filter(case, offer)
     for item in case.facts["drift"]:
         offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
         if item["code"] == "hold_gone" and offer.entry:
@@ -843,33 +843,37 @@ def _completed(case: Case, offer: Offer) -> Offer:
     return offer
 
 
-def wants_guard(case: Case) -> bool:
+def wants_option_filter(case: Case) -> bool:
     """Shall the firewall make a module believe the load balancers only?"""
-    return bool(case.policy["trusted_sources"] and case.policy["guard"])
+    return bool(case.policy["trusted_sources"] and case.policy["option_filter"])
 
 
-def _settle_guard(case: Case, offer: Offer) -> None:
+def _settle_option_filter(case: Case, offer: Offer) -> None:
     """A module believes everybody; rules of the firewall take the option from strangers."""
-    if not wants_guard(case):
+    if not wants_option_filter(case):
         offer.tell("spoofable")
         return
-    guard, policy = case.facts["firewall"]["guard"], case.policy
+    option_filter, policy = case.facts["firewall"]["option_filter"], case.policy
     kinds = formats.stripped_kinds(offer.option_kinds)
-    wanted = {"active": True, "trusted_sources": sorted(policy["trusted_sources"]), "ports": policy["guard_ports"]}
+    wanted = {
+        "active": True,
+        "trusted_sources": sorted(policy["trusted_sources"]),
+        "ports": policy["option_filter_ports"],
+    }
     same = (
-        guard
+        option_filter
         and {
             **wanted,
-            **{key: guard[key] for key in ("active", "ports")},
-            "trusted_sources": sorted(guard["trusted_sources"]),
+            **{key: option_filter[key] for key in ("active", "ports")},
+            "trusted_sources": sorted(option_filter["trusted_sources"]),
         }
         == wanted
     )
-    if same and guard["at_boot"] and set(kinds) <= set(guard["kinds"]):
+    if same and option_filter["at_boot"] and set(kinds) <= set(option_filter["kinds"]):
         return
     if case.facts["firewall"]["backend"] == "none":
         # Known now, before a reboot that would end in going back.
-        offer.block("guard_unusable")
+        offer.block("option_filter_unusable")
     networks = policy["trusted_sources"]
     step = f"strip the option from packets of everybody but {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'}"
     if _proof_step(offer) not in offer.steps:
@@ -911,7 +915,7 @@ def _chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
         module=offer.module,
         service=offer.service,
         option_kinds=offer.option_kinds,
-        guard=offer.backend != EBPF and wants_guard(case),
+        option_filter=offer.backend != EBPF and wants_option_filter(case),
         monitor=case.policy["monitor"],
         capabilities={"getpeername": True, "getsockopt_1348": offer.getsockopt_1348, "ipv6": offer.ipv6},
     )
@@ -987,7 +991,7 @@ def empty_plan(case: Case, state: str, reasons: list[dict[str, str]]) -> Plan:
         "module": "",
         "service": "",
         "option_kinds": list(case.wanted),
-        "guard": False,
+        "option_filter": False,
         "monitor": False,
         "capabilities": {"getpeername": False, "getsockopt_1348": False, "ipv6": False},
         "entry": "",

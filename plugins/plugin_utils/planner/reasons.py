@@ -59,8 +59,8 @@ REASONS = {
     "already_toa_kernel": Reason(INFO, "the running kernel {running} is the TOA kernel of {entry}"),
     "running_other_kernel": Reason(INFO, "the TOA kernel {target} is installed, but {running} is running"),
     "not_default": Reason(INFO, "{running} is running, but the boot loader's default is {default}"),
-    "not_confirmed": Reason(INFO, "{running} is on trial: the boot guard reverts it unless it is confirmed"),
-    "trial_reverted": Reason(WARNING, "an earlier trial of {target} was taken back by the boot guard: {why}"),
+    "not_confirmed": Reason(INFO, "{running} is on trial: the trial watchdog reverts it unless it is confirmed"),
+    "trial_reverted": Reason(WARNING, "an earlier trial of {target} was taken back by the trial watchdog: {why}"),
     "downgrade_needs_consent": Reason(
         BLOCK,
         "the TOA kernel {target} is older than the running {running}, and lacks the security fixes between them",
@@ -167,10 +167,10 @@ REASONS = {
         "no address is known for {files}",
         "put the file on a mirror and set toa_package_mirror, or name its url in toa_catalog",
     ),
-    "guard_unusable": Reason(
+    "option_filter_unusable": Reason(
         BLOCK,
         "toa_trusted_sources needs rules that strip the option of strangers, and the host has neither nft nor iptables",
-        "install nftables (with Linux 5.18 or newer) or iptables on the host, filter at the network's edge, or set toa_guard: false",
+        "install nftables (with Linux 5.18 or newer) or iptables on the host, filter at the network's edge, or set toa_option_filter: false",
     ),
     "boot_full": Reason(
         BLOCK,

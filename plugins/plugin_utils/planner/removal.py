@@ -16,13 +16,13 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import 
 
 EBPF, VTOA = planner.EBPF, planner.VTOA
 # How findings of persistence call the rules against strangers.
-GUARD = "guard"
+OPTION_FILTER = "option_filter"
 # Section of the host's record that toa_source keeps.
 SOURCE = "source"
 # ... and the one of a kernel that the host has compiled for itself.
 TREE = "kernel_tree"
 # Sections that go with what they are about, without the boot loader being asked.
-OF_OTHERS = ("schema", "claim", "proof", "monitor", GUARD, EBPF, SOURCE, TREE)
+OF_OTHERS = ("schema", "claim", "proof", "monitor", OPTION_FILTER, EBPF, SOURCE, TREE)
 
 
 def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:
@@ -68,7 +68,9 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
     places = [
         place["path"]
         for place in case.facts["persistence"]
-        if place["ours"] and place["module"] not in (EBPF, GUARD) and not (service and place["kind"] == "systemd")
+        if place["ours"]
+        and place["module"] not in (EBPF, OPTION_FILTER)
+        and not (service and place["kind"] == "systemd")
     ]
     if places:
         steps.append(f"take TOA out of {planner.listed(places)}")
@@ -77,8 +79,8 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
     if has_ebpf(case.facts):
         plan["backend"] = EBPF
         steps.append("detach the eBPF programs")
-    if case.facts["firewall"]["guard"]:
-        plan["guard"] = True
+    if case.facts["firewall"]["option_filter"]:
+        plan["option_filter"] = True
         steps.append("take away the rules that strip the option from strangers")
     kept = [key for key in ("monitor", "proof") if case.facts["state"].get(key)]
     if kept:
@@ -168,7 +170,7 @@ def _word(item: Mapping[str, Any], key: str) -> str:
 
 def _module(case: Case, loaded: Sequence[str]) -> str:
     """The module that is loaded, or that something means to load at boot."""
-    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in ("", EBPF, GUARD)]
+    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in ("", EBPF, OPTION_FILTER)]
     return next(iter([*loaded, *named]), "toa")
 
 

@@ -147,7 +147,7 @@ def test_the_way_back_is_part_of_the_outcome():
         {"kernel": "4.4.0", "elapsed": 3.0, "changed": False},
     )
     assert (
-        "boot guard" in back["message"]
+        "trial watchdog" in back["message"]
         and "60 s" in back["message"]
         and back["boot"]["kernel"] == "4.4.0"
         and not back.get("stuck")

@@ -197,7 +197,7 @@ def test_a_file_of_ours_on_a_host_has_one_owner():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for name in re.findall(r"^(?:/etc/[\w/.-]*/)?(realip-toa-[\w.-]+)$", node.value):
                     owners.setdefault(name.removesuffix(".service"), set()).add(path.name)
-    assert {"realip-toa-guard", "realip-toa-boot-guard", "realip-toa-monitor"} <= set(owners)
+    assert {"realip-toa-option-filter", "realip-toa-trial-watchdog", "realip-toa-monitor"} <= set(owners)
     assert {name: sorted(files) for name, files in owners.items() if len(files) > 1} == {}
 
 

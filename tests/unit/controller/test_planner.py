@@ -326,8 +326,8 @@ def test_an_installed_kernel_that_does_not_run():
     assert not any(step.startswith("install") for step in plan["steps"])
 
 
-def test_what_the_boot_guard_did_is_told():
-    trial = {"boot": {"state": "reverted_by_guard", "kernel": "4.4.87.toa", "reason": "not confirmed in time"}}
+def test_what_the_boot_option_filter_did_is_told():
+    trial = {"boot": {"state": "reverted_by_watchdog", "kernel": "4.4.87.toa", "reason": "not confirmed in time"}}
     plan = decide(host(*UBUNTU, state=trial), lock=LOCK)
     assert ("kernel_package", "trial_reverted") in codes(plan, "warning")
     assert "not confirmed in time" in next(
@@ -957,7 +957,7 @@ def test_any_answer_of_a_host_gives_a_plan(data):
 
 # -- strangers, drift, the monitor
 
-GUARD = {
+OPTION_FILTER = {
     "active": True,
     "method": "nft",
     "kinds": formats.stripped_kinds([]),
@@ -976,24 +976,26 @@ def named(plan):
     return {code for _backend, code in codes(plan)}
 
 
-def test_a_module_is_guarded_where_somebody_is_trusted():
+def test_a_module_is_filtered_where_somebody_is_trusted():
     plan = decide(toa_host())
-    assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
+    assert plan["state"] == "converged" and not plan["option_filter"] and "spoofable" in named(plan)
     plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"])
-    assert plan["state"] == "pending" and plan["guard"] and "spoofable" not in named(plan)
+    assert plan["state"] == "pending" and plan["option_filter"] and "spoofable" not in named(plan)
     assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][
         1
     ].startswith("prove")
-    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], guard=False)
-    assert plan["state"] == "converged" and not plan["guard"] and "spoofable" in named(plan)
+    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], option_filter=False)
+    assert plan["state"] == "converged" and not plan["option_filter"] and "spoofable" in named(plan)
 
 
-def test_a_guard_that_no_tool_could_load_is_told_before_anything_is_done():
-    bare = {"backend": "none", "guard": None}
+def test_an_option_filter_that_no_tool_could_load_is_told_before_anything_is_done():
+    bare = {"backend": "none", "option_filter": None}
     plan = decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], accept_unverified_packages=True)
-    assert plan["state"] == "blocked" and "guard_unusable" in named(plan) and "toa_guard" in plan["remedy"]
-    assert "guard_unusable" not in named(
-        decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], guard=False)
+    assert (
+        plan["state"] == "blocked" and "option_filter_unusable" in named(plan) and "toa_option_filter" in plan["remedy"]
+    )
+    assert "option_filter_unusable" not in named(
+        decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], option_filter=False)
     )
 
 
@@ -1002,12 +1004,12 @@ def test_a_guard_that_no_tool_could_load_is_told_before_anything_is_done():
     [({}, "converged"), ({"active": False}, "pending"), ({"at_boot": ""}, "pending"), ({"trusted_sources": []}, "pending"), ({"ports": [80]}, "pending"),
      ({"kinds": [200]}, "pending")],
 )  # fmt: skip
-def test_a_guard_that_is_in_force_is_left_alone(change, state):
-    known = toa_host(firewall={"backend": "nft", "guard": {**GUARD, **change}})
+def test_an_option_filter_that_is_in_force_is_left_alone(change, state):
+    known = toa_host(firewall={"backend": "nft", "option_filter": {**OPTION_FILTER, **change}})
     assert decide(known, trusted_sources=["10.0.0.0/8"])["state"] == state
 
 
-def test_the_guard_comes_before_the_proof_of_a_new_kernel():
+def test_the_option_filter_comes_before_the_proof_of_a_new_kernel():
     steps = decide(host(*UBUNTU), lock=LOCK, trusted_sources=["10.0.0.0/8"])["steps"]
     places = [
         next(place for place, step in enumerate(steps) if step.startswith(word))
@@ -1018,8 +1020,8 @@ def test_the_guard_comes_before_the_proof_of_a_new_kernel():
 
 @pytest.mark.parametrize("ports", ["80", [0], [70000], ["ssh"]])
 def test_ports_that_are_none(ports):
-    with pytest.raises(planner.PolicyError, match="toa_guard_ports"):
-        decide(toa_host(), guard_ports=ports)
+    with pytest.raises(planner.PolicyError, match="toa_option_filter_ports"):
+        decide(toa_host(), option_filter_ports=ports)
 
 
 def test_drift_is_told():
@@ -1037,14 +1039,16 @@ def test_the_monitor_is_left_where_it_is_wanted():
     assert decide(toa_host())["monitor"] is False
 
 
-def test_removal_takes_guard_monitor_and_record():
+def test_removal_takes_option_filter_monitor_and_record():
     known = host(
-        *UBUNTU, firewall={"backend": "nft", "guard": GUARD}, state={"schema": 1, "guard": {}, "proof": {"kernel": "x"}}
+        *UBUNTU,
+        firewall={"backend": "nft", "option_filter": OPTION_FILTER},
+        state={"schema": 1, "option_filter": {}, "proof": {"kernel": "x"}},
     )
     plan = removal.decide(known, {}, CATALOG)
     assert (
         plan["state"] == "pending"
-        and plan["guard"]
+        and plan["option_filter"]
         and plan["monitor"]
         and not [step for step in plan["steps"] if "boot loader" in step]
     )

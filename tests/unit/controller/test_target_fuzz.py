@@ -15,7 +15,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader import menu 
 from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
 from ansible_collections.realip.toa.plugins.module_utils.host import toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
-from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as guard_state
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
 from hypothesis import HealthCheck, given, settings
@@ -185,7 +185,7 @@ CONTENT = st.binary(max_size=200) | texts(SHELL_WORDS).map(lambda text: text.enc
 )
 @given(contents=st.lists(CONTENT, min_size=len(FILES), max_size=len(FILES)))
 def test_any_host(tmp_path: Path, contents: list[bytes]) -> None:
-    """Every file that is read holds rubbish: no section is left to the guard of last resort, and the answer is JSON."""
+    """Every file that is read holds rubbish: no section is left to the option filter of last resort, and the answer is JSON."""
     for path, content in zip(FILES, contents, strict=True):
         file = Path(str(tmp_path) + path)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -220,7 +220,7 @@ def test_any_record_of_changed_files(value: object, name: str) -> None:
 
 @given(JSON, JSON, st.none() | st.integers() | st.floats())
 def test_any_record_of_a_proof(proof: object, packages: object, booted: float | None) -> None:
-    facts = {"modules": [], "ebpf": {}, "uname": {"release": "5.10"}, "boot": {}, "kernels": [], "firewall": {"guard": None}, "held": [],
+    facts = {"modules": [], "ebpf": {}, "uname": {"release": "5.10"}, "boot": {}, "kernels": [], "firewall": {"option_filter": None}, "held": [],
              "state": {"proof": proof, "packages": packages}}  # fmt: skip
     assert drift.drift_of(facts, booted, booted, {}) == []
     facts["state"]["proof"] = {"backend": "kernel_package", "kernel": "4.4.87.toa", "time": "2026-11-20T10:00:00Z"}
@@ -230,7 +230,7 @@ def test_any_record_of_a_proof(proof: object, packages: object, booted: float | 
 @given(st.text() | texts(st.sampled_from(["table", "inet", "realip_toa", "{", "}", "\n", "#", "reset tcp option 200"])))
 def test_any_listing_of_rules(text: str) -> None:
     """Comments and empty lines say nothing; everything else does."""
-    digest = guard_state.digest_of_listing
+    digest = option_filter_state.digest_of_listing
     assert digest(text) == digest("# a warning\n\n" + text + "\n")
     assert digest(text) != digest(text + "\n-A REALIP-TOA -j ACCEPT")
 

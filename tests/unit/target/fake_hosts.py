@@ -265,13 +265,13 @@ CENTOS7.update(kernel("3.10.0-1160.119.1.el7.x86_64"))
 CENTOS7.update(kernel("3.10.0-693.el7.centos.toa.x86_64", "kernel/net/toa/toa.ko.xz"))
 
 MACHINE_ID = "3f5c0c1d9a3b4d8b8a9e1d2c3b4a5f60"
-ROCKY9 = dict(
+ROCKY9 = changed(
     [
         bls(MACHINE_ID, "5.14.0-70.30.1.el9_0.x86_64"),
         bls(MACHINE_ID, "5.14.0-284.30.1.el9_2.x86_64"),
         bls(MACHINE_ID, "0-rescue"),
     ],
-    **changed(
+    changed(
         SYSTEMD,
         {
             "/etc/os-release": 'NAME="Rocky Linux"\nVERSION_ID="9.5"\nID="rocky"\nID_LIKE="rhel centos fedora"\nPLATFORM_ID="platform:el9"\n',

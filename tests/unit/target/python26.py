@@ -501,7 +501,7 @@ def _dotted(node):
 def _string(node):
     if type(node).__name__ in ("Str", "Constant"):
         value = getattr(node, "value", None) if hasattr(node, "value") else node.s
-        return value if isinstance(value, (type(""), type(""))) else None
+        return value if isinstance(value, (type(""), type(u""))) else None
     return None
 
 

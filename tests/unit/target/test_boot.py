@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from boot_samples import DEFAULT_GRUB, NEW, OLDER, STOCK, Died, Host, spec_of
 
-IDLE = {"default": STOCK, "next": None, "trial": None, "guard": False}
+IDLE = {"default": STOCK, "next": None, "trial": None, "watchdog": False}
 STATE_FILE = "/var/lib/realip-toa/state.json"
 
 
@@ -63,7 +63,7 @@ def test_armed_boots_once(host):
         "default": STOCK,
         "next": NEW,
         "trial": NEW,
-        "guard": True,
+        "watchdog": True,
         "grub_default_setting": "saved",
     }
     assert result["one_shot"] == {"possible": True, "reason": ""}
@@ -90,7 +90,7 @@ def test_confirmed_stays(host):
         "default": NEW,
         "next": None,
         "trial": None,
-        "guard": False,
+        "watchdog": False,
         "grub_default_setting": "saved",
     }
     assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
@@ -228,10 +228,10 @@ def test_reverted_to_a_kernel_that_is_named(host):
     assert host.boot() == OLDER
 
 
-def test_after_the_guard_went_back_the_reason_is_known_and_it_can_be_armed_again(host):
+def test_after_the_watchdog_went_back_the_reason_is_known_and_it_can_be_armed_again(host):
     arm(host)
     host.boot()
-    text = host.text(STATE_FILE).replace('"state": "armed"', '"reason": "too late", "state": "reverted_by_guard"')
+    text = host.text(STATE_FILE).replace('"state": "armed"', '"reason": "too late", "state": "reverted_by_watchdog"')
     host.write(STATE_FILE, text)
     host.boot()
     error = refused(host, "wrong_kernel", "confirmed", NEW)
@@ -328,10 +328,10 @@ def test_confirmed_that_died_anywhere(tmp_path):
 
     for host, changes in interrupted(tmp_path, prepare, "confirmed", NEW):
         told = os.path.exists(host.path("/var/lib/realip-toa/confirmed"))
-        guarded = os.path.exists(host.path("/var/lib/realip-toa/guard.conf"))
+        watchdoged = os.path.exists(host.path("/var/lib/realip-toa/watchdog.conf"))
         pinned = host.environment()["saved_entry"] == spec_of(NEW)
         # Nothing may reboot the host any more once the new kernel is the default.
-        assert told or not pinned or not guarded, changes
+        assert told or not pinned or not watchdoged, changes
         assert host.do("confirmed", NEW)["after"]["default"] == NEW
         assert host.boot() == NEW
 
@@ -470,14 +470,14 @@ def test_running_kernel_that_has_left_the_menu(host):
     assert OLDER in error.message
 
 
-def test_without_a_service_manager_there_is_no_guard(host):
+def test_without_a_service_manager_there_is_no_watchdog(host):
     arm(host)
     host.do("reverted")
     os.rmdir(host.path("/run/systemd/system"))
-    refused(host, "no_guard", "armed", NEW)
-    result = host.do("armed", NEW, guard=False)
-    assert result["after"]["guard"] is False
-    assert "no boot guard" in result["notes"][0]
+    refused(host, "no_watchdog", "armed", NEW)
+    result = host.do("armed", NEW, watchdog=False)
+    assert result["after"]["watchdog"] is False
+    assert "no trial watchdog" in result["notes"][0]
     assert host.boot() == NEW
 
 
@@ -540,14 +540,14 @@ def test_two_controllers_at_once(host, monkeypatch):
         assert host.do("default", STOCK, check=True)["changed"]
 
 
-# -- the guard's settings, panic, and what else is in custom.cfg ----------------------------------------------------------
+# -- the watchdog's settings, panic, and what else is in custom.cfg ----------------------------------------------------------
 
 
 def test_other_timeout_or_panic_is_a_change(host):
     arm(host)
-    assert "timeout=600\n" in host.text("/var/lib/realip-toa/guard.conf")
-    assert host.do("armed", NEW, confirm_timeout=900)["steps"] == ["install the boot guard"]
-    assert "timeout=900\n" in host.text("/var/lib/realip-toa/guard.conf")
+    assert "timeout=600\n" in host.text("/var/lib/realip-toa/watchdog.conf")
+    assert host.do("armed", NEW, confirm_timeout=900)["steps"] == ["install the trial watchdog"]
+    assert "timeout=900\n" in host.text("/var/lib/realip-toa/watchdog.conf")
     result = host.do("armed", NEW, confirm_timeout=900, panic=5)
     assert result["steps"][0] == "write the trial entry of 4.4.87.toa"
     host.boot()

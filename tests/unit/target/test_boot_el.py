@@ -92,7 +92,7 @@ def test_el7_sequence_by_titles(el7):
         "default": STOCK7,
         "next": NEW7,
         "trial": NEW7,
-        "guard": True,
+        "watchdog": True,
         "grub_default_setting": "saved",
     }
     assert el7.checked == el7.read("/boot/grub2/custom.cfg")
@@ -209,7 +209,7 @@ def test_el8_sequence_by_files(el8):
         "default": STOCK8,
         "next": NEW8,
         "trial": NEW8,
-        "guard": True,
+        "watchdog": True,
         "grub_default_setting": "saved",
     }
     assert not el8.do("armed", NEW8)["changed"]

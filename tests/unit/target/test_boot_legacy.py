@@ -61,7 +61,7 @@ def test_default_keeps_the_running_kernel_whatever_is_installed(host):
         "default": host.stock,
         "next": None,
         "trial": None,
-        "guard": False,
+        "watchdog": False,
         "grub_default_setting": "0",
     }
     host.install(host.new)
@@ -80,7 +80,7 @@ def test_armed_boots_once(host):
         host.new,
         host.new,
     )
-    assert result["after"]["guard"] and not result["notes"]
+    assert result["after"]["watchdog"] and not result["notes"]
     assert result["one_shot"] == {"possible": True, "reason": ""}
     assert result["record"] == {"state": "armed", "kernel": host.new, "old": host.stock}
     assert now(host) == (host.stock, host.new)
@@ -100,7 +100,7 @@ def test_confirmed_stays(host):
         result["after"]["default"],
         result["after"]["next"],
         result["after"]["trial"],
-        result["after"]["guard"],
+        result["after"]["watchdog"],
     ) == (host.new, None, None, False)
     assert [name for name in host.files() if "realip" in name] == [STATE_FILE]
     assert "realip" not in host.text(host.CONFIG)
@@ -237,7 +237,7 @@ def test_saved_entry_of_before_comes_back(host):
         "default 0\nfallback=1\n",
         "default = 00 \nfallback 1\ntimeout 1\n",
         "default=1\n# default=7\n  default=0\n",
-        "# \xe9\ndefault\t0\r\n",
+        u"# \xe9\ndefault\t0\r\n",
         "default=9\n",
         "fallback 0 1\ndefault\nhiddenmenu\n",
     ],
@@ -367,7 +367,7 @@ def test_our_entries_do_not_save_themselves(tmp_path):
     assert [line.strip() for line in ours.split("\n") if "savedefault" in line] == ["savedefault 0"]
 
 
-# -- the boot guard with sysvinit ---------------------------------------------------------------------------------------------
+# -- the trial watchdog with sysvinit ---------------------------------------------------------------------------------------------
 
 
 class LiveMachine(Machine):
@@ -377,7 +377,7 @@ class LiveMachine(Machine):
 
 
 class Chkconfig:
-    """chkconfig of EL 6, as far as the guard's script tells it what to do: links in the levels of its line "chkconfig:"."""
+    """chkconfig of EL 6, as far as the watchdog's script tells it what to do: links in the levels of its line "chkconfig:"."""
 
     def __init__(self, host, works=True):
         self.host = host
@@ -401,35 +401,35 @@ class Chkconfig:
         return 0, "", ""
 
 
-def guard_links(host):
+def watchdog_links(host):
     return sorted(name for name in host.files() if name.startswith("/etc/rc") and "/S" in name)
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_the_guard_is_enabled_with_chkconfig(tmp_path, works):
+def test_the_watchdog_is_enabled_with_chkconfig(tmp_path, works):
     host = El6(tmp_path)
     chkconfig = Chkconfig(host, works)
     machine = LiveMachine(host.root, chkconfig.run, chkconfig.find)
     host.install(NEW6)
     host.boot(STOCK6)
     host.do("armed", NEW6, machine=machine)
-    assert chkconfig.ran == [["--add", "realip-toa-boot-guard"]]
-    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-boot-guard" % level for level in (2, 3, 4, 5)]
+    assert chkconfig.ran == [["--add", "realip-toa-trial-watchdog"]]
+    assert watchdog_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-trial-watchdog" % level for level in (2, 3, 4, 5)]
     assert not host.do("armed", NEW6, machine=machine)["changed"]
     host.do("reverted", machine=machine)
-    assert chkconfig.ran[1:] == [["--del", "realip-toa-boot-guard"]]
-    assert [name for name in host.files() if "guard" in name] == []
+    assert chkconfig.ran[1:] == [["--del", "realip-toa-trial-watchdog"]]
+    assert [name for name in host.files() if "watchdog" in name] == []
 
 
-def test_the_guard_is_enabled_by_hand_without_chkconfig(tmp_path):
+def test_the_watchdog_is_enabled_by_hand_without_chkconfig(tmp_path):
     host = El6(tmp_path)
     host.install(NEW6)
     host.boot(STOCK6)
-    assert host.do("armed", NEW6)["after"]["guard"]
-    assert guard_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-boot-guard" % level for level in (2, 3, 4, 5)]
-    assert all(os.path.isfile(host.path(link)) and os.access(host.path(link), os.X_OK) for link in guard_links(host))
+    assert host.do("armed", NEW6)["after"]["watchdog"]
+    assert watchdog_links(host) == ["/etc/rc.d/rc%d.d/S01realip-toa-trial-watchdog" % level for level in (2, 3, 4, 5)]
+    assert all(os.path.isfile(host.path(link)) and os.access(host.path(link), os.X_OK) for link in watchdog_links(host))
     host.do("reverted")
-    assert guard_links(host) == []
+    assert watchdog_links(host) == []
 
 
 # -- dying anywhere -------------------------------------------------------------------------------------------------------
@@ -502,8 +502,8 @@ def test_confirmed_that_died_anywhere(kind, tmp_path):
 
     for host in interrupted(kind, tmp_path, prepare, "confirmed", "new"):
         told = os.path.exists(host.path("/var/lib/realip-toa/confirmed"))
-        guarded = os.path.exists(host.path("/var/lib/realip-toa/guard.conf"))
-        assert told or not guarded or now(host)[0] == host.stock
+        watchdoged = os.path.exists(host.path("/var/lib/realip-toa/watchdog.conf"))
+        assert told or not watchdoged or now(host)[0] == host.stock
         assert host.do("confirmed", host.new)["after"]["default"] == host.new
         assert host.boot() == host.new
 

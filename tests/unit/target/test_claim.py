@@ -115,7 +115,7 @@ def test_check_mode_writes_nothing(host):
     "damage",
     [
         {"key": 7, "owner": ["x"], "uptime": "soon", "boot_id": None},
-        {"key": "k", "owner": "\x1b[2J\n{{ x }}", "uptime": -5},
+        {"key": "k", "owner": u"\x1b[2J\n{{ x }}", "uptime": -5},
         {"key": "k", "uptime": True},
         {"key": "k", "uptime": 10**30, "boot_id": "boot-1"},
         {"drained": "yes"},

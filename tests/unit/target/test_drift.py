@@ -23,7 +23,7 @@ def facts(**more):
         "ebpf": {"complete": False},
         "boot": {"default": "4.4.87.toa", "boot_id": "b"},
         "kernels": [{"release": "4.4.87.toa"}, {"release": "4.4.0-250-generic"}],
-        "firewall": {"backend": "nft", "guard": None},
+        "firewall": {"backend": "nft", "option_filter": None},
         "held": ["linux-image-4.4.87.toa"],
         "state": {"proof": PROVED, "packages": {"installed": {}, "held": ["linux-image-4.4.87.toa"]}},
         "counters": {"syn_recv_sock_toa": 3},
@@ -82,8 +82,8 @@ def test_another_kernel_that_translates_is_no_drift():
         ({"modules": [{"name": "toa", "loaded": True, "live": False}]}, "module_gone"),
         ({"modules": [{"name": "hookers", "loaded": True, "live": True}]}, "module_gone"),
         ({"modules": [], "state": {"proof": dict(PROVED, backend="ebpf")}}, "ebpf_gone"),
-        ({"firewall": {"guard": {"active": False, "at_boot": "/unit"}}}, "guard_gone"),
-        ({"firewall": {"guard": {"active": True, "at_boot": ""}}}, "guard_gone"),
+        ({"firewall": {"option_filter": {"active": False, "at_boot": "/unit"}}}, "option_filter_gone"),
+        ({"firewall": {"option_filter": {"active": True, "at_boot": ""}}}, "option_filter_gone"),
         ({"boot": {"default": "5.4"}}, "default_changed"),
         ({"held": []}, "hold_gone"),
     ],
@@ -145,7 +145,7 @@ def test_the_text_for_prometheus():
     ):
         assert line in lines
     told = [line.split()[2] for line in lines if line.startswith("# TYPE")]
-    assert len(told) == len(set(told)) and "guard_active" not in text
+    assert len(told) == len(set(told)) and "option_filter_active" not in text
     # Samples of one metric stand together, below their TYPE.
     names = [line.split("{")[0].split(" ")[0] for line in lines if line and line[0] != "#"]
     assert sorted(set(names), key=names.index) == [

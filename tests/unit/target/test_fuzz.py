@@ -24,8 +24,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host import managed_fil
 from ansible_collections.realip.toa.plugins.module_utils.host import state, toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import files as monitor_files
-from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as guard_state
-from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as guard_check
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as option_filter_check
 from ansible_collections.realip.toa.plugins.module_utils.packaging import download as fetch
 from ansible_collections.realip.toa.plugins.module_utils.packaging import dpkg, rpm, rpm_hold
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
@@ -48,7 +48,7 @@ STATUS = "Package: linux-image-4.4.87.toa\nStatus: hold ok installed\nVersion: 1
 RECORD = json.dumps({"schema": 1, "boot": {"state": "armed", "kernel": "4.4.87.toa", "old": "4.4.0"},
                      "proof": {"backend": "ebpf", "kernel": "4.4", "time": "x"},
                      "packages": {"installed": {"x": {"file": "x.deb", "release": "4.4"}}, "held": ["x"]},
-                     "guard": {"method": "nft", "shown": "0123", "files": {"/etc/x": {"original": None, "written": "nothing"}}, "made": ["/etc"]},
+                     "option_filter": {"method": "nft", "shown": "0123", "files": {"/etc/x": {"original": None, "written": "nothing"}}, "made": ["/etc"]},
                      "ebpf": {"cgroup": "/sys/fs/cgroup"}})  # fmt: skip
 UNIT = "[Unit]\nDescription=vtoa\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/sbin/modprobe vtoa\n"
 STATS = "                                  CPU0       CPU1\nsyn_recv_sock_toa                :       12         13\n"
@@ -120,7 +120,7 @@ def forge(chance, depth=0):
             True,
             chance.randint(-(9**30), 9**30),
             chance.random() * 1e300,
-            "\u201c{{ x }}\0" * chance.randint(0, 50),
+            u"\u201c{{ x }}\0" * chance.randint(0, 50),
             "",
         ][way]
     if way == 6:
@@ -134,7 +134,7 @@ def forge(chance, depth=0):
     )
 
 
-LISTING = "table inet realip_toa {\n\tchain guard {\n\t\treset tcp option 200\n\t}\n}\n"
+LISTING = "table inet realip_toa {\n\tchain option_filter {\n\t\treset tcp option 200\n\t}\n}\n"
 # What reads text, and a text as it should be.
 READERS = {
     "boot_order": (GRUB, lambda text: grub_config.boot_order(text, {"next_entry": text[:9]})),
@@ -148,7 +148,7 @@ READERS = {
     "module_of_file": ("/lib/modules/5.10/extra/tcp-toa.ko.xz", toa_modules.module_of_file),
     "network": ("2001:db8::/32", lambda text: _refused(ebpf_maps.network_key, text, ValueError)),
     "format": ("200/8", lambda text: _refused(tcp_packets.parse_format, text, Exception)),
-    "listing": (LISTING, guard_state.digest_of_listing),
+    "listing": (LISTING, option_filter_state.digest_of_listing),
     "rpm_refusal": (
         "\tfile /boot/x from install of a conflicts with file from package b\nerror: x is needed by y\n",
         lambda text: rpm.refusal(text, "x").message,
@@ -216,7 +216,7 @@ def test_records(tmpdir):
     for _round in range(ROUNDS):
         sections = dict(
             (name, forge(chance))
-            for name in ("boot", "packages", "persistence", "ebpf", "guard", "monitor", "proof", "source")
+            for name in ("boot", "packages", "persistence", "ebpf", "option_filter", "monitor", "proof", "source")
         )
         with open(path, "w") as handle:
             json.dump(sections, handle)
@@ -224,7 +224,7 @@ def test_records(tmpdir):
             record = state.section(name, path)
             kept = originals.Originals(record, str(tmpdir))
             assert kept.restorable()[0] == {} and isinstance(kept.record(), dict)
-            guard_state.guard_of(sections[name], [], "")
+            option_filter_state.filter_of(sections[name], [], "")
         assert isinstance(packages.record_of(path), dict)
         drift.proof_of(sections)
         facts = inspect_host.main(
@@ -288,4 +288,6 @@ def test_packets():
         tcp_packets.read_sockaddr(cut)
         tcp_packets.read_sockaddr(struct.pack("=H", chance.choice([2, 10])) + cut)
     for network in ("0.0.0.0/0", "10.0.0.0/31", "255.255.255.255/32", "::/0", "ff00::/8", "2001:db8::/127", "::1/128"):
-        assert guard_check.inside(network) is None or guard_check.is_in(guard_check.inside(network), network)
+        assert option_filter_check.inside(network) is None or option_filter_check.is_in(
+            option_filter_check.inside(network), network
+        )

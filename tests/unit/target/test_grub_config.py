@@ -285,7 +285,7 @@ menuentry one { if [ 1 = 2 ]; then linux16 /vmlinuz-3.10.0-693.el7.x86_64 ro; fi
         "unset",
         "then; do; done",
         "\0\1\2",
-        "\u201c\ud7ff",
+        u"\u201c\ud7ff",
     ],
 )
 def test_broken_configurations_never_raise(text):

@@ -45,15 +45,15 @@ def wait_until(condition):
 def test_text_survives_bytes_that_are_not_utf8(tmpdir):
     path = tmpdir.join("file")
     path.write_binary(LATIN + b"\nsecond\n")
-    assert hostio.read_text(str(path)) == "caf\ufffd\nsecond\n"
-    assert hostio.read_line(str(path)) == "caf\ufffd"
-    assert hostio.to_text("\xe9") == "\xe9"
+    assert hostio.read_text(str(path)) == u"caf\ufffd\nsecond\n"
+    assert hostio.read_line(str(path)) == u"caf\ufffd"
+    assert hostio.to_text(u"\xe9") == u"\xe9"
 
 
 def test_reading_stops_at_the_limit(tmpdir):
     path = tmpdir.join("file")
     path.write("0123456789")
-    assert hostio.read_text(str(path), 4) == "0123"
+    assert hostio.read_text(str(path), 4) == u"0123"
 
 
 def test_a_high_limit_takes_no_memory(tmpdir):
@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_none(tmpdir, name):
 def test_folder_is_listed_in_order(tmpdir):
     for name in ("b", "a", "c"):
         tmpdir.join(name).write("")
-    assert hostio.list_dir(str(tmpdir)) == ["a", "b", "c"]
+    assert hostio.list_dir(str(tmpdir)) == [u"a", u"b", u"c"]
     assert hostio.list_dir(str(tmpdir.join("missing"))) == []
     assert hostio.list_dir(str(tmpdir.join("a"))) == []
 
@@ -82,13 +82,13 @@ def test_folder_is_listed_in_order(tmpdir):
 
 
 def test_command_answers_with_status_and_both_outputs():
-    assert run(["sh", "-c", "echo out; echo err >&2; exit 7"]) == (7, "out\n", "err\n")
+    assert run(["sh", "-c", "echo out; echo err >&2; exit 7"]) == (7, u"out\n", u"err\n")
 
 
 def test_command_gets_its_input_and_nothing_else():
-    assert run(["cat"], stdin="caf\xe9")[1] == "caf\xe9"
-    assert run(["cat"], stdin=LATIN)[1] == "caf\ufffd"
-    assert run(["cat"])[1] == ""
+    assert run(["cat"], stdin=u"caf\xe9")[1] == u"caf\xe9"
+    assert run(["cat"], stdin=LATIN)[1] == u"caf\ufffd"
+    assert run(["cat"])[1] == u""
 
 
 def test_command_has_a_known_environment(monkeypatch):
@@ -163,8 +163,8 @@ def test_which_knows_only_its_own_path(tmpdir, monkeypatch):
 
 def test_new_file_is_readable_by_all(tmpdir):
     path = tmpdir.join("file")
-    write_atomic(str(path), "caf\xe9\n")
-    assert path.read_binary() == "caf\xe9\n".encode("utf-8")
+    write_atomic(str(path), u"caf\xe9\n")
+    assert path.read_binary() == u"caf\xe9\n".encode("utf-8")
     assert mode_of(path) == 0o644
 
 

@@ -273,11 +273,11 @@ def test_the_efi_link_means_nothing_without_efi(tmpdir):
         (
             {
                 "/boot/grub/grub.cfg": None,
-                boot_loader.LOADER_INFO: b"\x06\0\0\0" + "systemd-boot 252".encode("utf-16-le"),
+                boot_loader.LOADER_INFO: b"\x06\0\0\0" + u"systemd-boot 252".encode("utf-16-le"),
             },
             "systemd-boot 252",
         ),
-        ({boot_loader.LOADER_INFO: b"\x06\0\0\0" + "systemd-boot 252".encode("utf-16-le")}, "systemd-boot 252"),
+        ({boot_loader.LOADER_INFO: b"\x06\0\0\0" + u"systemd-boot 252".encode("utf-16-le")}, "systemd-boot 252"),
     ],
 )
 def test_other_boot_loaders(tmpdir, layer, words):
@@ -287,7 +287,7 @@ def test_other_boot_loaders(tmpdir, layer, words):
 
 
 def test_grub_may_tell_the_firmware_its_name(tmpdir):
-    layer = {boot_loader.LOADER_INFO: b"\x06\0\0\0" + "GRUB 2.12".encode("utf-16-le")}
+    layer = {boot_loader.LOADER_INFO: b"\x06\0\0\0" + u"GRUB 2.12".encode("utf-16-le")}
     assert look(tmpdir, "debian8", layer)["boot"]["loader"] == "grub2"
 
 
@@ -467,7 +467,7 @@ def test_cilium_is_named(tmpdir):
         ("a 1 x\n", {}),
         ("", {}),
         (None, {}),
-        ("\ufffd 1\n", {}),
+        (u"\ufffd 1\n", {}),
     ],
 )
 def test_counters(text, counters):
@@ -623,7 +623,7 @@ def test_security(tmpdir):
     ],
 )
 def test_firewall(tmpdir, layer, backend):
-    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend, "guard": None}
+    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend, "option_filter": None}
 
 
 def test_held_debs(tmpdir):
@@ -680,14 +680,14 @@ ODD = [
     b"-" * 70000,
     b"\n" * 5000,
     b"%s %d {0}\n" * 50,
-    "\u202e\u2028\U0001f600".encode("utf-8") * 99,
+    u"\u202e\u2028\U0001f600".encode("utf-8") * 99,
 ]
 
 
 @pytest.mark.parametrize("number", range(len(ODD)))
 @pytest.mark.parametrize("name", sorted(HOSTS))
 def test_odd_content_costs_nothing_else(tmpdir, name, number):
-    """Every file of a host replaced by rubbish: all keys are there, and nothing is left to the guard of last resort."""
+    """Every file of a host replaced by rubbish: all keys are there, and nothing is left to the option filter of last resort."""
     layer = {}
     for path, content in HOSTS[name].items():
         kept = isinstance(content, tuple) and content[0] in (LINK, FOLDER)
@@ -728,7 +728,7 @@ def test_links_that_turn_in_circles(tmpdir):
     assert look(tmpdir, "ubuntu1604", layer)["unread"] == []
 
 
-STRANGE = "\u6d4b\u8bd5-\xe9"
+STRANGE = u"\u6d4b\u8bd5-\xe9"
 CHILD = """
 import json, sys
 sys.path.insert(0, %r)
@@ -742,9 +742,9 @@ def test_names_that_are_not_ascii_in_the_c_locale(tmpdir):
     """Python 2 and 3.6 take the C locale for ASCII."""
     strange = STRANGE if sys.version_info[0] > 2 else STRANGE.encode("utf-8")
     layer = {
-        "/etc/rc.local": (EXECUTABLE, "#!/bin/sh\ninsmod /root/%s/toa.ko\ninsmod /a\0b/toa.ko\n" % STRANGE),
+        "/etc/rc.local": (EXECUTABLE, u"#!/bin/sh\ninsmod /root/%s/toa.ko\ninsmod /a\0b/toa.ko\n" % STRANGE),
         "/lib/systemd/system/rc-local.service": "[Service]\nExecStart=/etc/rc.local start\n",
-        "/boot/grub/grub.cfg": ("set default=0\nmenuentry x {\n linux /%s root=x\n}\n" % STRANGE).encode("utf-8"),
+        "/boot/grub/grub.cfg": (u"set default=0\nmenuentry x {\n linux /%s root=x\n}\n" % STRANGE).encode("utf-8"),
     }
     for folder in (
         "/etc/modules-load.d/",
@@ -772,12 +772,12 @@ def test_names_that_are_not_ascii_in_the_c_locale(tmpdir):
     assert facts["unread"] == []
     effective = [place["path"] for place in facts["persistence"] if place["effective"]]
     # Python 3.6 shows the bytes of such a name as they are (surrogates).
-    assert effective == [("/etc/modules-load.d/%s.conf" % STRANGE)] or (
+    assert effective == [(u"/etc/modules-load.d/%s.conf" % STRANGE)] or (
         sys.version_info[:2] == (3, 6) and len(effective) == 1
     )
     assert [place["reason"] for place in facts["persistence"] if place["kind"] == "rc_local"] == [
-        "there is no /root/%s/toa.ko" % STRANGE,
-        "there is no /a\0b/toa.ko",
+        u"there is no /root/%s/toa.ko" % STRANGE,
+        u"there is no /a\0b/toa.ko",
     ]
 
 
@@ -829,13 +829,21 @@ def test_drift_from_what_was_proved(tmpdir):
     )
 
 
-def test_a_guard_is_known_by_its_record(tmpdir):
+def test_an_option_filter_is_known_by_its_record(tmpdir):
     """Whether its rules are loaded is asked of the host's own tools, and in a made-up tree there is nobody to ask."""
     record = {
-        "guard": {"method": "nft", "shown": "0123", "kinds": [200], "trusted_sources": ["10.0.0.0/8"], "ports": [80]}
+        "option_filter": {
+            "method": "nft",
+            "shown": "0123",
+            "kinds": [200],
+            "trusted_sources": ["10.0.0.0/8"],
+            "ports": [80],
+        }
     }
-    guard = look(tmpdir, "debian8", {"/var/lib/realip-toa/state.json": json.dumps(record)})["firewall"]["guard"]
-    assert guard == {
+    option_filter = look(tmpdir, "debian8", {"/var/lib/realip-toa/state.json": json.dumps(record)})["firewall"][
+        "option_filter"
+    ]
+    assert option_filter == {
         "active": False,
         "method": "nft",
         "kinds": [200],

@@ -15,7 +15,7 @@ from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places imp
 
 RC_UNIT = "[Service]\nType=forking\nExecStart=%s start\n"
 DEBIAN_RC = "#!/bin/sh -e\n#\n# rc.local\n\nlogger hello\nexit 0\n"
-CURLY = "\u201cmodprobe toa\u201d\n"
+CURLY = u"\u201cmodprobe toa\u201d\n"
 
 
 class Tree(object):
@@ -178,11 +178,11 @@ def test_only_one_place_after_another_method(tree, first, second, rc_local):
 
 RECIPES = [
     # (line appended to rc.local, word of the note that says why it did not run)
-    ("modprobe toa\n", "exit in line 6"),
-    (CURLY, "exit in line 6"),
-    ("/sbin/modprobe toa >/dev/null 2>&1\n", "exit in line 6"),
-    ("insmod /lib/modules/3.10.0-693.el7.x86_64/kernel/net/toa/toa.ko\n", "exit in line 6"),
-    ("insmod /lib/modules/`uname -r`/kernel/net/toa/toa.ko\n", "exit in line 6"),
+    (u"modprobe toa\n", u"exit in line 6"),
+    (CURLY, u"exit in line 6"),
+    (u"/sbin/modprobe toa >/dev/null 2>&1\n", u"exit in line 6"),
+    (u"insmod /lib/modules/3.10.0-693.el7.x86_64/kernel/net/toa/toa.ko\n", u"exit in line 6"),
+    (u"insmod /lib/modules/`uname -r`/kernel/net/toa/toa.ko\n", u"exit in line 6"),
 ]
 
 
@@ -198,7 +198,7 @@ def test_appended_after_exit_0(tree, line, word):
 
 
 def test_curly_quotes_are_named(tree):
-    debian(tree, "#!/bin/sh\n" + CURLY)
+    debian(tree, u"#!/bin/sh\n" + CURLY)
     done = tree.call()
     assert "typographic quotes" in done["notes"][0]
     assert tree.read("/etc/rc.local") == "#!/bin/sh\n"

@@ -40,9 +40,9 @@ def nothing_is_left():
 
 
 def test_an_answer_comes_back_from_another_process():
-    answer = in_child(lambda: {"pid": os.getpid(), "text": "\u00e9", "rows": [[1, None]] * 20000}, 10)
+    answer = in_child(lambda: {"pid": os.getpid(), "text": u"\u00e9", "rows": [[1, None]] * 20000}, 10)
     assert answer["pid"] != os.getpid()
-    assert answer["text"] == "\u00e9" and len(answer["rows"]) == 20000
+    assert answer["text"] == u"\u00e9" and len(answer["rows"]) == 20000
 
 
 def test_a_refusal_comes_back():

@@ -77,7 +77,7 @@ def test_formats_that_carry_something_else_have_no_family(text):
         "200/2",
         "200/41",
         "-1/8",
-        "\u00b2\u0660/8",
+        u"\u00b2\u0660/8",
         "200/8/8",
         None,
         200,

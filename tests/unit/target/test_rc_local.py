@@ -193,66 +193,66 @@ def test_an_operators_own_unit_names_the_file(tmpdir):
 # -- scripts against a real shell
 
 SCRIPTS = [
-    "modprobe toa\n",
-    "modprobe toa",
-    "#!/bin/sh -e\nmodprobe toa\nexit 0\n",
-    "#!/bin/sh -e\nexit 0\nmodprobe toa\n",
-    "exit\nmodprobe toa\n",
-    "[ -f /nothing-here ] && exit 0\nmodprobe toa\n",
-    "[ -f /nothing-here ] || exit 0\nmodprobe toa\n",
-    "if [ -f /nothing-here ]; then\n  exit 0\nfi\nmodprobe toa\n",
-    "\u201cmodprobe toa\u201d\nmodprobe vtoa\n",
-    "#!/bin/sh -e\n\u201cmodprobe toa\u201d\nmodprobe vtoa\n",
-    "modprobe \u201ctoa\u201d\n",
-    '"modprobe toa"\n',
-    "'modprobe' \"toa\"\n",
-    "modprobe\u00a0toa\n",
-    "modprobe toa\r\nmodprobe vtoa\r\n",
-    "# modprobe toa\n  # modprobe vtoa\nx=1 # modprobe ttm\n",
-    'echo modprobe toa\necho "modprobe toa" >> /dev/null\n',
-    "cat > /dev/null <<EOF\nmodprobe toa\nEOF\nmodprobe vtoa\n",
-    "cat > /dev/null <<-'EOF'\n\tmodprobe toa\n\tEOF\nmodprobe vtoa\n",
-    "cat <<A > /dev/null; cat << B > /dev/null\nmodprobe toa\nA\nmodprobe toa\nB\nmodprobe vtoa\n",
-    "load() {\n  modprobe toa\n}\n",
-    "load() {\n  modprobe toa\n}\nload\n",
-    "load() { modprobe toa; }; load\n",
-    "( modprobe toa )\nmodprobe vtoa\n",
-    "{ modprobe toa; }\n",
-    "modprobe \\\n  toa\n",
-    "true && modprobe toa || modprobe vtoa\n",
-    "case a in a) modprobe toa;; esac\nmodprobe vtoa\n",
-    "for m in 1; do modprobe toa; done\n",
-    "while true; do modprobe toa; break; done\nmodprobe vtoa\n",
-    "modprobe -q toa > /dev/null 2>&1\n",
-    "modprobe -a dummy toa\n",
-    "modprobe dummy toa\n",
-    "modprobe -r toa\n",
-    "modprobe tcp-toa x=1\n",
-    "insmod /somewhere/toa.ko\n",
-    'insmod "/lib/modules/`uname -r`/kernel/net/toa.ko"\n',
-    "insmod /lib/modules/$(uname -r)/kernel/net/toa.ko\n",
-    "FOO=1 modprobe toa\n",
-    "exec modprobe toa\nmodprobe vtoa\n",
-    "exec > /dev/null\nmodprobe toa\n",
-    "modprobe toa &\nwait\n",
-    "true; modprobe toa; exit 0; modprobe vtoa\n",
-    "!/bin/bash\nmodprobe vtoa > /dev/null 2>&1\n",
-    "modprobe toad; modprobe xtoa; insmod /x/notoa.ko\n",
-    "function_like_name=1\nmodprobe toa\n",
-    "if true; then modprobe toa; else modprobe vtoa; fi\n",
-    "/bin/true\nmodprobe vtoa\n#",
-    "sh -c 'exit 0'\nmodprobe toa\n",
-    "x='\nmodprobe toa\n'\nmodprobe vtoa\n",
-    "exit 0 # modprobe toa",
+    u"modprobe toa\n",
+    u"modprobe toa",
+    u"#!/bin/sh -e\nmodprobe toa\nexit 0\n",
+    u"#!/bin/sh -e\nexit 0\nmodprobe toa\n",
+    u"exit\nmodprobe toa\n",
+    u"[ -f /nothing-here ] && exit 0\nmodprobe toa\n",
+    u"[ -f /nothing-here ] || exit 0\nmodprobe toa\n",
+    u"if [ -f /nothing-here ]; then\n  exit 0\nfi\nmodprobe toa\n",
+    u"\u201cmodprobe toa\u201d\nmodprobe vtoa\n",
+    u"#!/bin/sh -e\n\u201cmodprobe toa\u201d\nmodprobe vtoa\n",
+    u"modprobe \u201ctoa\u201d\n",
+    u'"modprobe toa"\n',
+    u"'modprobe' \"toa\"\n",
+    u"modprobe\u00a0toa\n",
+    u"modprobe toa\r\nmodprobe vtoa\r\n",
+    u"# modprobe toa\n  # modprobe vtoa\nx=1 # modprobe ttm\n",
+    u'echo modprobe toa\necho "modprobe toa" >> /dev/null\n',
+    u"cat > /dev/null <<EOF\nmodprobe toa\nEOF\nmodprobe vtoa\n",
+    u"cat > /dev/null <<-'EOF'\n\tmodprobe toa\n\tEOF\nmodprobe vtoa\n",
+    u"cat <<A > /dev/null; cat << B > /dev/null\nmodprobe toa\nA\nmodprobe toa\nB\nmodprobe vtoa\n",
+    u"load() {\n  modprobe toa\n}\n",
+    u"load() {\n  modprobe toa\n}\nload\n",
+    u"load() { modprobe toa; }; load\n",
+    u"( modprobe toa )\nmodprobe vtoa\n",
+    u"{ modprobe toa; }\n",
+    u"modprobe \\\n  toa\n",
+    u"true && modprobe toa || modprobe vtoa\n",
+    u"case a in a) modprobe toa;; esac\nmodprobe vtoa\n",
+    u"for m in 1; do modprobe toa; done\n",
+    u"while true; do modprobe toa; break; done\nmodprobe vtoa\n",
+    u"modprobe -q toa > /dev/null 2>&1\n",
+    u"modprobe -a dummy toa\n",
+    u"modprobe dummy toa\n",
+    u"modprobe -r toa\n",
+    u"modprobe tcp-toa x=1\n",
+    u"insmod /somewhere/toa.ko\n",
+    u'insmod "/lib/modules/`uname -r`/kernel/net/toa.ko"\n',
+    u"insmod /lib/modules/$(uname -r)/kernel/net/toa.ko\n",
+    u"FOO=1 modprobe toa\n",
+    u"exec modprobe toa\nmodprobe vtoa\n",
+    u"exec > /dev/null\nmodprobe toa\n",
+    u"modprobe toa &\nwait\n",
+    u"true; modprobe toa; exit 0; modprobe vtoa\n",
+    u"!/bin/bash\nmodprobe vtoa > /dev/null 2>&1\n",
+    u"modprobe toad; modprobe xtoa; insmod /x/notoa.ko\n",
+    u"function_like_name=1\nmodprobe toa\n",
+    u"if true; then modprobe toa; else modprobe vtoa; fi\n",
+    u"/bin/true\nmodprobe vtoa\n#",
+    u"sh -c 'exit 0'\nmodprobe toa\n",
+    u"x='\nmodprobe toa\n'\nmodprobe vtoa\n",
+    u"exit 0 # modprobe toa",
 ]
 # Only running them tells which branch a script takes; what may run counts as run.
 EITHER_WAY = {
-    "[ -f /nothing-here ] || exit 0\nmodprobe toa\n": ["toa"],
-    "true && modprobe toa || modprobe vtoa\n": ["toa", "vtoa"],
-    "if true; then modprobe toa; else modprobe vtoa; fi\n": ["toa", "vtoa"],
+    u"[ -f /nothing-here ] || exit 0\nmodprobe toa\n": ["toa"],
+    u"true && modprobe toa || modprobe vtoa\n": ["toa", "vtoa"],
+    u"if true; then modprobe toa; else modprobe vtoa; fi\n": ["toa", "vtoa"],
 }
 
-RECORDER = """#!/bin/sh
+RECORDER = u"""#!/bin/sh
 for word in "$@"; do printf '%s\\n' "$(basename "$0") $word" >> "$CALLS"; done
 """
 
@@ -265,7 +265,7 @@ def test_what_a_shell_really_runs(tmpdir, shell, script):
         fake_hosts.build(tmpdir, {"/bin/" + name: (EXECUTABLE, RECORDER)})
     with io.open(str(tmpdir.join("script")), "w", encoding="utf-8", newline="") as handle:
         handle.write(script)
-    options = ["-e"] if " -e\n" in script else []
+    options = ["-e"] if u" -e\n" in script else []
     environment = dict(
         os.environ, PATH=str(tmpdir.join("bin")) + ":/usr/bin:/bin", CALLS=str(tmpdir.join("calls")), LC_ALL="C.UTF-8"
     )
@@ -278,7 +278,7 @@ def test_what_a_shell_really_runs(tmpdir, shell, script):
         stderr=subprocess.STDOUT,
     )
     child.communicate()
-    really = really_loaded(tmpdir.join("calls").read_binary().decode("utf-8") if tmpdir.join("calls").check() else "")
+    really = really_loaded(tmpdir.join("calls").read_binary().decode("utf-8") if tmpdir.join("calls").check() else u"")
     told = [load["module"] for load in rc_local.script_loads(script) if not load["reason"]]
     assert told == EITHER_WAY.get(script, really)
 
@@ -299,11 +299,11 @@ def really_loaded(calls):
 
 def test_every_word_of_why():
     loads = rc_local.script_loads(
-        "#!/bin/sh -e\nmodprobe toa\n\u201cmodprobe toa\u201d\nmodprobe toa\nexit 0\nmodprobe toa\n"
+        u"#!/bin/sh -e\nmodprobe toa\n\u201cmodprobe toa\u201d\nmodprobe toa\nexit 0\nmodprobe toa\n"
     )
     assert [(load["line_number"], load["reason"]) for load in loads] == [
         (2, ""),
-        (3, "typographic quotes are part of the word for a shell: \u201cmodprobe"),
+        (3, u"typographic quotes are part of the word for a shell: \u201cmodprobe"),
         (4, "the script has -e and stops at line 3, which fails"),
         (6, "comes after the exit in line 5"),
     ]
@@ -312,21 +312,21 @@ def test_every_word_of_why():
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "toa",
-        "modprobe",
-        "modprobe toa'",
-        "'modprobe toa",
-        "toa() (",
-        "<<toa",
-        "case toa in",
-        ") } fi toa",
-        "modprobe " * 9999 + "toa",
-        "{ " * 9999 + "toa",
-        "\0toa\ufffd",
-        "toa <<",
-        "toa;\\ ",
-        "toa; ''",
+        u"",
+        u"toa",
+        u"modprobe",
+        u"modprobe toa'",
+        u"'modprobe toa",
+        u"toa() (",
+        u"<<toa",
+        u"case toa in",
+        u") } fi toa",
+        u"modprobe " * 9999 + u"toa",
+        u"{ " * 9999 + u"toa",
+        u"\0toa\ufffd",
+        u"toa <<",
+        u"toa;\\ ",
+        u"toa; ''",
     ],
 )
 def test_odd_scripts_never_raise(text):
@@ -578,7 +578,7 @@ def test_a_unit_that_does_not_load_is_none_of_our_business(tmpdir):
             UBUNTU1604,
             files={
                 "/etc/systemd/system/x.service": "[Service]\nExecStart=/bin/rmmod toa\n",
-                "/etc/systemd/system/realip-toa-boot-guard.service": "[Service]\nExecStart=/bin/sh /var/lib/x\n",
+                "/etc/systemd/system/realip-toa-trial-watchdog.service": "[Service]\nExecStart=/bin/sh /var/lib/x\n",
             },
         )
         == []

@@ -57,7 +57,7 @@ def answer(*given, **more):
 
 
 def test_answer_is_framed():
-    assert answer("def main(args): return {'got': args['n'], 'text': u'\\xe9'}") == {"got": 5, "text": "\xe9"}
+    assert answer("def main(args): return {'got': args['n'], 'text': u'\\xe9'}") == {"got": 5, "text": u"\xe9"}
 
 
 def test_modules_import_each_other_by_their_full_name():
@@ -154,8 +154,8 @@ def test_controller_that_has_gone_is_no_error():
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (b"caf\xe9", "caf\ufffd"),
-        ("\xe9", "\xe9"),
+        (b"caf\xe9", u"caf\ufffd"),
+        (u"\xe9", u"\xe9"),
         (float("inf"), "inf"),
         (float("nan"), "nan"),
         (1.5, 1.5),
@@ -175,7 +175,7 @@ def test_any_value_can_be_said_in_json(value, expected):
 
 @pytest.mark.skipif(sys.version_info[0] < 3, reason="Python 2 has bytes where Python 3 has surrogates")
 @pytest.mark.parametrize(
-    ("value", "expected"), [("caf\udce9", "caf\ufffd"), ("a\ud800b", "a?b"), ("\udce9\ud800", "??")]
+    ("value", "expected"), [(u"caf\udce9", u"caf\ufffd"), (u"a\ud800b", u"a?b"), (u"\udce9\ud800", u"??")]
 )
 def test_surrogates_become_what_utf8_can_carry(value, expected):
     assert plain(value) == expected

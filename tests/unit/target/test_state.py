@@ -26,9 +26,9 @@ def test_no_record_is_an_empty_one(path):
 
 
 def test_sections_are_kept_apart(path):
-    state.save_section("boot", {"default": "caf\xe9"}, path)
+    state.save_section("boot", {"default": u"caf\xe9"}, path)
     state.save_section("packages", {"held": ["linux-image"]}, path)
-    assert state.section("boot", path) == {"default": "caf\xe9"}
+    assert state.section("boot", path) == {"default": u"caf\xe9"}
     assert state.section("packages", path) == {"held": ["linux-image"]}
     assert state.load(path)["schema"] == state.SCHEMA
 

@@ -1,10 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard on a host: address options of strangers are stripped, now and from every boot on, or everything is as it was.
+"""The option filter on a host: address options of strangers are stripped, now and from every boot on, or everything is as it was.
 
 The rules are tried in a namespace first (option_filter/trial.py), then loaded by the very script that loads them at boot (option_filter/rules.py), and
-then read back: they must be listed as they were in the namespace. The record (section `guard` of state.json) says what was asked for, how
+then read back: they must be listed as they were in the namespace. The record (section `option_filter` of state.json) says what was asked for, how
 the loaded rules are listed, and how every file was before.
 """
 
@@ -40,11 +40,11 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.state imp
     SECTION,
     digest_of_listing,
     digest_of_rules,
-    guard_of,
+    filter_of,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
 from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import GUARD, init_system
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import OPTION_FILTER, init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import STANDARD_KINDS
@@ -53,12 +53,12 @@ OURS = (SCRIPT, UNIT) + UNIT_LINKS + tuple("%s/%s" % (FOLDER, name) for name in 
 
 
 def main(args):
-    """args: state, method, kinds (ints), trusted_sources, ports, check; see plugins/modules/toa_guard.py."""
-    return {"present": _present, "absent": _absent, "status": _status}[args["state"]](Guard(), args)
+    """args: state, method, kinds (ints), trusted_sources, ports, check; see plugins/modules/toa_option_filter.py."""
+    return {"present": _present, "absent": _absent, "status": _status}[args["state"]](OptionFilter(), args)
 
 
-class Guard:
-    """The guard on this host, as it is."""
+class OptionFilter:
+    """The option filter on this host, as it is."""
 
     def __init__(self):
         self.record = section(SECTION)
@@ -67,7 +67,7 @@ class Guard:
         self.notes = []
 
     def now(self):
-        return guard_of(section(SECTION), places_of(GUARD, self.init)) or dict(NONE)
+        return filter_of(section(SECTION), places_of(OPTION_FILTER, self.init)) or dict(NONE)
 
     def save(self, facts):
         """The files' record, and with it what was asked for."""
@@ -91,133 +91,137 @@ class Guard:
 # -- states ------------------------------------------------------------------------------------------------------------
 
 
-def _status(guard, args):
-    now = guard.now()
-    return guard.result(now, now, False)
+def _status(option_filter, args):
+    now = option_filter.now()
+    return option_filter.result(now, now, False)
 
 
-def _present(guard, args):
+def _present(option_filter, args):
     wish = wish_of(args)
-    before = guard.now()
-    if _is_met(guard, wish, before):
-        return guard.result(before, before, False)
-    method, trial = choose(guard, wish)
-    files = wanted_files(guard, wish, method)
+    before = option_filter.now()
+    if _is_met(option_filter, wish, before):
+        return option_filter.result(before, before, False)
+    method, trial = choose(option_filter, wish)
+    files = wanted_files(option_filter, wish, method)
     places = [name for name in files if name not in OURS] or [UNIT]
     after = dict(wish, active=True, method=method, at_boot=places[0])
     if not args["check"]:
         with HostLock():
-            _change(guard, after, files, trial)
-        after = guard.now()
-    return guard.result(before, after, True, trial["checks"])
+            _change(option_filter, after, files, trial)
+        after = option_filter.now()
+    return option_filter.result(before, after, True, trial["checks"])
 
 
-def _is_met(guard, wish, before):
+def _is_met(option_filter, wish, before):
     """Is all of this so already? Then nothing need be tried."""
     same = all(before[key] == value for key, value in wish.items() if key != "method")
     if not (same and before["active"] and before["at_boot"] and wish["method"] in ("auto", before["method"])):
         return False
-    files = wanted_files(guard, wish, before["method"])
-    return not [name for name, image in files.items() if digest_of(guard.originals.now(name)) != digest_of(image)]
+    files = wanted_files(option_filter, wish, before["method"])
+    return not [
+        name for name, image in files.items() if digest_of(option_filter.originals.now(name)) != digest_of(image)
+    ]
 
 
-def choose(guard, wish):
+def choose(option_filter, wish):
     """(method, what the trial showed): the first that works here; TargetError that says why none does."""
     failures = []
     for method in METHODS if wish["method"] == "auto" else (wish["method"],):
         if not which("iptables-restore" if method == IPTABLES else "nft"):
-            failures.append(TargetError("guard_unusable", "%s is not installed" % method, ""))
+            failures.append(TargetError("option_filter_unusable", "%s is not installed" % method, ""))
             continue
         try:
             return method, try_out(method, wish["kinds"], wish["trusted_sources"], wish["ports"])
         except Refused as problem:
             # Rules of ours only ever strip options, so they may be loaded untried; the listing is still compared with what is wanted.
-            guard.notes.append("the rules could not be tried in a namespace first: %s" % problem)
+            option_filter.notes.append("the rules could not be tried in a namespace first: %s" % problem)
             return method, {"shown": "", "checks": []}
         except TargetError as problem:
             failures.append(problem)
-    worst = ([problem for problem in failures if problem.code == "guard_unreliable"] + failures)[0]
+    worst = ([problem for problem in failures if problem.code == "option_filter_unreliable"] + failures)[0]
     raise TargetError(
         worst.code,
         "options of strangers cannot be stripped on this host: %s" % "; ".join(problem.message for problem in failures),
-        "install nftables (with Linux 5.18 or newer) or iptables, filter at the network's edge instead, or set toa_guard: false",
+        "install nftables (with Linux 5.18 or newer) or iptables, filter at the network's edge instead, or set toa_option_filter: false",
     )
 
 
-def _change(guard, after, files, trial):
+def _change(option_filter, after, files, trial):
     """Record, write, load, read back; whatever fails, the host ends as it was."""
-    facts, record = guard.facts(), guard.originals.copy_of_record()
-    kept = dict((name, guard.originals.now(name)) for name in files)
-    stale = [name for name in guard.left() if name not in files]
-    kept.update((name, guard.originals.now(name)) for name in stale)
+    facts, record = option_filter.facts(), option_filter.originals.copy_of_record()
+    kept = dict((name, option_filter.originals.now(name)) for name in files)
+    stale = [name for name in option_filter.left() if name not in files]
+    kept.update((name, option_filter.originals.now(name)) for name in stale)
     try:
         if facts and facts.get("method") != after["method"]:
             _run_script("stop")
-        for name in stale + [name for name in files if name in OURS and name not in guard.originals.files]:
-            guard.originals.change(name, None)
+        for name in stale + [name for name in files if name in OURS and name not in option_filter.originals.files]:
+            option_filter.originals.change(name, None)
         for name, image in sorted(files.items()):
-            guard.originals.keep(name, image)
-        guard.save(facts)
+            option_filter.originals.keep(name, image)
+        option_filter.save(facts)
         for name, image in sorted(files.items()):
-            guard.originals.change(name, image)
+            option_filter.originals.change(name, image)
         tell_daemons(kept)
         _run_script("start")
         shown = digest_of_rules()
         if not shown or (trial["shown"] and shown != digest_of_listing(trial["shown"])):
             raise TargetError(
-                "guard_not_loaded",
+                "option_filter_not_loaded",
                 "the rules are loaded otherwise than they were in the trial",
                 "see `/bin/sh %s show` on the host" % SCRIPT,
             )
     except BaseException:
-        _put_back(guard, kept, record, facts)
+        _put_back(option_filter, kept, record, facts)
         raise
-    guard.save(dict(after, shown=shown))
-    if guard.init == "systemd":
-        _systemctl(guard, "start")
+    option_filter.save(dict(after, shown=shown))
+    if option_filter.init == "systemd":
+        _systemctl(option_filter, "start")
 
 
-def _put_back(guard, kept, record, facts):
+def _put_back(option_filter, kept, record, facts):
     try:
         _run_script("stop")
     except TargetError:
         pass  # what failed first is what the operator is told
     for name, image in kept.items():
-        guard.originals.change(name, image)
-    guard.originals.return_to(record)
-    guard.save(facts)
+        option_filter.originals.change(name, image)
+    option_filter.originals.return_to(record)
+    option_filter.save(facts)
     tell_daemons(kept)
     if facts:
         _run_script("start")
 
 
-def _absent(guard, args):
-    before = guard.now()
-    changed = bool(guard.originals.files or guard.left())
+def _absent(option_filter, args):
+    before = option_filter.now()
+    changed = bool(option_filter.originals.files or option_filter.left())
     if changed and not args["check"]:
         with HostLock():
-            _take_away(guard)
-    return guard.result(before, dict(NONE), changed)
+            _take_away(option_filter)
+    return option_filter.result(before, dict(NONE), changed)
 
 
-def _take_away(guard):
-    method = guard.record.get("method")
+def _take_away(option_filter):
+    method = option_filter.record.get("method")
     if method in METHODS:
-        guard.originals.change(SCRIPT, file_image(script_text(method).encode("ascii"), 0o755))
-    if guard.originals.now(SCRIPT):
+        option_filter.originals.change(SCRIPT, file_image(script_text(method).encode("ascii"), 0o755))
+    if option_filter.originals.now(SCRIPT):
         _run_script("stop")
-    if guard.init == "systemd" and guard.originals.now(UNIT):
-        _systemctl(guard, "stop")
-    foreign = guard.originals.restorable()[1]
-    changes = dict.fromkeys(guard.originals.files)
+    if option_filter.init == "systemd" and option_filter.originals.now(UNIT):
+        _systemctl(option_filter, "stop")
+    foreign = option_filter.originals.restorable()[1]
+    changes = dict.fromkeys(option_filter.originals.files)
     for name in foreign:
-        guard.originals.change(name, None if name in OURS else without_line(guard.originals.now(name), SCRIPT))
-    guard.originals.restore()
-    for name in guard.left():
-        guard.originals.change(name, None)
-    guard.originals.remove_folder(FOLDER)
+        option_filter.originals.change(
+            name, None if name in OURS else without_line(option_filter.originals.now(name), SCRIPT)
+        )
+    option_filter.originals.restore()
+    for name in option_filter.left():
+        option_filter.originals.change(name, None)
+    option_filter.originals.remove_folder(FOLDER)
     tell_daemons(changes)
-    guard.save({})
+    option_filter.save({})
 
 
 def _run_script(verb):
@@ -225,16 +229,16 @@ def _run_script(verb):
     code, out, err = run(["/bin/sh", SCRIPT, verb], timeout=60)
     if code != 0:
         raise TargetError(
-            "guard_not_loaded" if verb == "start" else "guard_not_removed",
+            "option_filter_not_loaded" if verb == "start" else "option_filter_not_removed",
             "`%s %s` failed: %s" % (SCRIPT, verb, " ".join((err or out).split())[:500]),
             "see what keeps the host's firewall from changing",
         )
 
 
-def _systemctl(guard, verb):
+def _systemctl(option_filter, verb):
     code, out, err = run(["systemctl", verb, SERVICE], timeout=60)
     if code != 0:
-        guard.notes.append("systemctl %s %s: %s" % (verb, SERVICE, " ".join((err or out).split())[:300]))
+        option_filter.notes.append("systemctl %s %s: %s" % (verb, SERVICE, " ".join((err or out).split())[:300]))
 
 
 # -- what is wanted ----------------------------------------------------------------------------------------------------
@@ -272,12 +276,12 @@ def wish_of(args):
     return {"method": args.get("method") or "auto", "kinds": kinds, "trusted_sources": networks, "ports": ports}
 
 
-def wanted_files(guard, wish, method):
-    """{path: image} of every file that the guard takes."""
+def wanted_files(option_filter, wish, method):
+    """{path: image} of every file that the option filter takes."""
     rules = rules_of(method, wish["kinds"], wish["trusted_sources"], wish["ports"])
     files = dict(("%s/%s" % (FOLDER, name), file_image(text.encode("ascii"), 0o644)) for name, text in rules.items())
     files[SCRIPT] = file_image(script_text(method).encode("ascii"), 0o755)
     units = dict((link, link_image(UNIT)) for link in UNIT_LINKS)
     units[UNIT] = file_image(UNIT_TEXT.encode("ascii"), 0o644)
-    files.update(boot_files(guard.originals, guard.init, GUARD, BOOT_COMMAND, units))
+    files.update(boot_files(option_filter.originals, option_filter.init, OPTION_FILTER, BOOT_COMMAND, units))
     return files

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""toa_guard on a host with a network and a kernel's firewall of its own: strangers are not believed, everybody else notices nothing.
+"""toa_option_filter on a host with a network and a kernel's firewall of its own: strangers are not believed, everybody else notices nothing.
 
-The receiver is the eBPF program that believes everybody (fixtures/toa200.bpf.c): what a TOA module is to the guard.
+The receiver is the eBPF program that believes everybody (fixtures/toa200.bpf.c): what a TOA module is to the option filter.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules as guard_rules
-from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as guard_check
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules as option_filter_rules
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as option_filter_check
 from ebpf_stage import EbpfStage
 from sshd import pythons
 
 FIXTURES = Path(__file__).parent / "fixtures"
-UNIT = "/etc/systemd/system/realip-toa-guard.service"
+UNIT = "/etc/systemd/system/realip-toa-option-filter.service"
 KINDS = [28, 200, 253, 254]
 TRUSTED = ["192.0.2.0/24", "2001:db8:0:1::/64"]
 NOTHING: dict[str, t.Any] = {
@@ -38,13 +38,15 @@ FLAVOURS = {"nft": "", "iptables-nft": "rm /usr/sbin/nft", "iptables-legacy": "r
             "ln -sf xtables-legacy-multi $command; ln -sf xtables-legacy-multi $command-restore; done"}  # fmt: skip
 
 
-class GuardStage(EbpfStage):
+class OptionFilterStage(EbpfStage):
     """A stage with its own network, in which systemctl does nothing but write down what it was told."""
 
     NAMESPACES = ("-m", "-n")
 
-    def guard(self, state: str = "present", **args: t.Any) -> dict[str, t.Any]:
-        return self.target("programs.guard", **{"state": state, "kinds": KINDS, "trusted_sources": TRUSTED, **args})
+    def option_filter(self, state: str = "present", **args: t.Any) -> dict[str, t.Any]:
+        return self.target(
+            "programs.option_filter", **{"state": state, "kinds": KINDS, "trusted_sources": TRUSTED, **args}
+        )
 
     def rules(self) -> str:
         """Rules of every kind, without the empty chains that iptables makes when it looks."""
@@ -72,20 +74,20 @@ class GuardStage(EbpfStage):
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> t.Iterator[GuardStage]:
-    with GuardStage(tmp_path) as stage:
+def stage(tmp_path: Path) -> t.Iterator[OptionFilterStage]:
+    with OptionFilterStage(tmp_path) as stage:
         yield stage
 
 
 @pytest.fixture
-def sysvinit(stage: GuardStage) -> GuardStage:
+def sysvinit(stage: OptionFilterStage) -> OptionFilterStage:
     stage.sh(
         "rm -rf /run/systemd /etc/rc.local; mkdir -p /etc/init.d /etc/rc2.d; : >/etc/inittab; : >/etc/init.d/rc.local"
     )
     return stage
 
 
-def host_of(stage: GuardStage) -> tuple[dict[str, str], str]:
+def host_of(stage: OptionFilterStage) -> tuple[dict[str, str], str]:
     """All that could be left on a host; the log is the stage's own, and the lock of iptables is a file."""
     noise = ("/run/systemctl.log", "/run/xtables.lock", "/run/toa200.o")
     return {name: text for name, text in stage.written().items() if name not in noise}, stage.rules()
@@ -98,7 +100,7 @@ EVERY_WAY = [(OLDEST, "nft"), (NEWEST, "nft"), (OLDEST, "iptables-nft"), (OLDEST
 
 
 @pytest.mark.parametrize("python, flavour", EVERY_WAY, ids=["-".join(way) for way in EVERY_WAY])
-def test_there_and_back(stage: GuardStage, python: str, flavour: str) -> None:
+def test_there_and_back(stage: OptionFilterStage, python: str, flavour: str) -> None:
     """Check mode foretells, a second run changes nothing, and taking it away leaves the host as it was."""
     assert stage.sh(FLAVOURS[flavour]) == ""
     before = host_of(stage)
@@ -111,41 +113,41 @@ def test_there_and_back(stage: GuardStage, python: str, flavour: str) -> None:
         "at_boot": UNIT,
     }
     for check, changed in ((True, True), (False, True), (False, False), (True, False)):
-        answer = stage.guard(python=PYTHONS[python], check=check)
+        answer = stage.option_filter(python=PYTHONS[python], check=check)
         assert (answer.get("changed"), answer.get("after")) == (changed, wanted), answer
         assert answer["before"] == (NOTHING if changed else wanted)
         assert bool(answer["checks"]) is changed and answer["notes"] == []
         if check and changed:
             assert host_of(stage) == before
-    assert stage.rules() and stage.guard("status", python=PYTHONS[python])["after"] == wanted
+    assert stage.rules() and stage.option_filter("status", python=PYTHONS[python])["after"] == wanted
     facts = stage.target("programs.facts", python=PYTHONS[python])
-    assert facts["firewall"]["guard"] == wanted and facts["unread"] == []
+    assert facts["firewall"]["option_filter"] == wanted and facts["unread"] == []
     for check, changed in ((True, True), (False, True), (False, False)):
-        answer = stage.guard("absent", python=PYTHONS[python], check=check)
+        answer = stage.option_filter("absent", python=PYTHONS[python], check=check)
         assert (answer["changed"], answer["after"]) == (changed, NOTHING)
     assert host_of(stage) == before
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("ports", [[], [443]], ids=["every port", "one port"])
-def test_the_probe_proves_it(stage: GuardStage, flavour: str, ports: list[int]) -> None:
-    """From a trusted address the client comes through, from an untrusted one it does not; without the guard both do."""
+def test_the_probe_proves_it(stage: OptionFilterStage, flavour: str, ports: list[int]) -> None:
+    """From a trusted address the client comes through, from an untrusted one it does not; without the option filter both do."""
     stage.sh(FLAVOURS[flavour])
     stage.receiver()
     assert stage.proof()["verdict"] == "partial"
-    assert not stage.guard(ports=ports).get("failed")
-    assert stage.proof()["verdict"] == "partial", "without `guard` the rules are not where the packets are"
-    proof = stage.proof(guard=True)
+    assert not stage.option_filter(ports=ports).get("failed")
+    assert stage.proof()["verdict"] == "partial", "without `option_filter` the rules are not where the packets are"
+    proof = stage.proof(option_filter=True)
     assert proof["verdict"] == "translating", proof["reason"]
     seen = {row["case"]: row["getpeername"] for row in proof["matrix"]}
     assert seen["200/8 ack inet"] == "203.0.113.7:4242" and seen["200/8 ack inet spoof"].startswith("198.51.100.9:")
-    stage.guard("absent")
-    assert stage.proof(guard=True)["verdict"] == "partial"
+    stage.option_filter("absent")
+    assert stage.proof(option_filter=True)["verdict"] == "partial"
 
 
 def broken(method: str, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str]) -> str:
     """What is said of rules with a mistake in them."""
-    real = guard_rules.rules_of
+    real = option_filter_rules.rules_of
 
     def rules_of(*args: t.Any) -> dict[str, str]:
         rules = real(*args)
@@ -156,25 +158,25 @@ def broken(method: str, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, st
             rules[name] = text
         return rules
 
-    monkeypatch.setattr(guard_check, "rules_of", rules_of)
+    monkeypatch.setattr(option_filter_check, "rules_of", rules_of)
     with pytest.raises(TargetError) as problem:
-        guard_check.try_out(method, [28, 200], TRUSTED, [80, 443])
+        option_filter_check.try_out(method, [28, 200], TRUSTED, [80, 443])
     return f"{problem.value.code}: {problem.value.message}"
 
 
 NFT_MISTAKES = [
-    ("reset tcp option 200", "accept", "guard_unreliable: nft: IPv4: option 200 from 10.66.66.66 is not stripped"),
-    ("ip saddr @trusted4 return", "accept", "guard_unreliable: nft: IPv4: option 28 from 10.66.66.66 is not stripped"),
-    ("ip saddr @trusted4 return\n.*", "", "guard_unreliable: nft: IPv4: the option of 192.0.2.2, which is to be believed, does not come through"),
-    ("ip6 saddr @trusted6 return", "", "guard_unreliable: nft: IPv6: the option of 2001:db8:0:1::2, which is to be believed, does not come through"),
-    ("ip frag-off .* drop", "", "guard_unreliable: nft: IPv4: option 28 from 10.66.66.66 comes through in fragments"),
-    ("frag frag-off 0 .* drop", "", "guard_unreliable: nft: IPv6: option 28 from 2001:db8:0:2::66 comes through in fragments"),
-    ("tcp dport != .* return", "", "guard_unreliable: nft: IPv4: port 8080, which is not guarded, is not left alone"),
-    ("reset tcp option 28", "reset tcp option 28\nreset tcp option timestamp", "guard_unreliable: nft: IPv4: an ordinary connection from 10.66.66.66"),
-    ("ip frag-off .* drop", "tcp flags syn drop", "guard_unreliable: nft: IPv4: a connection from 10.66.66.66 with option 28 is lost"),
-    ("tcp dport != .* return", "tcp dport 22 drop\n", "guard_unreliable: nft: IPv4: an ordinary connection from 10.66.66.66 to port 22"),
-    ("ip frag-off .* drop", "ip saddr 203.0.113.66 @th,160,32 set 0", "guard_unreliable: nft: IPv4: "),
-    ("reset tcp option 28", "reset tcp options 28", "guard_unusable: nft: the guard's rules cannot be loaded"),
+    ("reset tcp option 200", "accept", "option_filter_unreliable: nft: IPv4: option 200 from 10.66.66.66 is not stripped"),
+    ("ip saddr @trusted4 return", "accept", "option_filter_unreliable: nft: IPv4: option 28 from 10.66.66.66 is not stripped"),
+    ("ip saddr @trusted4 return\n.*", "", "option_filter_unreliable: nft: IPv4: the option of 192.0.2.2, which is to be believed, does not come through"),
+    ("ip6 saddr @trusted6 return", "", "option_filter_unreliable: nft: IPv6: the option of 2001:db8:0:1::2, which is to be believed, does not come through"),
+    ("ip frag-off .* drop", "", "option_filter_unreliable: nft: IPv4: option 28 from 10.66.66.66 comes through in fragments"),
+    ("frag frag-off 0 .* drop", "", "option_filter_unreliable: nft: IPv6: option 28 from 2001:db8:0:2::66 comes through in fragments"),
+    ("tcp dport != .* return", "", "option_filter_unreliable: nft: IPv4: port 8080, which is not filtered, is not left alone"),
+    ("reset tcp option 28", "reset tcp option 28\nreset tcp option timestamp", "option_filter_unreliable: nft: IPv4: an ordinary connection from 10.66.66.66"),
+    ("ip frag-off .* drop", "tcp flags syn drop", "option_filter_unreliable: nft: IPv4: a connection from 10.66.66.66 with option 28 is lost"),
+    ("tcp dport != .* return", "tcp dport 22 drop\n", "option_filter_unreliable: nft: IPv4: an ordinary connection from 10.66.66.66 to port 22"),
+    ("ip frag-off .* drop", "ip saddr 203.0.113.66 @th,160,32 set 0", "option_filter_unreliable: nft: IPv4: "),
+    ("reset tcp option 28", "reset tcp options 28", "option_filter_unusable: nft: the option filter's rules cannot be loaded"),
 ]  # fmt: skip
 
 
@@ -186,13 +188,13 @@ def test_the_trial_finds_every_mistake(before: str, after: str, said: str, monke
 @pytest.mark.parametrize(
     "before, after, said",
     [
-        ("28,200$", "28", "guard_unreliable: iptables: IPv4: option 200 from 10.66.66.66 is not stripped"),
+        ("28,200$", "28", "option_filter_unreliable: iptables: IPv4: option 200 from 10.66.66.66 is not stripped"),
         (
             "TCPOPTSTRIP .*",
             "DROP",
-            "guard_unreliable: iptables: IPv4: a connection from 10.66.66.66 with option 28 is lost",
+            "option_filter_unreliable: iptables: IPv4: a connection from 10.66.66.66 with option 28 is lost",
         ),
-        ("TCPOPTSTRIP", "NOSUCHTARGET", "guard_unusable: iptables: the guard's rules cannot be loaded"),
+        ("TCPOPTSTRIP", "NOSUCHTARGET", "option_filter_unusable: iptables: the option filter's rules cannot be loaded"),
     ],
 )
 def test_the_trial_finds_mistakes_of_iptables(
@@ -201,117 +203,126 @@ def test_the_trial_finds_mistakes_of_iptables(
     assert said in broken("iptables", monkeypatch, (f"(?m){before}", after))
 
 
-def test_where_nothing_works_the_host_is_untouched(stage: GuardStage) -> None:
+def test_where_nothing_works_the_host_is_untouched(stage: OptionFilterStage) -> None:
     stage.sh(
         "printf '#!/bin/sh\\necho Operation not supported >&2; exit 1\\n' >/usr/sbin/nft; rm /usr/sbin/iptables-restore"
     )
     before = host_of(stage)
-    answer = stage.guard()
-    assert answer["failed"] and answer["code"] == "guard_unusable" and "Operation not supported" in answer["msg"]
-    assert "iptables is not installed" in answer["msg"] and "toa_guard: false" in answer["remedy"]
+    answer = stage.option_filter()
+    assert (
+        answer["failed"] and answer["code"] == "option_filter_unusable" and "Operation not supported" in answer["msg"]
+    )
+    assert "iptables is not installed" in answer["msg"] and "toa_option_filter: false" in answer["remedy"]
     assert host_of(stage) == before
 
 
-def test_an_nft_that_cannot_is_passed_over_for_iptables(stage: GuardStage) -> None:
+def test_an_nft_that_cannot_is_passed_over_for_iptables(stage: OptionFilterStage) -> None:
     """As on Linux before 5.18, where the rules are refused."""
     stage.sh("printf '#!/bin/sh\\necho Operation not supported >&2; exit 1\\n' >/usr/sbin/nft")
-    assert stage.guard()["after"]["method"] == "iptables"
-    assert stage.guard(method="nft")["code"] == "guard_unusable"
-    assert stage.guard("status")["after"]["active"], "a refusal leaves what there was"
+    assert stage.option_filter()["after"]["method"] == "iptables"
+    assert stage.option_filter(method="nft")["code"] == "option_filter_unusable"
+    assert stage.option_filter("status")["after"]["active"], "a refusal leaves what there was"
 
 
-def test_rules_that_somebody_flushed_are_missed_and_come_back(stage: GuardStage) -> None:
-    stage.guard()
+def test_rules_that_somebody_flushed_are_missed_and_come_back(stage: OptionFilterStage) -> None:
+    stage.option_filter()
     stage.sh("nft flush ruleset")
-    now = stage.guard("status")["after"]
+    now = stage.option_filter("status")["after"]
     assert (now["active"], now["at_boot"]) == (False, UNIT)
-    assert stage.guard()["changed"] and stage.guard("status")["after"]["active"]
-    stage.sh("nft add rule inet realip_toa guard accept")
-    assert stage.guard("status")["after"]["active"] is False, "rules that were changed are not those that were tried"
+    assert stage.option_filter()["changed"] and stage.option_filter("status")["after"]["active"]
+    stage.sh("nft add rule inet realip_toa option_filter accept")
+    assert stage.option_filter("status")["after"]["active"] is False, (
+        "rules that were changed are not those that were tried"
+    )
 
 
-def test_changes_in_place(stage: GuardStage) -> None:
-    stage.guard(method="iptables")
-    stage.guard(method="nft", trusted_sources=["192.0.2.0/24"], ports=[80])
+def test_changes_in_place(stage: OptionFilterStage) -> None:
+    stage.option_filter(method="iptables")
+    stage.option_filter(method="nft", trusted_sources=["192.0.2.0/24"], ports=[80])
     assert "REALIP-TOA" not in stage.rules() and "192.0.2.0/24" in stage.sh("nft list table inet realip_toa")
-    stage.guard(method="iptables")
+    stage.option_filter(method="iptables")
     assert "realip_toa" not in stage.rules() and "REALIP-TOA" in stage.sh("iptables -t mangle -S")
 
 
-def test_a_failure_half_way_leaves_the_guard_of_before(stage: GuardStage) -> None:
-    stage.guard(method="nft")
+def test_a_failure_half_way_leaves_the_filter_of_before(stage: OptionFilterStage) -> None:
+    stage.option_filter(method="nft")
     before, rules = stage.written(), stage.rules()
     # The tool works in every namespace but the host's own.
     here = stage.sh("readlink /proc/self/ns/net").strip()
     stage.sh("mv /usr/sbin/iptables-restore /usr/sbin/real-restore; cp -P /usr/sbin/real-restore /run/iptables-restore; "
              f"printf '#!/bin/sh\\n[ \"$(readlink /proc/self/ns/net)\" != \"{here}\" ] || exit 1\\nexec /run/iptables-restore \"$@\"\\n' "
              ">/usr/sbin/iptables-restore; chmod 755 /usr/sbin/iptables-restore; ln -sf /usr/sbin/xtables-nft-multi /run/iptables-restore")  # fmt: skip
-    answer = stage.guard(method="iptables")
-    assert answer["code"] == "guard_not_loaded", answer
+    answer = stage.option_filter(method="iptables")
+    assert answer["code"] == "option_filter_not_loaded", answer
     assert stage.rules() == rules
     changed = {name for name, text in stage.written().items() if before.get(name) != text}
-    assert not [name for name in changed if name.startswith(("/etc", "/var/lib/realip-toa/guard"))], changed
+    assert not [name for name in changed if name.startswith(("/etc", "/var/lib/realip-toa/option-filter"))], changed
 
 
-def test_boot(stage: GuardStage) -> None:
+def test_boot(stage: OptionFilterStage) -> None:
     """A boot leaves the files; what systemd then runs brings the rules back."""
-    stage.guard()
+    stage.option_filter()
     stage.sh("nft flush ruleset")
     command = re.findall(r"^ExecStart=(.*)$", stage.sh(f"cat {UNIT}"), re.M)[0]
-    assert stage.sh(command) == "" and stage.guard("status")["after"]["active"]
-    assert stage.sh("cat /run/systemctl.log").splitlines() == ["daemon-reload", "start realip-toa-guard.service"]
-    assert stage.sh("readlink /etc/systemd/system/nftables.service.wants/realip-toa-guard.service").strip() == UNIT
+    assert stage.sh(command) == "" and stage.option_filter("status")["after"]["active"]
+    assert stage.sh("cat /run/systemctl.log").splitlines() == [
+        "daemon-reload",
+        "start realip-toa-option-filter.service",
+    ]
+    assert (
+        stage.sh("readlink /etc/systemd/system/nftables.service.wants/realip-toa-option-filter.service").strip() == UNIT
+    )
 
 
-def test_boot_without_systemd(sysvinit: GuardStage) -> None:
+def test_boot_without_systemd(sysvinit: OptionFilterStage) -> None:
     text = "#!/bin/sh -e\n# rc.local\n\necho started >>/run/rc.log\nexit 0\n"
     sysvinit.sh(f"printf '%s' '{text}' >/etc/rc.local; chmod 755 /etc/rc.local")
     before = host_of(sysvinit)
-    assert sysvinit.guard()["after"]["at_boot"] == "/etc/rc.local"
-    assert sysvinit.guard()["changed"] is False
+    assert sysvinit.option_filter()["after"]["at_boot"] == "/etc/rc.local"
+    assert sysvinit.option_filter()["changed"] is False
     sysvinit.sh("nft flush ruleset; /etc/rc.local")
-    assert sysvinit.guard("status")["after"]["active"]
+    assert sysvinit.option_filter("status")["after"]["active"]
     assert sysvinit.target("programs.persistence", name="toa", state="absent")["changed"] is False, (
-        "the guard is not toa_persistence's"
+        "the option filter is not toa_persistence's"
     )
     sysvinit.sh("sed -i 's/started/STARTED/; $d' /etc/rc.local; rm /run/rc.log")
-    sysvinit.guard("absent")
+    sysvinit.option_filter("absent")
     after = host_of(sysvinit)
     assert after[0].pop("/etc/rc.local") == text.replace("started", "STARTED").replace("exit 0\n", "")
     before[0].pop("/etc/rc.local")
     assert after == before
 
 
-def test_a_lost_record_is_no_reason_to_stay(stage: GuardStage) -> None:
+def test_a_lost_record_is_no_reason_to_stay(stage: OptionFilterStage) -> None:
     before = host_of(stage)
-    stage.guard()
+    stage.option_filter()
     stage.sh("rm /var/lib/realip-toa/state.json")
-    assert stage.guard("absent")["changed"]
+    assert stage.option_filter("absent")["changed"]
     assert (
         host_of(stage)[1] == before[1]
         and stage.sh("ls -d /var/lib/realip-toa /etc/systemd/system/*realip* 2>&1 | grep -v cannot") == ""
     )
-    stage.guard()
+    stage.option_filter()
     stage.sh("rm /var/lib/realip-toa/state.json")
-    assert stage.guard()["changed"], "without a record nobody knows that these rules were tried"
-    stage.guard("absent")
+    assert stage.option_filter()["changed"], "without a record nobody knows that these rules were tried"
+    stage.option_filter("absent")
     assert stage.sh("ls /etc/systemd/system | grep realip") == "" and stage.rules() == before[1]
 
 
-def test_the_module(stage: GuardStage, core: str) -> None:
+def test_the_module(stage: OptionFilterStage, core: str) -> None:
     """Options from the inventory, and refusals on the controller and on the host."""
     variables = {
         "toa_vendor": "tencent",
         "toa_trusted_sources": "{{ ['10.0.0.1/8'] }}",
-        "toa_guard_ports": ["443", 80],
-        "toa_guard_method": "iptables",
+        "toa_option_filter_ports": ["443", 80],
+        "toa_option_filter_method": "iptables",
     }
-    answer = stage.module("toa_guard", core, variables=variables)
+    answer = stage.module("toa_option_filter", core, variables=variables)
     assert answer.get("after") == {"active": True, "method": "iptables", "kinds": [28, 200, 201, 202, 249, 250, 252, 253, 254],
                                "trusted_sources": ["10.0.0.0/8"], "ports": [80, 443], "at_boot": UNIT}, answer  # fmt: skip
-    assert not stage.module("toa_guard", core, check=True, variables=variables)["changed"]
+    assert not stage.module("toa_option_filter", core, check=True, variables=variables)["changed"]
     facts = stage.module("toa_facts", core)["ansible_facts"]["toa"]["firewall"]
-    assert facts["guard"] == answer["after"]
+    assert facts["option_filter"] == answer["after"]
     for options, words in (
         ({}, "names nobody"),
         ({"trusted_sources": ["10.0.0.0/40"]}, "10.0.0.0/40"),
@@ -319,11 +330,11 @@ def test_the_module(stage: GuardStage, core: str) -> None:
         ({"trusted_sources": TRUSTED, "ports": [70000]}, "70000"),
         ({"trusted_sources": TRUSTED, "method": "ufw"}, "ufw"),
     ):
-        refused = stage.module("toa_guard", core, **options)
+        refused = stage.module("toa_option_filter", core, **options)
         assert refused.get("code") == "bad_option" and words in refused["msg"], refused
 
 
-def test_ssh_goes_on(stage: GuardStage) -> None:
+def test_ssh_goes_on(stage: OptionFilterStage) -> None:
     """A connection from a stranger that was open before the rules came, and one that is made after them."""
     script = (
         "import socket, subprocess, sys\n"
@@ -337,13 +348,13 @@ def test_ssh_goes_on(stage: GuardStage) -> None:
         "    return got == b'x' * 100000\n"
         "old = connect()\n"
         "assert talks(old)\n"
-        "subprocess.run(['/bin/sh', '/var/lib/realip-toa/guard/guard.sh', 'start'], check=True)\n"
+        "subprocess.run(['/bin/sh', '/var/lib/realip-toa/option-filter/filter.sh', 'start'], check=True)\n"
         "assert talks(old) and talks(connect())\n"
         "print('talks')\n"
     )
     stage.sh("ip link set lo up")
-    stage.guard()
-    stage.sh("sh /var/lib/realip-toa/guard/guard.sh stop")
+    stage.option_filter()
+    stage.sh("sh /var/lib/realip-toa/option-filter/filter.sh stop")
     done = subprocess.run(
         stage.command("python3", "-c", script), capture_output=True, text=True, check=False, timeout=60
     )

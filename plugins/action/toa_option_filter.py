@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""toa_guard: strip address options from packets of strangers, and take that back."""
+"""toa_option_filter: strip address options from packets of strangers, and take that back."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, T
 
 
 class ActionModule(ToaAction):
-    """Sends plugins/module_utils/programs/guard.py."""
+    """Sends plugins/module_utils/programs/option_filter.py."""
 
-    ENTRY = "programs.guard"
+    ENTRY = "programs.option_filter"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
         "trusted_sources": {"type": "list", "elements": "str"},
@@ -33,14 +33,14 @@ class ActionModule(ToaAction):
         try:
             kinds = formats.stripped_kinds(formats.wanted(vendor, given("option_kinds", "toa_option_kinds") or []))
             trusted = sources.normalise(given("trusted_sources", "toa_trusted_sources") or [])
-            ports = [int(port) for port in given("ports", "toa_guard_ports") or []]
+            ports = [int(port) for port in given("ports", "toa_option_filter_ports") or []]
         except (ValueError, TypeError) as problem:
-            raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_guard`") from None
-        method = given("method", "toa_guard_method") or "auto"
+            raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_option_filter`") from None
+        method = given("method", "toa_option_filter_method") or "auto"
         if method not in self.SPEC["method"]["choices"]:
             raise ToaError(
                 "bad_option",
-                f"toa_guard_method is {method!r:.40}; expected auto, nft or iptables",
+                f"toa_option_filter_method is {method!r:.40}; expected auto, nft or iptables",
                 "leave it out to take what works",
             )
         return {

@@ -2,21 +2,21 @@
 # Copyright (c) 2026 The realip.toa authors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of toa_guard; the logic is in plugins/action/toa_guard.py and plugins/module_utils/programs/guard.py."""
+"""Documentation of toa_option_filter; the logic is in plugins/action/toa_option_filter.py and plugins/module_utils/programs/option_filter.py."""
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
 DOCUMENTATION = r"""
-module: toa_guard
+module: toa_option_filter
 short_description: Believe the load balancers only, with firewall rules that strip address options from strangers
 version_added: 1.0.0
 author: The realip.toa authors (@realip)
 description:
-  - A TOA module believes whoever sends the option, so that anybody who can reach a port can name any client address. The guard strips
+  - A TOA module believes whoever sends the option, so that anybody who can reach a port can name any client address. The option filter strips
     these options from packets that do not come from the load balancers' networks, before they reach TCP. The eBPF backend does so by
-    itself and needs no guard.
+    itself and needs no option filter.
   - Options become NOPs; nothing else of a packet changes, and no connection is refused. What is dropped is only what no real sender makes -
     the first fragment of a TCP packet that is too short for its own header, behind which an option could hide.
   - The rules are first tried on the host in a network namespace, with crafted packets. Where they do not strip, strip too much, or where an
@@ -45,14 +45,14 @@ options:
     type: list
     elements: str
   ports:
-    description: TCP ports to guard. The default is C(toa_guard_ports), else all of them.
+    description: TCP ports to filter. The default is C(toa_option_filter_ports), else all of them.
     type: list
     elements: int
   method:
     description:
       - V(nft) takes C(reset tcp option), which is in Linux 5.18 and later. V(iptables) takes the target C(TCPOPTSTRIP) of C(iptables) and
         C(ip6tables), old ones and those on top of nftables.
-      - V(auto) takes the first that passes the trial on the host. The default is C(toa_guard_method), else V(auto).
+      - V(auto) takes the first that passes the trial on the host. The default is C(toa_option_filter_method), else V(auto).
     type: str
     choices: [auto, nft, iptables]
 attributes:
@@ -65,12 +65,12 @@ seealso:
 
 EXAMPLES = r"""
 - name: Only the load balancers may name clients, on the ports of the web server
-  realip.toa.toa_guard:
+  realip.toa.toa_option_filter:
     trusted_sources: [203.0.113.0/24, 2001:db8:77::/48]
     ports: [80, 443]
 
 - name: As the host was before
-  realip.toa.toa_guard:
+  realip.toa.toa_option_filter:
     state: absent
 """
 
@@ -87,7 +87,7 @@ after:
   returned: success
   type: dict
   sample: {active: true, method: nft, kinds: [28, 200, 253, 254], trusted_sources: [203.0.113.0/24], ports: [80, 443],
-           at_boot: /etc/systemd/system/realip-toa-guard.service}
+           at_boot: /etc/systemd/system/realip-toa-option-filter.service}
 checks:
   description: What the trial has shown, in words; empty where nothing was to be changed.
   returned: success
@@ -100,7 +100,8 @@ notes:
   elements: str
 code:
   description: >-
-    Why it failed. C(guard_unusable), C(guard_unreliable), C(guard_not_loaded), C(guard_not_removed), C(no_persistence) or C(bad_option).
+    Why it failed. C(option_filter_unusable), C(option_filter_unreliable), C(option_filter_not_loaded),
+    C(option_filter_not_removed), C(no_persistence) or C(bad_option).
   returned: failure
   type: str
 remedy:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot guard's script under every shell that a host may have as /bin/sh, with a clock, a kernel and a reboot of the test's own."""
+"""The trial watchdog's script under every shell that a host may have as /bin/sh, with a clock, a kernel and a reboot of the test's own."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PLAIN, MARKED = "root=UUID=1 ro quiet", "root=UUID=1 ro quiet panic=30 realip_to
 
 
 class Host:
-    """A host as the guard sees it, all of it below one folder."""
+    """A host as the watchdog sees it, all of it below one folder."""
 
     def __init__(self, folder: Path, shell: str) -> None:
         self.dir, self.proc, self.shell = folder / "lib", folder / "proc", shell
         self.kmsg, self.rebooted, self.forced = folder / "kmsg", folder / "rebooted", folder / "forced"
         self.grubenv = folder / "grubenv"
-        self.script = folder / "guard.sh"
+        self.script = folder / "watchdog.sh"
         (self.proc / "sys/kernel/random").mkdir(parents=True)
         self.dir.mkdir()
         self.kmsg.touch()
@@ -43,14 +43,14 @@ class Host:
         self.settings(600)
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "GUARD_DIR": str(self.dir),
-            "GUARD_PROC": str(self.proc),
-            "GUARD_KMSG": str(self.kmsg),
-            "GUARD_CONSOLE": str(folder / "no-console"),
-            "GUARD_POLL": "0.02",
-            "GUARD_GRACE": "0.1",
-            "GUARD_REBOOT": f"tee -a {self.rebooted}",
-            "GUARD_FORCE": f"echo forced >>{self.forced}",
+            "WATCHDOG_DIR": str(self.dir),
+            "WATCHDOG_PROC": str(self.proc),
+            "WATCHDOG_KMSG": str(self.kmsg),
+            "WATCHDOG_CONSOLE": str(folder / "no-console"),
+            "WATCHDOG_POLL": "0.02",
+            "WATCHDOG_GRACE": "0.1",
+            "WATCHDOG_REBOOT": f"tee -a {self.rebooted}",
+            "WATCHDOG_FORCE": f"echo forced >>{self.forced}",
         }
         self.children: list[subprocess.Popen[str]] = []
 
@@ -66,7 +66,7 @@ class Host:
 
     def settings(self, timeout: int | str) -> None:
         text = settings_text(NEW, 1, ARMED_BOOT, "/usr/bin/grub-editenv", str(self.grubenv))
-        (self.dir / "guard.conf").write_text(text.replace("timeout=1\n", f"timeout={timeout}\n"))
+        (self.dir / "watchdog.conf").write_text(text.replace("timeout=1\n", f"timeout={timeout}\n"))
 
     def start(self) -> subprocess.Popen[str]:
         child = subprocess.Popen(
@@ -81,7 +81,7 @@ class Host:
         return child
 
     def run(self) -> None:
-        """The guard from start to end; whatever it has to say goes into its log."""
+        """The watchdog from start to end; whatever it has to say goes into its log."""
         self.ends(self.start())
 
     @staticmethod
@@ -90,7 +90,7 @@ class Host:
         assert (child.returncode, out, err) == (0, "", "")
 
     def log(self) -> str:
-        path = self.dir / "guard.log"
+        path = self.dir / "watchdog.log"
         return path.read_text() if path.is_file() else ""
 
     def record(self) -> dict[str, str]:
@@ -100,7 +100,7 @@ class Host:
 
     @property
     def armed(self) -> bool:
-        return (self.dir / "guard.conf").exists()
+        return (self.dir / "watchdog.conf").exists()
 
 
 def until(what: Callable[[], object]) -> None:
@@ -122,7 +122,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
 
 
 def test_nothing_is_armed(host: Host) -> None:
-    (host.dir / "guard.conf").unlink()
+    (host.dir / "watchdog.conf").unlink()
     host.run()
     assert not host.rebooted.exists() and host.log() == "" and host.record()["state"] == "armed"
 
@@ -138,7 +138,7 @@ def test_old_kernel_after_a_trial_that_never_came_up(host: Host) -> None:
     host.boots(OLD, PLAIN)
     host.run()
     assert host.record() == {
-        "state": "reverted_by_guard",
+        "state": "reverted_by_watchdog",
         "kernel": NEW,
         "old": OLD,
         "reason": f"the trial boot of {NEW} left no trace (panic, hang, power loss, read-only disk, or it was never booted); {OLD} runs",
@@ -168,9 +168,9 @@ def test_unconfirmed_trial_goes_back_once(host: Host, release: str, cmdline: str
     host.uptime(600.01)
     host.ends(child)
     assert host.rebooted.exists()
-    assert host.record()["state"] == "reverted_by_guard"
+    assert host.record()["state"] == "reverted_by_watchdog"
     assert host.record()["reason"] == f"kernel {release} was not confirmed within 600s; rebooting into the old kernel"
-    assert "not confirmed within 600s" in host.log() and "<4>realip-toa-boot-guard: kernel" in host.kmsg.read_text()
+    assert "not confirmed within 600s" in host.log() and "<4>realip-toa-trial-watchdog: kernel" in host.kmsg.read_text()
     assert parse_grubenv(host.grubenv.read_text()) == {"saved_entry": "old"}
     # Should the trial kernel come up again, for whatever reason, nothing reboots it for ever.
     host.rebooted.unlink()
@@ -206,14 +206,14 @@ def test_confirmation_of_another_boot_does_not_count(host: Host) -> None:
 def test_called_off(host: Host) -> None:
     child = host.start()
     until(lambda: "trial boot" in host.log())
-    (host.dir / "guard.conf").unlink()
+    (host.dir / "watchdog.conf").unlink()
     host.ends(child)
     assert not host.rebooted.exists() and host.log().splitlines()[-1].endswith("called off")
 
 
 @pytest.mark.parametrize("reboot", ["false", "/nonexistent/reboot"])
 def test_reboot_that_fails_is_forced(host: Host, reboot: str) -> None:
-    host.environment["GUARD_REBOOT"] = reboot
+    host.environment["WATCHDOG_REBOOT"] = reboot
     host.uptime(600)
     child = host.start()
     child.communicate(timeout=20)
@@ -221,12 +221,12 @@ def test_reboot_that_fails_is_forced(host: Host, reboot: str) -> None:
     assert f"the command '{reboot}' failed" in host.log() and "forcing the reboot" in host.kmsg.read_text()
 
 
-def test_reboot_that_hangs_is_forced_even_when_the_guard_is_killed(host: Host) -> None:
+def test_reboot_that_hangs_is_forced_even_when_the_watchdog_is_killed(host: Host) -> None:
     marker = host.proc / "hanging"
     fake = host.proc / "hang"
     fake.write_text(f"#!/bin/sh\ntouch {marker}\nexec sleep 60\n")
     fake.chmod(0o755)
-    host.environment.update(GUARD_REBOOT=str(fake), GUARD_GRACE="0.5")
+    host.environment.update(WATCHDOG_REBOOT=str(fake), WATCHDOG_GRACE="0.5")
     host.uptime(600)
     child = host.start()
     until(marker.exists)
@@ -255,7 +255,7 @@ def test_without_a_clock_it_counts_by_itself(host: Host) -> None:
 
 def test_what_cannot_be_written_does_not_stop_it(host: Host) -> None:
     """Neither log nor record nor environment block: the reboot is what counts."""
-    (host.dir / "guard.log").mkdir()
+    (host.dir / "watchdog.log").mkdir()
     (host.dir / "state.json").unlink()
     host.grubenv.write_text("not an environment block")
     host.uptime(600)
