@@ -15,7 +15,7 @@ from pathlib import Path
 import ansible_runner
 import jsonschema
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -24,7 +24,7 @@ TEMPLATES = {item["name"]: item for item in DATA["controller_templates"]}
 WORKFLOWS = {item["name"]: item for item in DATA["controller_workflows"]}
 # Seconds after which a job is given up. Nobody sits at its terminal.
 PATIENCE = 1500
-SCHEMA = json.loads((report_files.PAGE / "report.schema.json").read_text())
+SCHEMA = json.loads((writers.PAGE / "report.schema.json").read_text())
 
 # What AWX gives every job beside what somebody has answered, under its present and its former name.
 OWN = {"job_id": 7, "job_launch_type": "manual", "job_template_id": 9, "inventory_id": 3, "inventory_name": "web", "user_id": 1, "user_name": "ops",

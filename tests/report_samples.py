@@ -13,7 +13,7 @@ from pathlib import Path
 from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import Format
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 OS_RELEASES = Path(__file__).parent / "unit" / "vectors" / "os-release"
@@ -94,7 +94,7 @@ def host(number: int, **policy: t.Any) -> dict[str, t.Any]:
 @functools.cache
 def _looked(number: int, policy: tuple[tuple[str, t.Any], ...]) -> str:
     file, kernel, arch = KINDS[number]
-    known = facts.assumed((OS_RELEASES / file).read_text(encoding="utf-8"), kernel, arch)
+    known = assumed_facts((OS_RELEASES / file).read_text(encoding="utf-8"), kernel, arch)
     plan = planner.decide(known, planner.policy_of({**planner.POLICY, **dict(policy)}), catalog.load(), {}, None)
     return json.dumps({"__toa_looked": {"plan": plan, "probe": None, "failed": False}, "ansible_facts": {"toa": known}})
 

@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window as window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window
 
 
 class ActionModule(ToaAction):
@@ -44,7 +44,7 @@ class ActionModule(ToaAction):
 
     def _check_window(self, text: t.Any) -> None:
         try:
-            closed = window.closed(text, datetime.datetime.now(datetime.timezone.utc))
+            closed = change_window.closed(text, datetime.datetime.now(datetime.timezone.utc))
         except ValueError as problem:
             raise ToaError(
                 "bad_option", str(problem), "correct toa_window, for instance: Sat,Sun 01:00-05:00 Europe/Berlin"

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, option_formats, trusted_networks
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 
@@ -19,7 +17,7 @@ class ActionModule(ToaAction):
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["attached", "detached", "status"], "default": "attached"},
         "option_kinds": {"type": "list", "elements": "str"},
-        "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
+        "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
         "trusted_sources": {"type": "list", "elements": "str"},
         "getsockopt": {"type": "bool", "default": True},
         "cgroup": {"type": "path"},
@@ -39,11 +37,11 @@ class ActionModule(ToaAction):
             else self.variable("toa_trusted_sources", task_vars)
         )
         try:
-            args["option_kinds"] = formats.wanted(vendor, listed or []) or list(formats.COMMON)
-            args["trusted_sources"] = sources.normalise(trusted or [])
+            args["option_kinds"] = option_formats.wanted(vendor, listed or []) or list(option_formats.COMMON)
+            args["trusted_sources"] = trusted_networks.normalise(trusted or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_ebpf`") from None
-        unknown = formats.unknown(args["option_kinds"])
+        unknown = option_formats.unknown(args["option_kinds"])
         if unknown:
             raise ToaError(
                 "unknown_format",

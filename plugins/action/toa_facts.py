@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 
 
 class ActionModule(ToaAction):
@@ -17,4 +17,4 @@ class ActionModule(ToaAction):
     SPEC: t.ClassVar[dict[str, t.Any]] = {}
 
     def finish(self, result: Result, task_vars: Variables) -> Result:
-        return {"changed": False, "ansible_facts": {"toa": facts.build(result)}}
+        return {"changed": False, "ansible_facts": {"toa": facts_of(result)}}

@@ -9,8 +9,7 @@ import functools
 import typing as t
 import zlib
 
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import BACKENDS
@@ -38,7 +37,7 @@ class ActionModule(ToaAction):
         "interval": {"type": "int"},
         "probe": {"type": "bool", "default": True},
         "option_kinds": {"type": "list", "elements": "str"},
-        "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
+        "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {"required_if": [("state", "recorded", ("backend",))]}
     TIMEOUT = 300
@@ -50,11 +49,13 @@ class ActionModule(ToaAction):
         trusted = self.variable("toa_trusted_sources", task_vars) or []
         try:
             minutes = int(given("interval", "toa_monitor_interval") or 5)
-            kinds = formats.wanted(given("vendor", "toa_vendor") or "", given("option_kinds", "toa_option_kinds") or [])
+            kinds = option_formats.wanted(
+                given("vendor", "toa_vendor") or "", given("option_kinds", "toa_option_kinds") or []
+            )
             probe_args = {
                 "option_kinds": kinds,
-                "peers": peers.trusted_peers(trusted),
-                "families": peers.trusted_families(trusted),
+                "peers": probe_addresses.trusted_peers(trusted),
+                "families": probe_addresses.trusted_families(trusted),
                 "rows": "none",
             }
         except (ValueError, TypeError) as problem:

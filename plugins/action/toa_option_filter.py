@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, trusted_networks
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 
@@ -19,7 +18,7 @@ class ActionModule(ToaAction):
         "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
         "trusted_sources": {"type": "list", "elements": "str"},
         "option_kinds": {"type": "list", "elements": "str"},
-        "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
+        "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
         "ports": {"type": "list", "elements": "int"},
         "method": {"type": "str", "choices": ["auto", "nft", "iptables"]},
     }
@@ -31,8 +30,10 @@ class ActionModule(ToaAction):
 
         vendor = given("vendor", "toa_vendor") or ""
         try:
-            kinds = formats.stripped_kinds(formats.wanted(vendor, given("option_kinds", "toa_option_kinds") or []))
-            trusted = sources.normalise(given("trusted_sources", "toa_trusted_sources") or [])
+            kinds = option_formats.stripped_kinds(
+                option_formats.wanted(vendor, given("option_kinds", "toa_option_kinds") or [])
+            )
+            trusted = trusted_networks.normalise(given("trusted_sources", "toa_trusted_sources") or [])
             ports = [int(port) for port in given("ports", "toa_option_filter_ports") or []]
         except (ValueError, TypeError) as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_option_filter`") from None

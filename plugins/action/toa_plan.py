@@ -8,13 +8,12 @@ import typing as t
 from collections.abc import Mapping
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
-from ansible_collections.realip.toa.plugins.plugin_utils import variables
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses, variables
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
-from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels as built
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
@@ -48,7 +47,7 @@ class ActionModule(ToaAction):
         },
         "probe": {"type": "bool", "default": True},
         "rows": {"type": "str", "choices": ["all", "failed"], "default": "failed"},
-        "vendor": {"type": "str", "choices": ["", *formats.VENDOR_CHOICES]},
+        "vendor": {"type": "str", "choices": ["", *option_formats.VENDOR_CHOICES]},
         "backends": {"type": "list", "elements": "str", "choices": list(planner.BACKENDS)},
         "option_kinds": {"type": "list", "elements": "str"},
         "package_mirror": {"type": "str"},
@@ -107,12 +106,12 @@ class ActionModule(ToaAction):
                 "bad_policy", str(problem), "correct the option or variable; see `ansible-doc realip.toa.toa_plan`"
             ) from problem
         if args["assume"]:
-            known, probe = facts.assumed(**args["assume"]), None
+            known, probe = assumed_facts(**args["assume"]), None
         else:
             answer = self.call(self._survey(args, policy), task_vars)
             if answer.get("failed"):
                 return answer
-            known, probe = facts.build(answer.get("facts")), facts.probe(answer.get("probe"))
+            known, probe = facts_of(answer.get("facts")), probe_of(answer.get("probe"))
         goal = args["goal"]
         plan = (
             planner.decide(known, policy, entries, lock, probe)
@@ -128,9 +127,9 @@ class ActionModule(ToaAction):
         """The arguments of survey.main(). Packets of the proof come from where a load balancer's may come from."""
         trusted = policy["trusted_sources"]
         probe_args = {
-            "option_kinds": formats.wanted(policy["vendor"], policy["option_kinds"]),
-            "peers": peers.trusted_peers(trusted),
-            "families": peers.trusted_families(trusted),
+            "option_kinds": option_formats.wanted(policy["vendor"], policy["option_kinds"]),
+            "peers": probe_addresses.trusted_peers(trusted),
+            "families": probe_addresses.trusted_families(trusted),
             "rows": args["rows"],
         }
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
@@ -138,9 +137,7 @@ class ActionModule(ToaAction):
     def _ask_for_headers(self, known: Mapping[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
         """`build` of the facts with what the host's repositories say: a command, and so a call of its own for the few that need it."""
         answer = self.call({"release": known["kernel"]["release"]}, task_vars, entry="building.tools")
-        return t.cast(
-            dict[str, t.Any], facts.CLEAN["build"]({**known["build"], **({} if answer.get("failed") else answer)})
-        )
+        return t.cast(dict[str, t.Any], CLEAN["build"]({**known["build"], **({} if answer.get("failed") else answer)}))
 
     def _with_digest(self, policy: dict[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
         """The digest of a source that lies on the controller is what it has; so a plan sees that it has changed."""
@@ -161,7 +158,7 @@ class ActionModule(ToaAction):
             (base / (path or CATALOG_FILE) for base in bases(task_vars) if (base / (path or CATALOG_FILE)).is_file()),
             None,
         )
-        return built.read_catalog(found.read_text(encoding="utf-8")) if found else []
+        return built_kernels.read_catalog(found.read_text(encoding="utf-8")) if found else []
 
     def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
         """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import probe_of
 
 GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
 
@@ -26,7 +25,7 @@ class ActionModule(ToaAction):
     ENTRY = "programs.probe"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "option_kinds": {"type": "list", "elements": "str"},
-        "vendor": {"type": "str", "choices": list(formats.VENDOR_CHOICES)},
+        "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
         "also_kinds": {"type": "list", "elements": "str"},
         "cases": {"type": "str", "choices": ["default", "full"], "default": "default"},
         "groups": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": []},
@@ -53,11 +52,11 @@ class ActionModule(ToaAction):
         )
         trusted = self.variable("toa_trusted_sources", task_vars)
         try:
-            args["option_kinds"] = formats.wanted(vendor, listed or [])
-            args["also_kinds"] = formats.normalise(args["also_kinds"] or [])
-            args["families"] = peers.trusted_families(trusted or [])
-            args["peers"] = args["peers"] or peers.trusted_peers(trusted or [])
-            strangers = peers.strangers(trusted or [])
+            args["option_kinds"] = option_formats.wanted(vendor, listed or [])
+            args["also_kinds"] = option_formats.normalise(args["also_kinds"] or [])
+            args["families"] = probe_addresses.trusted_families(trusted or [])
+            args["peers"] = args["peers"] or probe_addresses.trusted_peers(trusted or [])
+            strangers = probe_addresses.strangers(trusted or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
         if not args["untrusted_peers"]:
@@ -69,7 +68,7 @@ class ActionModule(ToaAction):
         return args
 
     def finish(self, result: Result, task_vars: Variables) -> Result:
-        probe = facts.probe(result.get("probe")) or {}
+        probe = probe_of(result.get("probe")) or {}
         options = self.options()
         if not options["require"]:
             return {**result, "probe": probe}

@@ -12,8 +12,7 @@ from datetime import datetime, timezone
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_port as door
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import time_limit as patience
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_port, time_limit
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
 """Seconds between two looks at a host that is not back yet."""
@@ -83,7 +82,7 @@ class ActionModule(ToaAction):
             str(connection.get_option("host") or self._play_context.remote_addr),
             int(connection.get_option("port") or 22),
         )
-        return address if door.opens(address, door.PATIENCE) else None
+        return address if ssh_port.opens(address, ssh_port.PATIENCE) else None
 
     def _wait(
         self, before: Result, args: Result, task_vars: Variables, started: float, address: tuple[str, int] | None
@@ -97,7 +96,7 @@ class ActionModule(ToaAction):
         while time.monotonic() < deadline:
             if knock and address:
                 # Every look that succeeds costs the host little; one that fails may cost us its whole timeout, in which the host comes up.
-                door.opens(address, min(LONGEST_KNOCK, deadline - time.monotonic()))
+                ssh_port.opens(address, min(LONGEST_KNOCK, deadline - time.monotonic()))
                 address = None
             last = self._look(task_vars, min(FIRST_CONNECT + looks // 2, LONGEST_CONNECT), deadline)
             looks += 1
@@ -127,10 +126,10 @@ class ActionModule(ToaAction):
     def _ask(self, args: Result, task_vars: Variables, seconds: float) -> Result:
         """One call that ends within so many `seconds`, even over a connection whose other end has gone without a word."""
         try:
-            with patience.within(seconds):
+            with time_limit.within(seconds):
                 return self.call(args, task_vars, timeout=LOOK_TIMEOUT)
-        except patience.Exceeded:
-            patience.end_children()
+        except time_limit.Exceeded:
+            time_limit.end_children()
             return {"failed": True, "msg": "the connection hangs", "toa_state": "lost"}
 
     @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 # What a report is made of; the other variables of a host are left where they are.
 READ = ("__toa_looked", "__toa_outcome", "__toa_turn", "__toa_timing", "ansible_facts")
@@ -34,7 +34,7 @@ class ActionModule(ToaAction):
         "formats": {
             "type": "list",
             "elements": "str",
-            "choices": list(report_files.FORMATS),
+            "choices": list(writers.FORMATS),
             "default": ["html", "json"],
         },
         "only": {"type": "str", "default": ""},
@@ -68,7 +68,7 @@ class ActionModule(ToaAction):
         # A report that was narrowed must not become what the next run is compared with.
         narrowed = args["only"] if parts else args["reread"]
         formats = [name for name in args["formats"] if not (narrowed and name == "json")]
-        files = _write(folder, args["kind"], {name: report_files.FORMATS[name] for name in formats}, data)
+        files = _write(folder, args["kind"], {name: writers.FORMATS[name] for name in formats}, data)
         return {
             "changed": False,
             "files": files,

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels as built
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
 
 
 def toa_built(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The packages of `packages` of toa_source that a rollout may install, with their roles."""
-    return as_data(_said(built.packages, results))
+    return as_data(_said(built_kernels.packages, results))
 
 
 def toa_built_catalog(
@@ -25,12 +25,12 @@ def toa_built_catalog(
     before: str,
 ) -> str:
     """The text of toa.catalog.yml with these packages as an entry."""
-    return as_data(_said(built.render_catalog, packages, match, option_kinds, source, before))
+    return as_data(_said(built_kernels.render_catalog, packages, match, option_kinds, source, before))
 
 
 def toa_built_lock(packages: Sequence[Mapping[str, Any]], before: str) -> str:
     """The text of the lock file with these packages."""
-    return as_data(_said(built.render_lock, packages, before))
+    return as_data(_said(built_kernels.render_lock, packages, before))
 
 
 def _said(function: Any, *args: Any) -> Any:

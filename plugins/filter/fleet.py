@@ -11,15 +11,17 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window as window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import looked, select
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import after_revert, outcome_of, still_drained
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching, problem
-from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
 
 
 def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "") -> list[str]:
     """Hosts whose plan has `state`, narrowed by the JMESPath expression `only`."""
-    chosen = report.select(hostvars, state)
+    chosen = select(hostvars, state)
     try:
         return matching(chosen, only) if only else list(chosen)
     except SelectionError as problem:
@@ -34,7 +36,7 @@ def toa_pick(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 def toa_packages(hostvars: Mapping[str, Any], mirror: str = "", only: str = "") -> list[dict[str, str]]:
     """Every package that a plan of this run names, with the address to fetch it from; of hosts for which `only` is true."""
     try:
-        return lockfile.wanted_packages(hostvars, mirror, only)
+        return wanted_packages(hostvars, mirror, only)
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
@@ -75,8 +77,8 @@ def toa_turns(
 
 
 def _window_shut(variables: Mapping[str, Any], now: datetime.datetime) -> str:
-    reboots = ((report.looked(variables) or {}).get("plan") or {}).get("reboot")
-    return window.closed(variables.get("toa_window"), now) if reboots else ""
+    reboots = ((looked(variables) or {}).get("plan") or {}).get("reboot")
+    return change_window.closed(variables.get("toa_window"), now) if reboots else ""
 
 
 def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
@@ -93,17 +95,17 @@ def toa_gate(
 
 def toa_failure(task: Any, result: Any, code: str = "") -> dict[str, Any]:
     """What a failed task means for its host; `ansible_failed_task | toa_failure(ansible_failed_result)`."""
-    return as_data(fleet.outcome(task, result, code))
+    return as_data(outcome_of(task, result, code))
 
 
 def toa_after_revert(outcome: Mapping[str, Any], reverted: Any, back: Any) -> dict[str, Any]:
     """The outcome of a host that was taken back."""
-    return as_data(fleet.after_revert(outcome, reverted, back))
+    return as_data(after_revert(outcome, reverted, back))
 
 
 def toa_still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The outcome of a host that stays out of service."""
-    return as_data(fleet.still_drained(outcome, why))
+    return as_data(still_drained(outcome, why))
 
 
 class FilterModule:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.kernel_release import parse_strict
 
 DOCUMENTATION = r"""
 name: kernel_release
@@ -81,7 +81,7 @@ _value:
 def kernel_release(release: object) -> dict[str, Any]:
     """A release in parts; an error with one sentence for what is none."""
     try:
-        return kernel.parse_strict(release)
+        return parse_strict(release)
     except ValueError as problem:
         raise AnsibleFilterError(f"realip.toa.kernel_release: {problem}") from None
 

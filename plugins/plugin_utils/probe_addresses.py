@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks
 
 # What the target code uses by itself (probe_cases.PEERS; a test holds them equal): RFC 5737 and RFC 3849 keep them for such use.
 DEFAULTS = ("192.0.2.2", "2001:db8:0:1::2")
@@ -29,7 +29,7 @@ def trusted_peers(networks: Sequence[str]) -> list[str]:
 
     Raises ValueError for what is not a list of networks.
     """
-    parsed = sources.parse(networks)
+    parsed = trusted_networks.parse(networks)
     peers = []
     for default in map(ipaddress.ip_address, DEFAULTS):
         # The kernel takes no packet from a loopback or multicast address, whoever trusts it.
@@ -45,12 +45,12 @@ def trusted_peers(networks: Sequence[str]) -> list[str]:
 
 def trusted_families(networks: Sequence[str]) -> list[int]:
     """The families, 4 and 6, in which somebody is believed: both where no networks are named. Raises ValueError as trusted_peers()."""
-    return sorted({network.version for network in sources.parse(networks)}) or [4, 6]
+    return sorted({network.version for network in trusted_networks.parse(networks)}) or [4, 6]
 
 
 def strangers(networks: Sequence[str]) -> list[str]:
     """One address of each family that is in none of the networks, left out where there is none. Raises ValueError as trusted_peers()."""
-    parsed = sources.parse(networks)
+    parsed = trusted_networks.parse(networks)
     found: dict[int, str] = {}
     for address in map(ipaddress.ip_address, STRANGERS):
         if not any(address in network for network in parsed):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release
 
 DOCUMENTATION = r"""
 name: kernel_at_least
@@ -48,7 +48,7 @@ _value:
 def kernel_at_least(running: Any, wanted: Any) -> bool:
     """True where the first kernel is the second or newer; an error with one sentence for what is no kernel."""
     try:
-        return kernel.at_least(running, wanted)
+        return kernel_release.at_least(running, wanted)
     except ValueError as problem:
         raise AnsibleFilterError(f"realip.toa.kernel_at_least: {problem}") from None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import ledger
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 
@@ -63,7 +63,7 @@ def test_ten_thousand_hosts_on_one_core() -> None:
     entries, lock = catalog.load(), catalog.read_lock(None)
     clock = time.process_time
     begin = clock()
-    known = [facts.build(json.loads(text)) for text in answers]
+    known = [facts_of(json.loads(text)) for text in answers]
     built = clock()
     plans = [planner.decide(one, policy, entries, lock, None) for one in known]
     decided = clock()

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 from browser import Browser
 
 from tests import report_samples
@@ -48,7 +48,7 @@ def take(browser: Browser, folder: Path, scheme: str) -> bytes:
     """The page of a rollout in which two hosts did not end well, as PNG."""
     page = folder / "picture.html"
     made = report.build(report_samples.rollout(240, failed=[17], lost=[19]), "rollout", at="2026-11-22T01:40:00Z")
-    page.write_text(report_files.to_html(made), encoding="utf-8")
+    page.write_text(writers.to_html(made), encoding="utf-8")
     size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import screenshots
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 from browser import Browser, backdrop, contrast, parse
 from selenium.webdriver.common.keys import Keys
 
@@ -52,7 +52,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "empty": report.build({}, "verify", at=AT),
     }
     for name, data in made.items():
-        (folder / f"{name}.html").write_text(report_files.to_html(data), encoding="utf-8")
+        (folder / f"{name}.html").write_text(writers.to_html(data), encoding="utf-8")
     return folder
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 from sshd import ROOT, VENVS
 
 from tests import report_samples
 
-SCHEMA = json.loads((report_files.PAGE / "report.schema.json").read_text())
+SCHEMA = json.loads((writers.PAGE / "report.schema.json").read_text())
 PLAYBOOK = [{"hosts": "all", "gather_facts": False, "tasks": [
     # What a task of a play registers or sets is data; so is this, on every core.
     {"ansible.builtin.set_fact": {"__toa_looked": "{{ (lookup('file', folder ~ '/hosts.json') | from_json)[inventory_hostname] }}", "cacheable": False}},

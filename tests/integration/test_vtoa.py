@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from rpm_tools import build, item, kernel, repository
 from sshd import ROOT, Controller, Run, cores
@@ -133,7 +134,7 @@ def test_install_start_enable_and_the_way_back(stage: Stage, core: str) -> None:
     assert "No such file" in stage.sh(f"cat {RECIPE}")
     assert changed(play(stage, core, role("vtoa", backend_plan=PLAN))) == []
 
-    known = facts.build(play(stage, core).results[0]["result"]["ansible_facts"]["toa"])
+    known = facts_of(play(stage, core).results[0]["result"]["ansible_facts"]["toa"])
     assert known["service"] == {"name": "vtoa", "active": True, "enabled": True}
 
     away = {**PLAN, "service": "vtoa", "goal": "remove"}
@@ -191,8 +192,8 @@ def test_a_kernel_of_rpm_over_ssh(stage: Stage, core: str, tmp_path: Path) -> No
 
 def test_a_real_program_on_the_getpeername_hooks_blocks_with_its_name(cgroup: Path) -> None:
     attach(cgroup, b"cil_sock4_getpe", "getpeername4")
-    known = facts.build(inspect_host.main({"check": False}))
-    assumed = facts.assumed(ALINUX3, "5.10.134-18.al8.x86_64")
+    known = facts_of(inspect_host.main({"check": False}))
+    assumed = assumed_facts(ALINUX3, "5.10.134-18.al8.x86_64")
     plan = planner.decide(
         {**known, "os": assumed["os"], "kernel": assumed["kernel"], "container": ""},
         {"backends": ["vtoa"]},

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from conftest import LAB, ROOT, TARGET
 from other_kernels import OtherKernels
@@ -152,7 +152,7 @@ def test_a_container_on_the_host_has_it_and_may_not_install_it(gate, before):
         "getsockopt_1348": True,
         "ipv6": True,
     }
-    inside = facts.build(in_a_container(gate, "programs.facts"))
+    inside = facts_of(in_a_container(gate, "programs.facts"))
     plan = planner.decide(inside, {}, catalog.load())
     assert (inside["container"], plan["state"], [told["code"] for told in plan["reasons"]]) == (
         "podman",
@@ -160,7 +160,7 @@ def test_a_container_on_the_host_has_it_and_may_not_install_it(gate, before):
         ["inside_container"],
     )
     assert "install on the host" in plan["remedy"]
-    assert facts.build(gate.target(HOST, "programs.facts"))["container"] == ""
+    assert facts_of(gate.target(HOST, "programs.facts"))["container"] == ""
 
 
 def test_the_service(gate, before):

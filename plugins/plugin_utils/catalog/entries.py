@@ -16,8 +16,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release
 
 DATA = Path(__file__).with_name("catalog.yml")
 
@@ -181,12 +181,12 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
     packaging = _choice(item, "format", FORMATS, where)
     entry = Entry(
         key=_text(item, "key", where, _KEY),
-        vendor=_choice(item, "vendor", formats.VENDOR_CHOICES, where, default=formats.CUSTOM),
+        vendor=_choice(item, "vendor", option_formats.VENDOR_CHOICES, where, default=option_formats.CUSTOM),
         backend=_choice(item, "backend", BACKENDS, where, default=BACKENDS[0]),
         ids=tuple(name.lower() for name in _texts(match, "id", f"{where}, match")),
         major=_whole(match, "major", f"{where}, match"),
         versions=tuple(_texts(match, "version", f"{where}, match", needed=False)),
-        arches=tuple(kernel.normal_arch(name) for name in _texts(match, "arch", f"{where}, match")),
+        arches=tuple(kernel_release.normal_arch(name) for name in _texts(match, "arch", f"{where}, match")),
         release=_release(item, where),
         module=_text(item, "module", where, re.compile(r"[A-Za-z0-9_-]{1,55}\Z"), default="toa"),
         option_kinds=_kinds(item, where),
@@ -247,14 +247,14 @@ def _package(item: Any, base: str, packaging: str, where: str) -> Package:
 def _release(item: Mapping[str, Any], where: str) -> str:
     release = _text(item, "release", where)
     try:
-        return str(kernel.parse_strict(release)["release"])
+        return str(kernel_release.parse_strict(release)["release"])
     except ValueError as problem:
         raise CatalogError(f"{where}: `release`: {problem}") from problem
 
 
 def _kinds(item: Mapping[str, Any], where: str) -> tuple[str, ...]:
     try:
-        kinds = tuple(formats.normalise(item.get("option_kinds")))
+        kinds = tuple(option_formats.normalise(item.get("option_kinds")))
     except ValueError as problem:
         raise CatalogError(f"{where}: `option_kinds`: {problem}") from problem
     _check(bool(kinds), where, "`option_kinds` names at least one format that the module reads, as in ['200/8']")

@@ -4,15 +4,13 @@
 
 Whatever goes wrong on the way is an answer too: a dict with `failed`, `code`, `msg` and `remedy`. A host that cannot
 be reached is `code: connection_lost, toa_state: lost`, never UNREACHABLE, which Ansible's limits do not count.
-What a host says is data: it is checked for size, depth and form here, and never templated.
+What a host says is data: answer.py checks it for size, depth and form, and it is never templated.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import json
-import math
 import re
 import secrets
 import shlex
@@ -23,8 +21,17 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import time_limit as patience
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle, time_limit
+from ansible_collections.realip.toa.plugins.plugin_utils.channel.answer import (
+    EXTRA_PATH,
+    NO_PYTHON,
+    STARTED,
+    NoAnswer,
+    become_failed,
+    lost,
+    tail,
+    understand,
+)
 
 if t.TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
@@ -44,36 +51,7 @@ PYTHONS = (
     "python2",
     "python",
 )
-EXTRA_PATH = "/usr/bin:/usr/local/bin:/bin"
 
-# Deeper than anything of ours, and far from Python's recursion limit.
-MAX_DEPTH = 64
-
-_STARTED = "@realip-toa-started"
-_NO_PYTHON = "@realip-toa-no-python"
-
-# Keys by which a result steers Ansible itself. A host has no say in that.
-_RESERVED = frozenset(
-    (
-        "unreachable",
-        "skipped",
-        "invocation",
-        "exception",
-        "warnings",
-        "deprecations",
-        "add_host",
-        "add_group",
-        "results",
-        "ansible_job_id",
-        "ansible_facts",
-        "failed_when_result",
-        "module_stdout",
-        "module_stderr",
-        "attempts",
-        "retries",
-        "diff",
-    )
-)
 
 # In 2.16 and 2.18 any text may be taken for a template unless it is marked; later cores trust nothing that is not.
 _MUST_MARK_UNSAFE = tuple(int(part) for part in re.findall(r"\d+", core_version)[:2]) < (2, 19)
@@ -99,45 +77,13 @@ def call(
     program = bundle.build(entry, search).render(args, nonce, timeout or DEFAULT_TIMEOUT)
     pythons = _pythons(action, task_vars)
     try:
-        with patience.within((timeout or DEFAULT_TIMEOUT) + GRACE):
-            return _understand(_send(action, program, pythons), nonce, pythons)
-    except _NoAnswer as problem:
+        with time_limit.within((timeout or DEFAULT_TIMEOUT) + GRACE):
+            return understand(_send(action, program, pythons), nonce, pythons)
+    except NoAnswer as problem:
         return problem.answer
-    except patience.Exceeded as problem:
-        patience.end_children()
-        return _lost(f"nobody waits for this host any more: {problem}").answer
-
-
-class _NoAnswer(Exception):
-    """There is no answer from the host; `answer` says why, in the form of one."""
-
-    def __init__(self, code: str, msg: str, remedy: str, **more: t.Any) -> None:
-        super().__init__(msg)
-        self.answer: dict[str, t.Any] = {
-            "failed": True,
-            "changed": False,
-            "code": code,
-            "msg": msg,
-            "remedy": remedy,
-            **more,
-        }
-
-
-def _lost(reason: str) -> _NoAnswer:
-    return _NoAnswer(
-        "connection_lost",
-        f"the connection to the host failed: {reason}",
-        "check that the host is up and that `ssh` to it works, then run again",
-        toa_state="lost",
-    )
-
-
-def _become_failed(reason: str) -> _NoAnswer:
-    return _NoAnswer(
-        "become_failed",
-        f"the host did not give us the rights we asked for: {reason}",
-        "check ansible_become_password (or --ask-become-pass), ansible_become_method and the host's sudo rules",
-    )
+    except time_limit.Exceeded as problem:
+        time_limit.end_children()
+        return lost(f"nobody waits for this host any more: {problem}").answer
 
 
 def _pythons(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> list[str]:
@@ -158,7 +104,7 @@ def shell_command(pythons: t.Sequence[str], stdin: str = "", environment: str = 
     `stdin`: file to read the program from (and remove) where stdin cannot be used. `environment`: `K=V K=V`, quoted.
     """
     words = " ".join(_interpreter_words(python) for python in pythons)
-    steps = [f"echo {_STARTED}", f"PATH=$PATH:{EXTRA_PATH}"]
+    steps = [f"echo {STARTED}", f"PATH=$PATH:{EXTRA_PATH}"]
     if environment:
         steps.append(f"export {environment}")
     if stdin:
@@ -171,7 +117,7 @@ def shell_command(pythons: t.Sequence[str], stdin: str = "", environment: str = 
         "test $r = 126 || test $r = 127 || exit $r; "
         "done"
     )
-    steps.append(f"echo {_NO_PYTHON}")
+    steps.append(f"echo {NO_PYTHON}")
     return "; ".join(steps)
 
 
@@ -185,7 +131,7 @@ def _send(action: ActionBase, program: bytes, pythons: t.Sequence[str]) -> dict[
     _keep_alive(action)
     if _can_use_stdin(action):
         outcome = _execute(action, shell_command(pythons, environment=_environment(action)), program)
-        if _STARTED in outcome["stdout"] or not _NEEDS_TTY.search(outcome["stdout"] + outcome["stderr"]):
+        if STARTED in outcome["stdout"] or not _NEEDS_TTY.search(outcome["stdout"] + outcome["stderr"]):
             return outcome
     return _send_as_file(action, program, pythons)
 
@@ -245,7 +191,7 @@ def with_files(
             _guarded(action, functools.partial(action._transfer_file, str(path), copy))
         _guarded(action, lambda: action._fixup_perms2((folder, *copies.values()), execute=False))
         return use(folder)
-    except _NoAnswer as problem:
+    except NoAnswer as problem:
         return problem.answer
     finally:
         if folder is not None:
@@ -282,131 +228,16 @@ def _guarded(action: ActionBase, step: t.Callable[[], T]) -> T:
         return step()
     except AnsibleConnectionFailure as problem:
         if action._connection.become and re.search("become|escalation", to_text(problem)):
-            raise _become_failed(_reason(problem)) from problem
-        raise _lost(_reason(problem)) from problem
+            raise become_failed(_reason(problem)) from problem
+        raise lost(_reason(problem)) from problem
     except AnsibleError as problem:
         if action._connection.become and _BECOME_WORDS.search(to_text(problem)):
-            raise _become_failed(_reason(problem)) from problem
-        raise _lost(_reason(problem)) from problem
+            raise become_failed(_reason(problem)) from problem
+        raise lost(_reason(problem)) from problem
 
 
 def _reason(problem: Exception) -> str:
-    return _tail(to_text(problem)).rstrip(" :") or type(problem).__name__
-
-
-def _tail(text: str, limit: int = 800) -> str:
-    """The end of what a host printed, fit for a message: no control characters, nothing that UTF-8 cannot carry."""
-    text = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[-2 * limit :]).strip()
-    return text if len(text) <= limit else "..." + text[-limit:]
-
-
-def _understand(outcome: dict[str, t.Any], nonce: str, pythons: t.Sequence[str]) -> dict[str, t.Any]:
-    """What the host printed -> its answer; raises _NoAnswer where there is none that can be believed."""
-    stdout = outcome["stdout"]
-    body = _body(stdout, nonce)
-    if body is not None:
-        return parse(body)
-    _explain_silence(outcome, nonce, pythons)
-    raise AssertionError("unreachable")
-
-
-def _body(stdout: str, nonce: str) -> str | None:
-    """The JSON between the marker and the end, or None where no marker with our nonce is there."""
-    marker = f"@realip-toa {nonce} "
-    start = stdout.find(marker)
-    if start < 0:
-        return None
-    if stdout.find(marker, start + 1) >= 0:
-        raise _bad_answer("it holds more than one answer")
-    length, _space, rest = stdout[start + len(marker) : start + len(marker) + bundle.ANSWER_LIMIT + 64].partition(" ")
-    if not (length.isascii() and length.isdigit() and len(length) < 9) or int(length) > bundle.ANSWER_LIMIT:
-        raise _bad_answer(f"its length is not a number up to {bundle.ANSWER_LIMIT}")
-    if rest[int(length) : int(length) + 6 + len(nonce)] != f" @end {nonce}":
-        raise _bad_answer("its end is missing")
-    return rest[: int(length)]
-
-
-def parse(body: str) -> dict[str, t.Any]:
-    """JSON text from a host -> dict, with nothing in it that could steer Ansible; raises _NoAnswer (bad_answer)."""
-    try:
-        answer = json.loads(body, parse_constant=_no_constant, parse_int=_integer)
-    except (ValueError, RecursionError) as problem:
-        raise _bad_answer(
-            f"it is not JSON that we accept ({type(problem).__name__}: {_tail(str(problem), 200)})"
-        ) from None
-    if not isinstance(answer, dict):
-        raise _bad_answer(f"it is a JSON {type(answer).__name__}, not an object")
-    return {
-        key: value
-        for key, value in _clean(answer, 0).items()
-        if key not in _RESERVED and not key.startswith("_ansible")
-    }
-
-
-def _no_constant(name: str) -> t.NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _integer(digits: str) -> int:
-    # The time that int() takes grows with the square of the digits, and Python 3.10 sets no limit.
-    if len(digits) > 40:
-        raise ValueError("a number has too many digits")
-    return int(digits)
-
-
-def _clean(value: t.Any, depth: int) -> t.Any:
-    """The same value with text that UTF-8 can carry; refuses what is nested too deep or not a number."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise _bad_answer("it holds a number that is too large")
-    if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
-        raise _bad_answer(f"it is nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        return {_clean(key, depth): _clean(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item, depth + 1) for item in value]
-    return value
-
-
-def _bad_answer(why: str) -> _NoAnswer:
-    return _NoAnswer(
-        "bad_answer",
-        f"the host's answer cannot be used: {why}",
-        "run again with -vvv to see what the host printed; if it is always so, report it",
-    )
-
-
-def _explain_silence(outcome: dict[str, t.Any], nonce: str, pythons: t.Sequence[str]) -> t.NoReturn:
-    stdout, stderr, rc = outcome["stdout"], outcome["stderr"], outcome["rc"]
-    said = _tail(stderr) or _tail(stdout.replace(_STARTED, "").replace(_NO_PYTHON, "")) or "it said nothing"
-    oldest = ".".join(map(str, bundle.OLDEST_PYTHON))
-    install = "install one (EL: yum install python3 or python; Debian, Ubuntu: apt-get install python3), or name it in ansible_python_interpreter"
-    old = re.search(rf"@realip-toa-old {nonce} (\d+\.\d+\.\d+) (\S{{0,200}})", stdout)
-    if old:
-        raise _NoAnswer(
-            "no_python",
-            f"Python {old[1]} ({old[2]}) is too old: {oldest} or later is needed",
-            install,
-            python_version=old[1],
-        )
-    if _NO_PYTHON in stdout:
-        raise _NoAnswer(
-            "no_python",
-            f"no Python {oldest} or later found; looked for {', '.join(pythons)} in PATH and {EXTRA_PATH}",
-            install,
-        )
-    if rc == 255:
-        raise _lost(said)
-    if _STARTED not in stdout:
-        if outcome["become"]:
-            raise _become_failed(f"exit status {rc}: {said}")
-        raise _lost(f"the login did not run our command (exit status {rc}): {said}")
-    raise _NoAnswer(
-        "bad_answer",
-        f"the program on the host ended with exit status {rc} and no answer: {said}",
-        "an exit status of 137 means that it was killed, mostly for want of memory: look at the host's kernel log",
-    )
+    return tail(to_text(problem)).rstrip(" :") or type(problem).__name__
 
 
 def as_data(value: T) -> T:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 try:
@@ -65,7 +65,7 @@ def problem(expression: Any) -> str:
 @cache
 def _shape() -> Mapping[str, Any]:
     """Every key that an expression may name: those of a host about which nothing is known."""
-    known = facts.build({})
+    known = facts_of({})
     return {"facts": known, "plan": planner.decide(known, planner.policy_of(planner.POLICY), [], {}, None)}
 
 

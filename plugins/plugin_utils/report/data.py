@@ -7,20 +7,26 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution as osrelease
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import Variables, facts_of, left_out, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
+from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
+    mapping,
+    moment,
+    natural,
+    plain,
+    seconds,
+    text,
+    whole,
+)
 
-Variables: TypeAlias = Mapping[str, Any]
 Entry: TypeAlias = dict[str, Any]
 
 SCHEMA = 1
-TEXT_LIMIT = 2000
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 # States a host can end in, best first; the order of the summary line.
 STATES = (
@@ -64,25 +70,6 @@ WORDS: dict[str, tuple[str, str]] = {
 COMPARED = ("state", "backend", "kernel", "verdict")
 
 
-def looked(variables: Variables) -> Mapping[str, Any] | None:
-    """What play 1 registered for a host, or None for a host that the run was not about."""
-    value = variables.get("__toa_looked")
-    return value if isinstance(value, Mapping) else None
-
-
-def select(hostvars: Mapping[str, Variables], state: str) -> dict[str, dict[str, Any]]:
-    """The hosts whose plan has this state: {host: {facts, plan}}."""
-    return {host: known for host, known in _judged(hostvars).items() if known["plan"].get("state") == state}
-
-
-def left_out(hostvars: Mapping[str, Variables], only: str) -> frozenset[str]:
-    """The hosts that have a plan and for which the JMESPath expression `only` is not true. Raises SelectionError."""
-    if not only:
-        return frozenset()
-    judged = _judged(hostvars)
-    return frozenset(judged) - frozenset(matching(judged, only))
-
-
 def build(
     hostvars: Mapping[str, Variables],
     kind: str,
@@ -103,7 +90,7 @@ def build(
     skipped = left_out(hostvars, only)
     hosts = [
         _entry(host, hostvars[host], kind)
-        for host in sorted(hostvars, key=_natural)
+        for host in sorted(hostvars, key=natural)
         if host not in skipped and looked(hostvars[host]) is not None
     ]
     report = {
@@ -143,7 +130,7 @@ def changes(
     old = {str(entry["host"]): entry for entry in listed if isinstance(entry, Mapping) and entry.get("host")}
     new = {entry["host"]: entry for entry in hosts}
     found = []
-    for host in sorted(old.keys() | new.keys(), key=_natural):
+    for host in sorted(old.keys() | new.keys(), key=natural):
         was, now = _compared(old.get(host)), _compared(new.get(host))
         if (now is None and host in known) or (was is None and before.get("only")):
             continue
@@ -186,7 +173,7 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
             raise ValueError(
                 f"the reports differ in `{name}`, so they are no slices of one run: {', '.join(str(part[name]) for part in reports)}"
             )
-    hosts = sorted((entry for part in reports for entry in part["hosts"]), key=lambda entry: _natural(entry["host"]))
+    hosts = sorted((entry for part in reports for entry in part["hosts"]), key=lambda entry: natural(entry["host"]))
     twice = [host for host, count in Counter(entry["host"] for entry in hosts).items() if count > 1]
     if twice:
         raise ValueError(
@@ -203,16 +190,6 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
 
 
 # ---- the fleet
-
-
-def _judged(hostvars: Mapping[str, Variables]) -> dict[str, dict[str, Any]]:
-    """Every host that has a plan, in order: {host: {facts, plan}}."""
-    judged = {}
-    for host in sorted(hostvars):
-        plan = (looked(hostvars[host]) or {}).get("plan")
-        if isinstance(plan, Mapping):
-            judged[host] = {"facts": _facts(hostvars[host]), "plan": plan}
-    return judged
 
 
 def _view(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,52 +234,47 @@ def _waves(hosts: list[Entry]) -> list[dict[str, Any]]:
 # ---- one host
 
 
-def _facts(variables: Variables) -> Mapping[str, Any]:
-    facts = (variables.get("ansible_facts") or {}).get("toa")
-    return facts if isinstance(facts, Mapping) else {}
-
-
 def _outcome(variables: Variables) -> Mapping[str, Any]:
-    return _mapping(variables.get("__toa_outcome"))
+    return mapping(variables.get("__toa_outcome"))
 
 
 def _entry(host: str, variables: Variables, kind: str) -> Entry:
     result = looked(variables) or {}
-    plan = _mapping(result.get("plan"))
-    facts = _facts(variables)
+    plan = mapping(result.get("plan"))
+    facts = facts_of(variables)
     outcome = _outcome(variables)
-    turn, timing = _mapping(variables.get("__toa_turn")), _mapping(variables.get("__toa_timing"))
+    turn, timing = mapping(variables.get("__toa_turn")), mapping(variables.get("__toa_timing"))
     probe = outcome.get("probe") or result.get("probe") or {}
-    boot = _mapping(outcome.get("boot"))
-    os, kernel = _mapping(facts.get("os")), _mapping(facts.get("kernel"))
+    boot = mapping(outcome.get("boot"))
+    os, kernel = mapping(facts.get("os")), mapping(facts.get("kernel"))
     state = _state(result, plan, outcome, kind)
     entry = {
         "host": host,
         "state": state,
         "attention": state in TO_DO or state in FAILURES[kind] or bool(outcome.get("stuck") or outcome.get("drained")),
         "backend": plan.get("backend") or "",
-        "os": osrelease.describe(os) if os else "",
+        "os": distribution.describe(os) if os else "",
         "distribution": " ".join(str(part) for part in (os.get("id"), os.get("version_id")) if part),
         "kernel": boot.get("kernel") or kernel.get("release") or "",
         "arch": kernel.get("arch") or "",
         "kernel_target": plan.get("kernel_target") or "",
         "verdict": probe.get("verdict") or "",
-        "option_kinds": _plain(plan.get("option_kinds") or []),
-        "capabilities": _plain(plan.get("capabilities") or {}),
-        "wave": _whole(turn.get("wave")),
-        "began": _moment(timing.get("began")),
-        "ended": _moment(timing.get("ended")),
-        "reboot_began": _moment(boot.get("began")),
-        "reboot_seconds": _seconds(boot.get("elapsed")),
+        "option_kinds": plain(plan.get("option_kinds") or []),
+        "capabilities": plain(plan.get("capabilities") or {}),
+        "wave": whole(turn.get("wave")),
+        "began": moment(timing.get("began")),
+        "ended": moment(timing.get("ended")),
+        "reboot_began": moment(boot.get("began")),
+        "reboot_seconds": seconds(boot.get("elapsed")),
         "stuck": bool(outcome.get("stuck")),
         "drained": bool(outcome.get("drained")),
-        "steps": _plain(plan.get("steps") or []),
-        "reasons": _plain(plan.get("reasons") or []),
+        "steps": plain(plan.get("steps") or []),
+        "reasons": plain(plan.get("reasons") or []),
         "stage": outcome.get("stage") or "",
         "code": outcome.get("code") or result.get("code") or "",
-        "message": _text(outcome.get("message") or (result.get("msg") if result.get("failed") else "")),
-        "remedy": _text(outcome.get("remedy") or result.get("remedy") or plan.get("remedy")),
-        "probe": _plain(probe),
+        "message": text(outcome.get("message") or (result.get("msg") if result.get("failed") else "")),
+        "remedy": text(outcome.get("remedy") or result.get("remedy") or plan.get("remedy")),
+        "probe": plain(probe),
     }
     entry["why"] = _why(entry)
     if entry["attention"] and not entry["remedy"]:
@@ -352,49 +324,3 @@ def _line(entry: Mapping[str, Any]) -> str:
     if entry["why"] and entry["remedy"]:
         parts.append(f"-> {entry['remedy']}")
     return " | ".join(part for part in parts if part)
-
-
-# ---- values
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts web2 before web10."""
-    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _whole(value: Any) -> int:
-    """A number as set_fact keeps it, which on older cores is a text; 0 for anything else."""
-    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else 0
-
-
-def _seconds(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _moment(value: Any) -> str:
-    """A time as toa_moment writes it, or an empty text."""
-    return str(value) if MOMENT.fullmatch(str(value)) else ""
-
-
-def _text(value: Any) -> str:
-    """A message of any task as one line in which nothing can move a terminal's cursor; those of Ansible's own modules may be lists."""
-    if isinstance(value, (list, tuple)):
-        return "; ".join(_text(item) for item in value)
-    text = "" if value is None else " ".join(str(value)[:TEXT_LIMIT].split())
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
-def _plain(value: Any) -> Any:
-    """Containers as dict and list: those of Ansible 2.19 and later are templated when they are read, and cannot be copied."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
 
 DATA = Path(__file__).with_name("trees.yml")
 # What is assumed of a source of which nothing is said.
@@ -86,7 +86,7 @@ def _tree(key: str, item: Mapping[str, Any], where: str) -> Tree:
     if not isinstance(dkms, bool):
         raise TreeError(f"{where}: dkms is true where the source has a dkms.conf of its own to keep; got {dkms!r:.40}")
     try:
-        kinds = tuple(formats.normalise(item.get("option_kinds") or []))
+        kinds = tuple(option_formats.normalise(item.get("option_kinds") or []))
     except ValueError as problem:
         raise TreeError(f"{where}: {problem}") from problem
     values = {str(name): str(value) for name, value in variables.items()}

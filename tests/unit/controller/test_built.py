@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels as built
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import CatalogError
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "os-release"
@@ -30,11 +30,11 @@ RPMS = [
 
 
 def test_a_rollout_installs_what_was_built():
-    chosen = built.packages(RPMS)
+    chosen = built_kernels.packages(RPMS)
     assert [package["role"] for package in chosen] == ["image", "headers", "firmware"]
-    lock = built.render_lock(chosen, "")
-    text = built.render_catalog(chosen, CENTOS7, ["200/8"], "kernel.src.rpm", "")
-    known = facts.assumed((VECTORS / "centos-7").read_text(), "3.10.0-1160.el7.x86_64")
+    lock = built_kernels.render_lock(chosen, "")
+    text = built_kernels.render_catalog(chosen, CENTOS7, ["200/8"], "kernel.src.rpm", "")
+    known = assumed_facts((VECTORS / "centos-7").read_text(), "3.10.0-1160.el7.x86_64")
     plan = planner.decide(
         known,
         {"package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]},
@@ -49,17 +49,18 @@ def test_a_rollout_installs_what_was_built():
 
 
 def test_built_anew_takes_the_place_of_what_was_built_before():
-    chosen = built.packages(RPMS)
-    one = built.render_catalog(chosen, CENTOS7, ["200/8"], "a", "")
-    two = built.render_catalog(chosen, CENTOS7, ["254/8"], "b", one)
-    three = built.render_catalog(chosen, {"id": ["rhel"], "major": 7, "arch": "x86_64"}, ["200/8"], "c", two)
+    chosen = built_kernels.packages(RPMS)
+    one = built_kernels.render_catalog(chosen, CENTOS7, ["200/8"], "a", "")
+    two = built_kernels.render_catalog(chosen, CENTOS7, ["254/8"], "b", one)
+    three = built_kernels.render_catalog(chosen, {"id": ["rhel"], "major": 7, "arch": "x86_64"}, ["200/8"], "c", two)
     assert [(entry["source"], entry["option_kinds"]) for entry in yaml.safe_load(three)] == [
         ("c", ["200/8"]),
         ("b", ["254/8"]),
     ]
     newer = [{**package, "sha256": "cd" * 32} for package in chosen]
     assert {
-        item["sha256"] for item in yaml.safe_load(built.render_lock(newer, built.render_lock(chosen, "")))["packages"]
+        item["sha256"]
+        for item in yaml.safe_load(built_kernels.render_lock(newer, built_kernels.render_lock(chosen, "")))["packages"]
     } == {"cd" * 32}
 
 
@@ -69,12 +70,14 @@ def test_built_anew_takes_the_place_of_what_was_built_before():
 ])  # fmt: skip
 def test_exactly_one_kernel(results, said):
     with pytest.raises(CatalogError, match=said):
-        built.packages(results)
+        built_kernels.packages(results)
 
 
 def test_what_is_no_catalog():
     for text in ("a: b", "- a", "{"):
         with pytest.raises(CatalogError, match=r"toa\.catalog\.yml"):
-            built.read_catalog(text)
+            built_kernels.read_catalog(text)
     with pytest.raises(CatalogError, match="major"):
-        built.render_catalog(built.packages(RPMS), {"id": "centos", "arch": "x86_64"}, ["200/8"], "", "")
+        built_kernels.render_catalog(
+            built_kernels.packages(RPMS), {"id": "centos", "arch": "x86_64"}, ["200/8"], "", ""
+        )

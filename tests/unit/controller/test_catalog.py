@@ -7,9 +7,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release
 
 TENCENT = "http://toakernel-1253438722.cossh.myqcloud.com/"
 
@@ -66,12 +66,12 @@ def test_everything_documented_is_there():
 def test_releases_parse_and_are_unique():
     entries = catalog.load()
     assert len({entry.release for entry in entries}) == len({entry.key for entry in entries}) == len(entries)
-    assert all(kernel.parse_strict(entry.release) for entry in entries)
+    assert all(kernel_release.parse_strict(entry.release) for entry in entries)
 
 
 def test_a_vendors_kernel_reads_what_the_vendor_sends():
     for entry in catalog.load():
-        sent = formats.VENDORS[entry.vendor].option_kinds
+        sent = option_formats.VENDORS[entry.vendor].option_kinds
         assert set(sent) & set(entry.option_kinds), (
             f"{entry.key} reads {entry.option_kinds}; by its profile in formats.py, {entry.vendor} sends {sent}"
         )
@@ -195,7 +195,7 @@ def test_mirror(url, mirror, expected):
 
 @pytest.mark.parametrize("text", ["200/8", "254/8", "253/20", "254/20", "28/7", "28/19", "6/3", "255/40", " 200/8 "])
 def test_formats(text):
-    assert str(formats.parse(text)) == text.strip()
+    assert str(option_formats.parse(text)) == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -208,29 +208,29 @@ def test_formats(text):
 )  # fmt: skip
 def test_formats_that_cannot_be(text, expected):
     with pytest.raises(ValueError, match=expected):
-        formats.parse(text)
+        option_formats.parse(text)
 
 
 def test_profiles():
-    assert formats.wanted("tencent", []) == ["200/8"]
-    assert formats.wanted("alibaba", []) == ["254/8", "253/20"]
-    assert formats.wanted("alibaba", ["28/7", "28/7"]) == ["28/7"]
-    assert formats.wanted("", []) == []
-    assert formats.wanted("custom", ["111/8"]) == ["111/8"]
+    assert option_formats.wanted("tencent", []) == ["200/8"]
+    assert option_formats.wanted("alibaba", []) == ["254/8", "253/20"]
+    assert option_formats.wanted("alibaba", ["28/7", "28/7"]) == ["28/7"]
+    assert option_formats.wanted("", []) == []
+    assert option_formats.wanted("custom", ["111/8"]) == ["111/8"]
     assert all(
-        profile.source and formats.normalise(profile.option_kinds) == list(profile.option_kinds)
-        for profile in formats.VENDORS.values()
+        profile.source and option_formats.normalise(profile.option_kinds) == list(profile.option_kinds)
+        for profile in option_formats.VENDORS.values()
     )
-    assert not any(formats.unknown(profile.option_kinds) for profile in formats.VENDORS.values())
+    assert not any(option_formats.unknown(profile.option_kinds) for profile in option_formats.VENDORS.values())
     for vendor, kinds, expected in (
         ("custom", [], "toa_option_kinds"),
         ("tencen", [], "expected one of"),
         ("", "200/8", "list"),
     ):
         with pytest.raises(ValueError, match=expected):
-            formats.wanted(vendor, kinds)
+            option_formats.wanted(vendor, kinds)
 
 
 def test_layouts():
-    assert formats.unknown(["200/8", "254/20", "28/7", "28/19"]) == []
-    assert formats.unknown(["200/9", "252/20", "250/8"]) == ["200/9", "252/20", "250/8"]
+    assert option_formats.unknown(["200/8", "254/20", "28/7", "28/19"]) == []
+    assert option_formats.unknown(["200/9", "252/20", "250/8"]) == ["200/9", "252/20", "250/8"]

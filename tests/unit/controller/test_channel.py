@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import answer, bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +26,8 @@ def outcome(stdout: str, stderr: str = "", rc: int = 0, become: bool = False) ->
 
 def understand(stdout: str, **more: t.Any) -> dict[str, t.Any]:
     try:
-        return channel._understand(outcome(stdout, **more), NONCE, ["python3"])
-    except channel._NoAnswer as problem:
+        return answer.understand(outcome(stdout, **more), NONCE, ["python3"])
+    except answer.NoAnswer as problem:
         return problem.answer
 
 
@@ -67,7 +67,7 @@ def test_answer_is_found_among_noise() -> None:
     ],
 )
 def test_answers_that_cannot_be_used(stdout: str) -> None:
-    result = understand(channel._STARTED + stdout)
+    result = understand(answer.STARTED + stdout)
     assert result["failed"] and result["code"] == "bad_answer"
     assert len(result["msg"]) < 1000
 
@@ -98,7 +98,7 @@ def test_surrogates_are_replaced() -> None:
 
 
 def test_a_host_cannot_steer_ansible() -> None:
-    body = dict.fromkeys(channel._RESERVED, True) | {"_ansible_no_log": True, "kept": 1}
+    body = dict.fromkeys(answer._RESERVED, True) | {"_ansible_no_log": True, "kept": 1}
     assert understand(frame(json.dumps(body))) == {"kept": 1}
 
 
@@ -109,27 +109,27 @@ def test_a_host_cannot_steer_ansible() -> None:
         (outcome("", "", 255), "connection_lost", "said nothing"),
         (outcome("This account is not available.", "", 1), "connection_lost", "not available"),
         (outcome("", "sudo: a terminal is required", 1, become=True), "become_failed", "terminal is required"),
-        (outcome(channel._STARTED, "Segmentation fault", 139), "bad_answer", "139"),
-        (outcome(channel._STARTED, "x" * 100000, 1), "bad_answer", "..."),
-        (outcome(f"{channel._STARTED}\n{channel._NO_PYTHON}"), "no_python", "looked for python3"),
+        (outcome(answer.STARTED, "Segmentation fault", 139), "bad_answer", "139"),
+        (outcome(answer.STARTED, "x" * 100000, 1), "bad_answer", "..."),
+        (outcome(f"{answer.STARTED}\n{answer.NO_PYTHON}"), "no_python", "looked for python3"),
         (
-            outcome(f"{channel._STARTED}\n@realip-toa-old {NONCE} 2.4.3 /usr/bin/python\n"),
+            outcome(f"{answer.STARTED}\n@realip-toa-old {NONCE} 2.4.3 /usr/bin/python\n"),
             "no_python",
             "Python 2.4.3 (/usr/bin/python) is too old",
         ),
     ],
 )
 def test_silence_is_explained(told: dict[str, t.Any], code: str, words: str) -> None:
-    with pytest.raises(channel._NoAnswer) as problem:
-        channel._understand(told, NONCE, ["python3"])
-    answer = problem.value.answer
-    assert answer["failed"] and answer["code"] == code and answer["remedy"]
-    assert words in answer["msg"] and len(answer["msg"]) < 2000
-    assert ("toa_state" in answer) == (code == "connection_lost")
+    with pytest.raises(answer.NoAnswer) as problem:
+        answer.understand(told, NONCE, ["python3"])
+    got = problem.value.answer
+    assert got["failed"] and got["code"] == code and got["remedy"]
+    assert words in got["msg"] and len(got["msg"]) < 2000
+    assert ("toa_state" in got) == (code == "connection_lost")
 
 
 def test_messages_carry_no_control_characters() -> None:
-    result = understand(channel._STARTED, stderr="\x1b[31mred\x07 \udcff \u202e text\r\n", rc=1)
+    result = understand(answer.STARTED, stderr="\x1b[31mred\x07 \udcff \u202e text\r\n", rc=1)
     assert "\x1b" not in result["msg"] and "\u202e" not in result["msg"] and "\udcff" not in result["msg"]
     assert "red" in result["msg"]
 
@@ -177,13 +177,13 @@ def test_first_python_that_runs_is_used(shell: list[str], tmp_path: Path) -> Non
     out = sh(shell, channel.shell_command(pythons), program(), str(tmp_path))
     assert "wrong one" not in out
     assert f"@realip-toa {NONCE} " in out and f"@end {NONCE}" in out
-    assert channel._NO_PYTHON not in out
+    assert answer.NO_PYTHON not in out
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_no_python_is_said(shell: list[str], tmp_path: Path) -> None:
     out = sh(shell, channel.shell_command([str(tmp_path / "nowhere"), "/nowhere/a b"]), program(), "/usr/bin:/bin")
-    assert out.splitlines() == [channel._STARTED, channel._NO_PYTHON]
+    assert out.splitlines() == [answer.STARTED, answer.NO_PYTHON]
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
@@ -212,4 +212,4 @@ def test_hostile_interpreter_name_is_a_name(tmp_path: Path) -> None:
 
 
 def test_unbalanced_interpreter_name_is_refused_or_a_name() -> None:
-    assert channel._NO_PYTHON in sh(["/bin/sh"], channel.shell_command(["it's"]), b"", "/usr/bin:/bin")
+    assert answer.NO_PYTHON in sh(["/bin/sh"], channel.shell_command(["it's"]), b"", "/usr/bin:/bin")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_port as door
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_port
 
 ADDRESS = "127.0.45.1"
 
@@ -47,7 +47,7 @@ def test_told_within_a_second_of_its_coming(
 ) -> None:
     came: list[float] = []
     with away() as (port, come):
-        assert not door.opens((ADDRESS, port), 0.3)
+        assert not ssh_port.opens((ADDRESS, port), 0.3)
 
         def appear() -> None:
             came.append(time.monotonic())
@@ -55,7 +55,7 @@ def test_told_within_a_second_of_its_coming(
 
         timer = threading.Timer(1.3, appear)
         timer.start()
-        assert door.opens((ADDRESS, port), 30)
+        assert ssh_port.opens((ADDRESS, port), 30)
         told = time.monotonic()
         timer.join()
     # A connection lasts a second at most; the rest is this machine's.
@@ -65,5 +65,5 @@ def test_told_within_a_second_of_its_coming(
 def test_nobody_waits_longer_than_told() -> None:
     for address in ((ADDRESS, 1), ("no.such.host.invalid", 22)):
         begin = time.monotonic()
-        assert not door.opens(address, 0.5)
+        assert not ssh_port.opens(address, 0.5)
         assert time.monotonic() - begin < 10

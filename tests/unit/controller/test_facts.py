@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,12 +40,12 @@ def test_keys_are_those_of_the_contract():
         re.M,
     )
     assert len(table) > 15
-    assert set(table) <= set(facts.build({}))
+    assert set(table) <= set(facts_of({}))
 
 
 def test_a_real_host_keeps_everything():
     raw = inspect_host.main({})
-    built = facts.build(json.loads(json.dumps(raw)))
+    built = facts_of(json.loads(json.dumps(raw)))
     assert built["kernel"]["release"] == raw["uname"]["release"]
     assert built["kernel"]["upstream"]
     assert built["os"]["id"] and built["os"]["package_manager"] == raw["package_manager"]
@@ -62,13 +64,13 @@ def test_a_real_host_keeps_everything():
 
 def test_everything_the_host_reports_has_a_place():
     raw = inspect_host.main({})
-    assert set(raw) - {"changed", "os_files", "uname", "package_manager"} <= set(facts.CLEAN)
+    assert set(raw) - {"changed", "os_files", "uname", "package_manager"} <= set(CLEAN)
 
 
-@given(st.dictionaries(st.sampled_from([*facts.CLEAN, "os_files", "uname", "package_manager", "other"]), JSON))
+@given(st.dictionaries(st.sampled_from([*CLEAN, "os_files", "uname", "package_manager", "other"]), JSON))
 def test_any_answer_gets_the_shape(raw):
-    built = facts.build(raw)
-    empty = facts.build({})
+    built = facts_of(raw)
+    empty = facts_of({})
     assert set(built) == set(empty)
     for key in ("os", "kernel", "boot", "ebpf", "python", "security", "firewall"):
         assert shape(built[key]).keys() == shape(empty[key]).keys()
@@ -79,7 +81,7 @@ def test_any_answer_gets_the_shape(raw):
     "answer", [None, [], "facts", 7, {"uname": "5.10", "os_files": ["x"], "kernels": {"a": 1}, "ebpf": None}]
 )
 def test_wrong_types_become_empty(answer):
-    assert facts.build(answer) == facts.build({})
+    assert facts_of(answer) == facts_of({})
 
 
 def test_long_and_unprintable_texts():
@@ -89,14 +91,14 @@ def test_long_and_unprintable_texts():
         "os_files": {"/etc/os-release": 'ID=debian\nVERSION_ID=12\nPRETTY_NAME="\x1b]0;owned\x07' + "y" * 2000 + '"'},
         "uname": {"release": "6.1.0-18-amd64\x1b[31m", "machine": "amd64"},
     }
-    built = facts.build(raw)
-    assert len(built["container"]) == facts.TEXT_LIMIT
+    built = facts_of(raw)
+    assert len(built["container"]) == clean.TEXT_LIMIT
     assert built["held"][0] == "h\ufffd[2J\ufffdname"
     # Of the first LIST_LIMIT items, three are no texts.
-    assert len(built["held"]) == facts.LIST_LIMIT - 3
+    assert len(built["held"]) == clean.LIST_LIMIT - 3
     assert (
         built["os"]["pretty_name"].startswith("\ufffd]0;owned\ufffd")
-        and len(built["os"]["pretty_name"]) <= facts.TEXT_LIMIT
+        and len(built["os"]["pretty_name"]) <= clean.TEXT_LIMIT
     )
     assert built["kernel"]["upstream"] == [] and built["kernel"]["arch"] == "x86_64"
 
@@ -105,25 +107,25 @@ def test_state_is_bounded():
     deep = {"a": 1}
     for _ in range(50):
         deep = {"d": deep}
-    built = facts.build(
+    built = facts_of(
         {"state": {"boot": {"old": "6.1", "list": list(range(1000))}, "deep": deep, "x" * 100: "y" * 1000}}
     )
     assert built["state"]["boot"]["old"] == "6.1"
-    assert len(built["state"]["boot"]["list"]) == facts.LIST_LIMIT
+    assert len(built["state"]["boot"]["list"]) == clean.LIST_LIMIT
     assert json.dumps(built["state"]).count('"d"') < 10
-    assert built["state"]["x" * facts.KEY_LIMIT] == "y" * facts.TEXT_LIMIT
+    assert built["state"]["x" * clean.KEY_LIMIT] == "y" * clean.TEXT_LIMIT
 
 
 def test_unknown_is_not_zero():
-    assert facts.build({"boot": {"free_kib": True}})["boot"]["free_kib"] is None
-    assert facts.build({"boot": {"free_kib": 0}})["boot"]["free_kib"] == 0
-    assert facts.build({"service": {"name": "vtoa", "enabled": True, "active": None}})["service"]["active"] is None
-    assert facts.build({"modules": [{"name": "toa", "loaded": 1, "live": "yes"}]})["modules"][0]["live"] is False
+    assert facts_of({"boot": {"free_kib": True}})["boot"]["free_kib"] is None
+    assert facts_of({"boot": {"free_kib": 0}})["boot"]["free_kib"] == 0
+    assert facts_of({"service": {"name": "vtoa", "enabled": True, "active": None}})["service"]["active"] is None
+    assert facts_of({"modules": [{"name": "toa", "loaded": 1, "live": "yes"}]})["modules"][0]["live"] is False
 
 
 def test_the_proof_is_cleaned_too():
-    assert facts.probe(None) is None and facts.probe([]) is None
-    cleaned = facts.probe(
+    assert probe_of(None) is None and probe_of([]) is None
+    cleaned = probe_of(
         {
             "verdict": "marvellous",
             "option_kinds": ["200/8", 5, None],
@@ -159,7 +161,7 @@ def test_the_proof_is_cleaned_too():
     ],
 )
 def test_assumed(name, kernel, manager, init, loader, cgroup2):
-    assumed = facts.assumed((FILES / name).read_text(encoding="utf-8"), kernel)
+    assumed = assumed_facts((FILES / name).read_text(encoding="utf-8"), kernel)
     assert (assumed["os"]["package_manager"], assumed["init"], assumed["boot"]["loader"]) == (manager, init, loader)
     assert assumed["ebpf"]["cgroup2"] == cgroup2
     assert assumed["ebpf"]["possible"] is (cgroup2 is not None)
@@ -168,8 +170,8 @@ def test_assumed(name, kernel, manager, init, loader, cgroup2):
 
 
 def test_assumed_of_a_release_line_and_an_architecture():
-    assumed = facts.assumed("CentOS release 6.7 (Final)\n", "2.6.32-573.el6.x86_64")
+    assumed = assumed_facts("CentOS release 6.7 (Final)\n", "2.6.32-573.el6.x86_64")
     assert (assumed["os"]["id"], assumed["init"], assumed["boot"]["loader"]) == ("centos", "upstart", "grub_legacy")
-    assert facts.assumed("ID=ubuntu\nVERSION_ID=24.04", "6.8.0-40-generic", "arm64")["kernel"]["arch"] == "aarch64"
-    tencentos = facts.assumed((FILES / "tencentos-4.2").read_text(encoding="utf-8"), "6.6.30-5.tl4")
+    assert assumed_facts("ID=ubuntu\nVERSION_ID=24.04", "6.8.0-40-generic", "arm64")["kernel"]["arch"] == "aarch64"
+    tencentos = assumed_facts((FILES / "tencentos-4.2").read_text(encoding="utf-8"), "6.6.30-5.tl4")
     assert [module["name"] for module in tencentos["modules"]] == ["toa"] and not tencentos["modules"][0]["loaded"]

@@ -6,6 +6,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
+    TEXT_LIMIT,
+    after_revert,
+    outcome_of,
+    still_drained,
+)
 
 HOSTS = [f"web{number:02}" for number in range(1, 41)]
 
@@ -132,16 +138,16 @@ def test_asking_is_for_the_canary_alone_and_only_when_more_follows():
     ],
 )
 def test_outcome_of_a_failed_task(result, state, code, message):
-    outcome = fleet.outcome({"name": "A task"}, result, "mine")
+    outcome = outcome_of({"name": "A task"}, result, "mine")
     assert (outcome["state"], outcome["code"], outcome["stage"]) == (state, code, "A task")
     assert outcome["message"] == message or (
-        message is None and "\x1b" not in outcome["message"] and len(outcome["message"]) <= fleet.TEXT_LIMIT
+        message is None and "\x1b" not in outcome["message"] and len(outcome["message"]) <= TEXT_LIMIT
     )
 
 
 def test_the_way_back_is_part_of_the_outcome():
-    outcome = fleet.outcome({"name": "t"}, {"msg": "wrong kernel", "code": "wrong_kernel"})
-    back = fleet.after_revert(
+    outcome = outcome_of({"name": "t"}, {"msg": "wrong kernel", "code": "wrong_kernel"})
+    back = after_revert(
         outcome,
         {"record": {"reason": "not confirmed within 60 s"}},
         {"kernel": "4.4.0", "elapsed": 3.0, "changed": False},
@@ -152,17 +158,17 @@ def test_the_way_back_is_part_of_the_outcome():
         and back["boot"]["kernel"] == "4.4.0"
         and not back.get("stuck")
     )
-    stuck = fleet.after_revert(outcome, {"failed": True, "msg": "read-only"}, {"skipped": True})
+    stuck = after_revert(outcome, {"failed": True, "msg": "read-only"}, {"skipped": True})
     assert stuck["stuck"] and "read-only" in stuck["message"]
-    assert fleet.after_revert(outcome, {}, {"failed": True, "toa_state": "lost", "msg": "gone"})["state"] == "lost"
+    assert after_revert(outcome, {}, {"failed": True, "toa_state": "lost", "msg": "gone"})["state"] == "lost"
 
 
 def test_a_host_that_stays_drained_says_so():
     outcome = {"state": "failed", "message": "m"}
-    assert fleet.still_drained(outcome) == {
+    assert still_drained(outcome) == {
         "state": "failed",
         "message": "m; the host is still drained",
         "drained": True,
     }
-    failed = fleet.still_drained({"state": "proved"}, fleet.outcome({"name": "u"}, {"msg": "no pool"}))
+    failed = still_drained({"state": "proved"}, outcome_of({"name": "u"}, {"msg": "no pool"}))
     assert failed["state"] == "failed" and failed["code"] == "undrain_failed" and "no pool" in failed["message"]

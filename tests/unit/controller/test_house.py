@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import BACKENDS
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import REASONS
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 ROOT = Path(__file__).resolve().parents[3]
 # The role toa has no tasks, only what the others share.
@@ -175,7 +175,7 @@ def test_tables_of_the_guides_say_what_the_code_says():
             r"^\| `(\w+)` \| [^|]* \| ((?:`\d+/\d+`(?:, )?)+)", (guides / "vendors.md").read_text(), re.MULTILINE
         )
     )
-    sent = {name: list(profile.option_kinds) for name, profile in formats.VENDORS.items()}
+    sent = {name: list(profile.option_kinds) for name, profile in option_formats.VENDORS.items()}
     assert {name: re.findall(r"\d+/\d+", kinds) for name, kinds in rows.items()} == sent, (
         "docs/guides/vendors.md against formats.py"
     )
@@ -184,7 +184,7 @@ def test_tables_of_the_guides_say_what_the_code_says():
     )
     assert codes and set(codes) <= set(REASONS), "docs/guides/troubleshooting.md against reasons.py"
     kinds = re.findall(r"^\| `(\w+)` \| `rollout\.(\w+)`", (guides / "reports.md").read_text(), re.MULTILINE)
-    assert kinds == [(name, ending) for name, (ending, _writer) in report_files.FORMATS.items()], (
+    assert kinds == [(name, ending) for name, (ending, _writer) in writers.FORMATS.items()], (
         "docs/guides/reports.md against report_files.py"
     )
 

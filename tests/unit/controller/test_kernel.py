@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def numbers(text: str) -> list[int]:
 @pytest.mark.parametrize("row", rows("releases.tsv"), ids=lambda row: row[0])
 def test_parts(row):
     release, upstream, build, tag, minor, flavour, arch, extra = row
-    parsed = kernel.parse(release)
+    parsed = kernel_release.parse(release)
     assert parsed == {
         "release": release, "upstream": numbers(upstream), "build": numbers(build), "tag": tag, "dist_minor": numbers(minor),
         "flavour": flavour, "arch": arch, "extra": extra, "debug": "debug" in flavour,
@@ -37,7 +37,7 @@ def test_parts(row):
 
 @pytest.mark.parametrize("row", rows("kernels.tsv"), ids=lambda row: row[1])
 def test_vectors_parse(row):
-    parsed = kernel.parse_strict(row[1])
+    parsed = kernel_release.parse_strict(row[1])
     assert parsed["upstream"] and parsed["arch"] in ("", row[2])
 
 
@@ -73,8 +73,8 @@ def test_vectors_parse(row):
     ],
 )
 def test_at_least(release, wanted, reached):
-    assert kernel.at_least(release, wanted) is reached
-    assert kernel.at_least(kernel.parse(release), wanted) is reached
+    assert kernel_release.at_least(release, wanted) is reached
+    assert kernel_release.at_least(kernel_release.parse(release), wanted) is reached
 
 
 @pytest.mark.parametrize(
@@ -95,32 +95,32 @@ def test_at_least(release, wanted, reached):
     ],
 )
 def test_garbage(garbage):
-    assert kernel.parse(garbage)["upstream"] == []
+    assert kernel_release.parse(garbage)["upstream"] == []
     with pytest.raises(ValueError, match="kernel release") as caught:
-        kernel.parse_strict(garbage)
+        kernel_release.parse_strict(garbage)
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError):
-        kernel.at_least(garbage, "5.10")
+        kernel_release.at_least(garbage, "5.10")
     with pytest.raises(ValueError):
-        kernel.at_least("5.10.0", garbage)
+        kernel_release.at_least("5.10.0", garbage)
 
 
 def test_a_dict_that_is_no_kernel():
     with pytest.raises(ValueError, match="kernel_release"):
-        kernel.at_least({"upstream": [5, 10]}, "5.10")
+        kernel_release.at_least({"upstream": [5, 10]}, "5.10")
 
 
 @given(st.text(max_size=200))
 def test_parse_never_raises(text):
-    parsed = kernel.parse(text)
-    assert set(parsed) == set(kernel.parse("4.4.87.toa"))
+    parsed = kernel_release.parse(text)
+    assert set(parsed) == set(kernel_release.parse("4.4.87.toa"))
 
 
 @given(st.text(alphabet="0123456789.-+_abel~x86", max_size=60))
 def test_parse_of_near_misses(text):
-    parsed = kernel.parse(text)
+    parsed = kernel_release.parse(text)
     assert all(isinstance(part, int) for part in parsed["upstream"] + parsed["build"] + parsed["dist_minor"])
-    assert kernel.compare(parsed, parsed) == 0
+    assert kernel_release.compare(parsed, parsed) == 0
 
 
 # Oldest first, all of one line.
@@ -136,10 +136,10 @@ def test_parse_of_near_misses(text):
     ],
 )  # fmt: skip
 def test_order(family, releases):
-    parsed = [kernel.parse(release) for release in releases]
+    parsed = [kernel_release.parse(release) for release in releases]
     for left, one in enumerate(parsed):
         for right, other in enumerate(parsed):
-            assert kernel.compare(one, other, family) == (left > right) - (left < right), (
+            assert kernel_release.compare(one, other, family) == (left > right) - (left < right), (
                 one["release"],
                 other["release"],
             )
@@ -152,21 +152,23 @@ def test_downgrade_goes_by_numbers_alone():
         ("3.16.43.toa", "3.16.0-11-amd64"),
         ("2.6.32-220.23.1.el6.toa.x86_64", "2.6.32-220.23.1.el6.x86_64"),
     ]
-    assert all(kernel.is_older(kernel.parse(one), kernel.parse(other)) for one, other in older)
-    assert not any(kernel.is_older(kernel.parse(one), kernel.parse(other)) for one, other in not_older)
+    assert all(kernel_release.is_older(kernel_release.parse(one), kernel_release.parse(other)) for one, other in older)
+    assert not any(
+        kernel_release.is_older(kernel_release.parse(one), kernel_release.parse(other)) for one, other in not_older
+    )
 
 
 @pytest.mark.parametrize(("left", "right", "order"), [
     ("1.0", "1.0", 0), ("1.0", "1.0~rc1", 1), ("1.10", "1.9", 1), ("1.0", "1.0.1", -1), ("1.a", "1.1", -1), ("1.007", "1.7", 0), ("fc", "el", 1),
 ])  # fmt: skip
 def test_rpm_rules(left, right, order):
-    assert kernel.rpm_order(left, right) == order
-    assert kernel.rpm_order(right, left) == -order
+    assert kernel_release.rpm_order(left, right) == order
+    assert kernel_release.rpm_order(right, left) == -order
 
 
 @pytest.mark.parametrize(("left", "right", "order"), [
     ("1.0", "1.0", 0), ("1.0", "1.0~rc1", 1), ("1.10", "1.9", 1), ("1.0", "1.0+b1", -1), ("1.0a", "1.0+", -1), ("1.007", "1.7", 0), ("1~", "1", -1),
 ])  # fmt: skip
 def test_dpkg_rules(left, right, order):
-    assert kernel.dpkg_order(left, right) == order
-    assert kernel.dpkg_order(right, left) == -order
+    assert kernel_release.dpkg_order(left, right) == order
+    assert kernel_release.dpkg_order(right, left) == -order

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 from lab import kernel_tree, kernels
@@ -74,7 +74,7 @@ def test_vtoa_has_modules_for_the_kernels_that_may_have_it() -> None:
     alinux3 = (CHECKOUT / "tests/unit/vectors/os-release/alinux-3").read_text("utf-8")
 
     def may_have_it(release: str) -> bool:
-        return planner.decide(facts.assumed(alinux3, release), {"backends": ["vtoa"]}, [])["state"] == "pending"
+        return planner.decide(assumed_facts(alinux3, release), {"backends": ["vtoa"]}, [])["state"] == "pending"
 
     assert set(kernels.VTOA_KERNELS) == {release for release in kernels.RELEASES if may_have_it(release)}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution as osrelease
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,8 +52,8 @@ def test_every_vector_is_expected_here():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_vectors(name):
-    entry = osrelease.identify({"/etc/os-release": (FILES / name).read_text(encoding="utf-8")})
-    assert (entry["id"], entry["major"], entry["version_id"], osrelease.package_family(entry)) == EXPECTED[name]
+    entry = distribution.identify({"/etc/os-release": (FILES / name).read_text(encoding="utf-8")})
+    assert (entry["id"], entry["major"], entry["version_id"], distribution.package_family(entry)) == EXPECTED[name]
     assert entry["source"] == "/etc/os-release"
     assert entry["pretty_name"]
 
@@ -88,14 +88,14 @@ def test_vectors(name):
     ],
 )
 def test_field(text, expected, family):
-    entry = osrelease.identify({"/etc/os-release": text})
+    entry = distribution.identify({"/etc/os-release": text})
     assert (entry["id"], entry["major"]) == expected
-    assert osrelease.package_family(entry) == family
+    assert distribution.package_family(entry) == family
 
 
 def test_uos_server_is_rpm_by_its_kernel():
-    entry = osrelease.identify({"/etc/os-release": "ID=UOS\nVERSION_ID=20"})
-    assert osrelease.package_family(entry, "uel20") == "rpm"
+    entry = distribution.identify({"/etc/os-release": "ID=UOS\nVERSION_ID=20"})
+    assert distribution.package_family(entry, "uel20") == "rpm"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_uos_server_is_rpm_by_its_kernel():
     ],
 )
 def test_release_files(line, expected):
-    for entry in (osrelease.identify({"/etc/redhat-release": line + "\n"}), osrelease.identify_text(line)):
+    for entry in (distribution.identify({"/etc/redhat-release": line + "\n"}), distribution.identify_text(line)):
         assert (entry["id"], entry["major"], entry["version_id"]) == expected
 
 
@@ -124,17 +124,17 @@ def test_the_first_file_that_knows_counts():
         "/usr/lib/os-release": "ID=centos\nVERSION_ID=8",
         "/etc/redhat-release": "CentOS release 6.7 (Final)",
     }
-    assert osrelease.identify(files)["source"] == "/usr/lib/os-release"
+    assert distribution.identify(files)["source"] == "/usr/lib/os-release"
     files["/etc/os-release"] = 'ID="tencentos"\nVERSION_ID="3.1"'
-    assert osrelease.identify(files)["id"] == "tencentos"
-    assert osrelease.identify({"/etc/debian_version": "7.11\n"})["major"] == 7
-    assert osrelease.identify({"/etc/debian_version": "trixie/sid\n"})["id"] == ""
-    assert osrelease.identify({})["id"] == ""
+    assert distribution.identify(files)["id"] == "tencentos"
+    assert distribution.identify({"/etc/debian_version": "7.11\n"})["major"] == 7
+    assert distribution.identify({"/etc/debian_version": "trixie/sid\n"})["id"] == ""
+    assert distribution.identify({})["id"] == ""
 
 
 def test_shell_quotes():
     text = 'A="x \\"y\\" \\$z"\nB=\'a "b"\'\nC=plain # a comment\n#D=1\n E = 2\nexport F=3\nA2="unclosed\nG="last"\nG="really"'
-    assert osrelease.parse(text) == {
+    assert distribution.parse(text) == {
         "A": 'x "y" $z',
         "B": 'a "b"',
         "C": "plain",
@@ -146,6 +146,6 @@ def test_shell_quotes():
 
 @given(st.text(max_size=400))
 def test_never_raises(text):
-    entry = osrelease.identify({"/etc/os-release": text, "/etc/redhat-release": text, "/etc/debian_version": text})
+    entry = distribution.identify({"/etc/os-release": text, "/etc/redhat-release": text, "/etc/debian_version": text})
     assert isinstance(entry["major"], int)
-    assert osrelease.identify_text("ID=" + text)["source"]
+    assert distribution.identify_text("ID=" + text)["source"]

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import reasons, removal
 from hypothesis import HealthCheck, given, settings
@@ -35,7 +35,7 @@ CONSENTS = ("accept_kernel_downgrade", "accept_unverified_packages", "accept_no_
 
 def host(name, kernel, arch="", **changes):
     """Facts of an assumed machine with some of them replaced; a dict is merged."""
-    known = facts.assumed(
+    known = assumed_facts(
         (VECTORS / "os-release" / name).read_text(encoding="utf-8") if "\n" not in name else name, kernel, arch
     )
     for key, value in changes.items():
@@ -922,7 +922,7 @@ def test_ten_thousand_decisions():
     assert time.process_time() - began < 10
 
 
-SECTIONS = sorted(facts.CLEAN)
+SECTIONS = sorted(CLEAN)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -949,9 +949,9 @@ def test_any_answer_of_a_host_gives_a_plan(data):
     raw["uname"] = {"release": release, "machine": "x86_64"}
     name = data.draw(st.sampled_from(["ubuntu-16.04", "debian-12", "alinux-3", "centos-7"]))
     raw["os_files"] = {"/etc/os-release": (VECTORS / "os-release" / name).read_text(encoding="utf-8")}
-    known = facts.build(raw)
+    known = facts_of(raw)
     verdict = data.draw(st.sampled_from(["translating", "inert", "nonsense", 5, None]))
-    planner.decide(known, {}, CATALOG, None, facts.probe({"verdict": verdict}))
+    planner.decide(known, {}, CATALOG, None, probe_of({"verdict": verdict}))
     removal.decide(known, {}, CATALOG)
 
 
@@ -960,7 +960,7 @@ def test_any_answer_of_a_host_gives_a_plan(data):
 OPTION_FILTER = {
     "active": True,
     "method": "nft",
-    "kinds": formats.stripped_kinds([]),
+    "kinds": option_formats.stripped_kinds([]),
     "trusted_sources": ["10.0.0.0/8"],
     "ports": [],
     "at_boot": "/unit",

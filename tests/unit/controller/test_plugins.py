@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.realip.toa.plugins.action import toa_plan
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
@@ -172,7 +172,7 @@ def test_documentation_is_found(kind, names):
 
 def test_every_policy_is_an_option():
     assert set(planner.POLICY) < set(toa_plan.ActionModule.SPEC)
-    assert tuple(toa_plan.ActionModule.SPEC["vendor"]["choices"]) == ("", *formats.VENDOR_CHOICES)
+    assert tuple(toa_plan.ActionModule.SPEC["vendor"]["choices"]) == ("", *option_formats.VENDOR_CHOICES)
 
 
 def test_plan_of_a_machine_that_is_not_there(tmp_path):

@@ -7,13 +7,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_probe
 from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
-from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses as peers
+from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses
 
 
 def test_both_ends_know_the_same_groups_and_addresses() -> None:
     assert toa_probe.GROUPS == probe_cases.GROUPS
-    assert set(peers.DEFAULTS) == set(probe_cases.PEERS.values())
-    assert peers.strangers([]) == list(probe_cases.STRANGERS.values())
+    assert set(probe_addresses.DEFAULTS) == set(probe_cases.PEERS.values())
+    assert probe_addresses.strangers([]) == list(probe_cases.STRANGERS.values())
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_both_ends_know_the_same_groups_and_addresses() -> None:
     ],
 )
 def test_peers_that_are_believed(networks: list[str], expected: list[str]) -> None:
-    assert peers.trusted_peers(networks) == expected
+    assert probe_addresses.trusted_peers(networks) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_peers_that_are_believed(networks: list[str], expected: list[str]) -> No
     ],
 )
 def test_families_in_which_somebody_is_believed(networks: list[str], expected: list[int]) -> None:
-    assert peers.trusted_families(networks) == expected
+    assert probe_addresses.trusted_families(networks) == expected
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_families_in_which_somebody_is_believed(networks: list[str], expected: l
     ],
 )
 def test_strangers_are_in_no_network(networks: list[str], expected: list[str]) -> None:
-    assert peers.strangers(networks) == expected
+    assert probe_addresses.strangers(networks) == expected
 
 
 @pytest.mark.parametrize("networks", ["10.0.0.0/8", ["10.0.0.0/40"], ["load balancer"], [""]])
 def test_what_is_no_list_of_networks(networks: list[str] | str) -> None:
     with pytest.raises(ValueError):
-        peers.trusted_peers(networks)
+        probe_addresses.trusted_peers(networks)

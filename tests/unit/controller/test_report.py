@@ -17,12 +17,12 @@ import jsonschema
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers as report_files
+from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 from tests import report_samples
 
 AT = "2026-11-22T01:40:00Z"
-SCHEMA = json.loads((report_files.PAGE / "report.schema.json").read_text())
+SCHEMA = json.loads((writers.PAGE / "report.schema.json").read_text())
 LOST = {
     "__toa_looked": {
         "failed": True,
@@ -54,14 +54,14 @@ def fleet() -> dict:
 )
 def test_every_report_is_as_the_schema_says(kind: str, hostvars: dict) -> None:
     made = report.build(hostvars, kind, at=AT)
-    jsonschema.validate(json.loads(report_files.to_json(report.build(hostvars, kind, at=AT, before=made))), SCHEMA)
+    jsonschema.validate(json.loads(writers.to_json(report.build(hostvars, kind, at=AT, before=made))), SCHEMA)
 
 
 def test_schema_and_code_know_the_same_words() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$defs"]["state"]["enum"] == list(report.STATES)
     assert SCHEMA["properties"]["kind"]["enum"] == list(report.FAILURES)
-    page = (report_files.PAGE / "page.js").read_text()
+    page = (writers.PAGE / "page.js").read_text()
     assert re.search(r"const STATES = (\[.*?\]);", page)[1] == json.dumps(list(report.STATES))
     for table in ("GLYPHS", "MEANINGS"):
         block = re.search(rf"const {table} = {{(.*?)}};", page, re.DOTALL)[1]
@@ -223,15 +223,15 @@ def test_lines_of_a_large_fleet_are_those_that_need_attention(fleet: dict) -> No
 
 def test_csv_holds_every_host_and_no_formula() -> None:
     made = report.build(report_samples.hostile(), "rollout", at=AT)
-    text = report_files.to_csv(made)
+    text = writers.to_csv(made)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["host"] for row in rows] == [entry["host"] for entry in made["hosts"]]
-    assert not [cell for row in rows for cell in row.values() if cell.startswith(report_files.FORMULA)]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(writers.FORMULA)]
     assert rows[6]["why"] == '\'=HYPERLINK("http://192.0.2.9","x")'
 
 
 def test_junit_counts_what_it_holds(fleet: dict) -> None:
-    suite = ElementTree.fromstring(report_files.to_junit(fleet)).find("testsuite")
+    suite = ElementTree.fromstring(writers.to_junit(fleet)).find("testsuite")
     assert (suite.get("tests"), suite.get("errors"), suite.get("timestamp")) == ("60", "1", "2026-11-22T01:40:00")
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure")) == 1 + 56
     case = suite.find("testcase[@name='web0002']")
@@ -241,7 +241,7 @@ def test_junit_counts_what_it_holds(fleet: dict) -> None:
 
 def test_junit_of_hostile_words_is_xml_with_these_words() -> None:
     made = report.build(report_samples.hostile(), "rollout", at=AT)
-    suite = ElementTree.fromstring(report_files.to_junit(made)).find("testsuite")
+    suite = ElementTree.fromstring(writers.to_junit(made)).find("testsuite")
     assert {element.tag for element in suite.iter()} == {"testsuite", "testcase", "failure"}
     assert suite.find("testcase[@name='bad0']/failure").get("message") == f"failed: {report_samples.NASTY[0]}"
 
@@ -270,7 +270,7 @@ class Page(html.parser.HTMLParser):
 
 def test_a_page_of_hostile_words_has_the_same_tags_as_one_without() -> None:
     pages = [
-        Page(report_files.to_html(report.build(hostvars, "rollout", at=AT)))
+        Page(writers.to_html(report.build(hostvars, "rollout", at=AT)))
         for hostvars in (report_samples.hostile(), report_samples.rollout(3))
     ]
     assert pages[0].tags == pages[1].tags
@@ -280,7 +280,7 @@ def test_a_page_of_hostile_words_has_the_same_tags_as_one_without() -> None:
 
 
 def test_a_page_loads_nothing_and_allows_only_its_own_script_and_style() -> None:
-    text = report_files.to_html(report.build(report_samples.rollout(3), "rollout", at=AT))
+    text = writers.to_html(report.build(report_samples.rollout(3), "rollout", at=AT))
     page = Page(text)
     policy = next(
         attributes["content"]
@@ -288,10 +288,7 @@ def test_a_page_loads_nothing_and_allows_only_its_own_script_and_style() -> None
         if attributes.get("http-equiv") == "Content-Security-Policy"
     )
     assert policy.startswith("default-src 'none';") and "unsafe" not in policy
-    assert (
-        report_files._source(page.texts["style"][0]) in policy
-        and report_files._source(page.texts["script"][1]) in policy
-    )
+    assert writers._source(page.texts["style"][0]) in policy and writers._source(page.texts["script"][1]) in policy
     assert not [attributes for _tag, attributes in page.tags if {"src", "href", "style"} & set(attributes)]
     assert "@@" not in text
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", page.texts["script"][1] + page.texts["style"][0])
@@ -300,7 +297,7 @@ def test_a_page_loads_nothing_and_allows_only_its_own_script_and_style() -> None
 def test_a_thousand_hosts_are_written_in_a_moment() -> None:
     hostvars = report_samples.rollout(1000, failed=[30], lost=[31])
     began = time.process_time()
-    text = report_files.to_html(report.build(hostvars, "rollout", at=AT))
+    text = writers.to_html(report.build(hostvars, "rollout", at=AT))
     # Measured: 0.9 s and 1.8 MB; ten times that would be a rewrite gone wrong.
     assert time.process_time() - began < 10
     assert len(text) < 4_000_000

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
-from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, trusted_networks
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
     ],
 )
 def test_networks_have_one_way_to_be_written(given: list[str], expected: list[str]) -> None:
-    assert sources.normalise(given) == expected
+    assert trusted_networks.normalise(given) == expected
     # The host writes them as the controller does, or a plan would never converge.
     assert [ebpf_maps.read_network(ebpf_maps.network_key(text)) for text in expected] == expected
 
@@ -36,7 +35,7 @@ def test_networks_have_one_way_to_be_written(given: list[str], expected: list[st
 @pytest.mark.parametrize("given", ["10.0.0.0/8", ["10.0.0.0/33"], ["lb.example"], [""], [None], 7, {"a": 1}.values()])
 def test_what_is_no_list_of_networks_is_named(given: object) -> None:
     with pytest.raises(ValueError, match="trusted source"):
-        sources.normalise(given)
+        trusted_networks.normalise(given)
 
 
 def test_the_object_is_sent_whole() -> None:
@@ -46,4 +45,4 @@ def test_the_object_is_sent_whole() -> None:
 
 
 def test_facts_take_as_many_networks_as_the_backend() -> None:
-    assert facts.NETWORKS_LIMIT == ebpf_maps.MOST_NETWORKS
+    assert clean.NETWORKS_LIMIT == ebpf_maps.MOST_NETWORKS

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
 CATALOG = catalog.load()
@@ -57,7 +57,7 @@ def test_trap(name):
         "package_manager": "rpm",
         "modules": modules,
     }
-    known = facts.build(raw)
+    known = facts_of(raw)
     assert known["os"]["id"] == identity
     plan = planner.decide(known, {}, CATALOG)
     assert plan["backend"] == backend

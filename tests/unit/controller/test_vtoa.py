@@ -11,8 +11,9 @@ import pytest
 from ansible_collections.realip.toa.plugins.action import toa_probe
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
-from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean as facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
+from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of, probe_of
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 
@@ -58,11 +59,11 @@ def look(folder, *layers, release=RELEASE):
     """Facts of a host with these files."""
     uname = ("Linux", "web", release, "#1 SMP", release.split("+")[0].rsplit(".", 1)[-1])
     root = build(folder, ALINUX3, kernel(release), *layers)
-    return facts.build(inspect_host.main({"root": root, "uname": uname, "check": False}))
+    return facts_of(inspect_host.main({"root": root, "uname": uname, "check": False}))
 
 
 def decide(known, probe=None, **policy):
-    return planner.decide(known, policy, CATALOG, None, facts.probe(probe))
+    return planner.decide(known, policy, CATALOG, None, probe_of(probe))
 
 
 def codes(plan, severity="block"):
@@ -141,7 +142,7 @@ ROWS = [line.split("\t") for line in (VECTORS / "kernels.tsv").read_text(encodin
 def test_a_dressed_machine_gets_the_plan_of_assume(tmp_path, row):
     name, release, arch, getpeername, getsockopt = row[:5]
     plan = decide(look(tmp_path, release=release))
-    assumed = decide(facts.assumed((VECTORS / "os-release" / name).read_text(encoding="utf-8"), release, arch))
+    assumed = decide(assumed_facts((VECTORS / "os-release" / name).read_text(encoding="utf-8"), release, arch))
     same = (
         "state",
         "backend",
@@ -298,4 +299,4 @@ def test_an_rpm_kernel_is_removed_once_although_record_and_catalog_know_it(tmp_p
 
 def test_a_lock_file_has_no_place_for_packages_of_repositories(tmp_path):
     plan = decide(look(tmp_path))
-    assert lockfile.wanted_packages({"web": {"__toa_looked": {"plan": plan}}}, "") == []
+    assert wanted_packages({"web": {"__toa_looked": {"plan": plan}}}, "") == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window as window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window
 
 
 def at(text):
@@ -40,7 +40,7 @@ def at(text):
     ],
 )
 def test_open_or_closed(text, now, is_open):
-    why = window.closed(text, at(now))
+    why = change_window.closed(text, at(now))
     assert (not why) == is_open
     assert is_open or str(text if isinstance(text, str) else text[0]) in why
 
@@ -65,5 +65,5 @@ def test_open_or_closed(text, now, is_open):
 )
 def test_what_is_no_window_is_named(text):
     with pytest.raises(ValueError, match="toa_window") as caught:
-        window.closed(text, at("2026-11-21T01:30"))
+        change_window.closed(text, at("2026-11-21T01:30"))
     assert "Sat,Sun 01:00-05:00 Europe/Berlin" in str(caught.value)
