@@ -12,7 +12,9 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.building.kernel_spec import add_patch, config_name, set_buildid
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
-SAMPLE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "samples", "kernel-el.spec")
+SAMPLE = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "samples", "kernel-el.spec"
+)
 
 
 def spec():

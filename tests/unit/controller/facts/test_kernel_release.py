@@ -11,7 +11,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_rel
 from hypothesis import given
 from hypothesis import strategies as st
 
-VECTORS = Path(__file__).resolve().parent.parent / "vectors"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 
 
 def rows(name: str) -> list[list[str]]:

@@ -762,7 +762,7 @@ def test_names_that_are_not_ascii_in_the_c_locale(tmpdir):
     layer["/lib/modules/1." + strange] = (FOLDER, "")
     layer["/proc/modules"] = "toa 1 0 - Live 0x0\n"
     root = fake_hosts.build(tmpdir, UBUNTU1604, layer)
-    tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     environment = dict(
         (name, value) for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))
     )

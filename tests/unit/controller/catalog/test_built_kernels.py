@@ -14,7 +14,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "os-release"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "os-release"
 RELEASE = "3.10.0-1160.119.1.el7.toa.x86_64"
 CENTOS7 = {"id": "centos", "major": 7, "arch": "x86_64"}
 

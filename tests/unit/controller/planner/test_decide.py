@@ -19,7 +19,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import reasons,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 VECTORS = ROOT / "tests" / "unit" / "vectors"
 CATALOG = catalog.load()
 DIGEST = "0123456789abcdef" * 4

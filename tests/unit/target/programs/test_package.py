@@ -545,7 +545,7 @@ SMALL_BOOT = """
 
 def on_small_disk(root, item, place, size):
     """packages.main in a mount namespace of its own, where `place` is a tmpfs of `size` bytes."""
-    tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     args = {"packages": [item], "state": "present", "check": False, "root": root, "running": RUNNING, "lock_timeout": 1}
     argv = [
         "unshare",

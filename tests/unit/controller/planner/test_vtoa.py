@@ -17,7 +17,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages i
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "target"))
 
 from fake_hosts import EXECUTABLE, FOLDER, LINK, SYSTEMD, build, kernel  # noqa: E402

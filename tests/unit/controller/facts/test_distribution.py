@@ -11,7 +11,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts import distributi
 from hypothesis import given
 from hypothesis import strategies as st
 
-FILES = Path(__file__).resolve().parent.parent / "vectors" / "os-release"
+FILES = Path(__file__).resolve().parents[2] / "vectors" / "os-release"
 
 # file: id, major, version_id, family
 EXPECTED = {

@@ -16,7 +16,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEA
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 FILES = ROOT / "tests" / "unit" / "vectors" / "os-release"
 
 JSON = st.recursive(

@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.source_code import stor
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code.archive import SourceError
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 # ---- trees
