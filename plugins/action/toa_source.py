@@ -9,6 +9,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import store as source_store
@@ -156,7 +157,7 @@ class ActionModule(ToaAction):
 
     def _say(self, line: str) -> None:
         """A line of progress; what a host has put into it cannot move the cursor."""
-        self._display.display("".join(char if char.isprintable() else " " for char in line)[:200])
+        self._display.display(host_text.line(line)[:200])
 
     # ---- built on one host for all that are alike
 

@@ -9,6 +9,7 @@ import math
 import re
 import typing as t
 
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 
 EXTRA_PATH = "/usr/bin:/usr/local/bin:/bin"
@@ -23,6 +24,21 @@ STARTED = "@realip-toa-started"
 
 NO_PYTHON = "@realip-toa-no-python"
 
+
+# What the controller alone decides. A host with such a code would pass for one that was left alone on purpose, or that nobody could ask.
+CONTROLLER_CODES = frozenset((
+    "outside_window",
+    "gate_closed",
+    "awaiting_approval",
+    "undrain_failed",
+    "connection_lost",
+    "become_failed",
+    "no_python",
+    "bad_policy",
+    "unknown_variable",
+    "lost_after_reboot",
+    "reboot_of_controller",
+))  # fmt: skip
 
 # Keys by which a result steers Ansible itself. A host has no say in that.
 _RESERVED = frozenset(
@@ -44,6 +60,8 @@ _RESERVED = frozenset(
         "attempts",
         "retries",
         "diff",
+        # Whether a host can be reached is not for the host to say.
+        "toa_state",
     )
 )
 
@@ -82,7 +100,7 @@ def become_failed(reason: str) -> NoAnswer:
 
 def tail(text: str, limit: int = 800) -> str:
     """The end of what a host printed, fit for a message: no control characters, nothing that UTF-8 cannot carry."""
-    text = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[-2 * limit :]).strip()
+    text = host_text.lines(text[-2 * limit :]).strip()
     return text if len(text) <= limit else "..." + text[-limit:]
 
 
@@ -122,6 +140,8 @@ def parse(body: str) -> dict[str, t.Any]:
         ) from None
     if not isinstance(answer, dict):
         raise _bad_answer(f"it is a JSON {type(answer).__name__}, not an object")
+    if answer.get("code") in CONTROLLER_CODES:
+        raise _bad_answer(f"it has the code {answer['code']}, which is for the controller to give")
     return {
         key: value
         for key, value in _clean(answer, 0).items()
@@ -141,9 +161,9 @@ def _integer(digits: str) -> int:
 
 
 def _clean(value: t.Any, depth: int) -> t.Any:
-    """The same value with text that UTF-8 can carry; refuses what is nested too deep or not a number."""
+    """The same value with text that can be printed; refuses what is nested too deep or not a number."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+        return host_text.lines(value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8"))
     if isinstance(value, float) and not math.isfinite(value):
         raise _bad_answer("it holds a number that is too large")
     if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:

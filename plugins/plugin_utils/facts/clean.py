@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
+
 TEXT_LIMIT = 512
 LIST_LIMIT = 256
 # Of trusted sources, as many as the eBPF backend has room for.
@@ -26,8 +28,7 @@ def text(value: Any) -> str:
     """Text of at most TEXT_LIMIT characters in which nothing can move a terminal's cursor."""
     if not isinstance(value, str):
         return ""
-    short = value[:TEXT_LIMIT]
-    return short if short.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in short)
+    return host_text.line(value[:TEXT_LIMIT])
 
 
 def flag(value: Any) -> bool:

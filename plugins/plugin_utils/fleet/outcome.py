@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
+
 # Failures that are none: the host was left alone, on purpose.
 NOT_YET = ("outside_window",)
-
-
-TEXT_LIMIT = 2000
+# The action that tells so; tasks name it in either way.
+CLAIM = ("realip.toa.toa_claim", "toa_claim")
 
 
 def outcome_of(task: Any, result: Any, code: str = "") -> dict[str, Any]:
@@ -22,12 +23,20 @@ def outcome_of(task: Any, result: Any, code: str = "") -> dict[str, Any]:
     failed = _culprit(result)
     found = _word(failed.get("code")) or code
     return {
-        "state": "lost" if failed.get("toa_state") == "lost" else "pending" if found in NOT_YET else "failed",
+        "state": "lost" if failed.get("toa_state") == "lost" else "pending" if _left_alone(task, found) else "failed",
         "stage": _word(task.get("name") if isinstance(task, Mapping) else "") or "unknown",
         "code": found,
         "message": _message(failed),
         "remedy": _word(failed.get("remedy")),
     }
+
+
+def _left_alone(task: Any, code: str) -> bool:
+    """Whether our own action says that nothing was begun with the host, before it asked the host.
+
+    Any other module may return the same code, and what it returns comes from the host.
+    """
+    return code in NOT_YET and isinstance(task, Mapping) and task.get("action") in CLAIM
 
 
 def _culprit(result: Any) -> Mapping[str, Any]:
@@ -85,5 +94,4 @@ def still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = No
 
 
 def _word(value: Any) -> str:
-    text = value[:TEXT_LIMIT].strip() if isinstance(value, str) else ""
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+    return host_text.lines(value[: host_text.LIMIT].strip()) if isinstance(value, str) else ""

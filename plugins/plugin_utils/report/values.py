@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-TEXT_LIMIT = 2000
-
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -44,8 +43,7 @@ def text(value: Any) -> str:
     """A message of any task as one line in which nothing can move a terminal's cursor; those of Ansible's own modules may be lists."""
     if isinstance(value, (list, tuple)):
         return "; ".join(text(item) for item in value)
-    line = "" if value is None else " ".join(str(value)[:TEXT_LIMIT].split())
-    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return "" if value is None else host_text.line(" ".join(str(value)[: host_text.LIMIT].split()))
 
 
 def plain(value: Any) -> Any:

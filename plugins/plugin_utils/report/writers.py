@@ -32,7 +32,8 @@ COLUMNS = (
 )  # fmt: skip
 
 # What a spreadsheet takes for a formula when a cell begins with it (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Most of Europe separates cells by semicolons, so that a cell of ours may become several there; full-width signs count as plain ones.
+FORMULA = re.compile(r"((?:\A|[;|\t\r\n])[ \"']*)([=+@\t\r\uff1d\uff0b\uff0d\uff20-])")
 
 # Characters that XML 1.0 cannot hold at all (section 2.2).
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -44,7 +45,7 @@ def to_json(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """A line for each host. Cells that a spreadsheet would calculate begin with an apostrophe."""
+    """A line for each host. What a spreadsheet would calculate begins with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
@@ -116,7 +117,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = " ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    return "'" + text if text.startswith(FORMULA) else text
+    return FORMULA.sub(r"\1'\2", text)
 
 
 def _xml(text: str) -> str:

@@ -80,16 +80,26 @@ def test_any_output_is_an_answer_or_a_failure(before: str, body: str, rc: int) -
     json.dumps(result, ensure_ascii=False).encode("utf-8")
 
 
+PRINTABLE = st.text(st.characters().filter(str.isprintable) | st.sampled_from("\n\t"))
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | PRINTABLE,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(PRINTABLE, inner, max_size=4),
         max_leaves=20,
     )
 )
 def test_what_a_target_says_arrives(value: t.Any) -> None:
     assert understand(frame(json.dumps({"value": value})))["value"] == value
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_only_what_can_be_printed_arrives(value: str) -> None:
+    got = understand(frame(json.dumps({"value": value})))["value"]
+    assert got.replace("\n", "").replace("\t", "").isprintable()
 
 
 def test_surrogates_are_replaced() -> None:
@@ -213,3 +223,23 @@ def test_hostile_interpreter_name_is_a_name(tmp_path: Path) -> None:
 
 def test_unbalanced_interpreter_name_is_refused_or_a_name() -> None:
     assert answer.NO_PYTHON in sh(["/bin/sh"], channel.shell_command(["it's"]), b"", "/usr/bin:/bin")
+
+
+@pytest.mark.parametrize("code", sorted(answer.CONTROLLER_CODES))
+def test_codes_of_the_controller_come_from_the_controller_only(code: str) -> None:
+    with pytest.raises(answer.NoAnswer, match=code):
+        answer.parse(json.dumps({"failed": True, "code": code, "msg": "later"}))
+
+
+def test_a_host_does_not_say_whether_it_can_be_reached() -> None:
+    assert "toa_state" not in answer.parse(json.dumps({"failed": True, "code": "c", "toa_state": "lost"}))
+
+
+def test_no_text_of_an_answer_moves_a_terminals_cursor() -> None:
+    """C0 and C1 controls (CSI, OSC, NEL), and marks that turn the direction of text, at any depth and in keys."""
+    bad = "A\x1b[31m\u009b31m\u009d0;title\u009c\u202e\u2066\u0085\u200b\ufeff\x07"
+    got = answer.parse(json.dumps({"msg": bad, "before": {"x": [bad]}, bad: "a\tb\nc\r\nd"}))
+    texts = [got["msg"], got["before"]["x"][0], next(key for key in got if key not in ("msg", "before"))]
+    for text in texts:
+        assert text.isprintable() and text.startswith("A\ufffd[31m")
+    assert got[texts[2]] == "a\tb\nc\nd"

@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
-    TEXT_LIMIT,
     after_revert,
     outcome_of,
     still_drained,
 )
+from ansible_collections.realip.toa.plugins.plugin_utils.host_text import LIMIT
 
 HOSTS = [f"web{number:02}" for number in range(1, 41)]
 
@@ -138,11 +138,21 @@ def test_asking_is_for_the_canary_alone_and_only_when_more_follows():
     ],
 )
 def test_outcome_of_a_failed_task(result, state, code, message):
-    outcome = outcome_of({"name": "A task"}, result, "mine")
+    outcome = outcome_of({"name": "A task", "action": "realip.toa.toa_claim"}, result, "mine")
     assert (outcome["state"], outcome["code"], outcome["stage"]) == (state, code, "A task")
     assert outcome["message"] == message or (
-        message is None and "\x1b" not in outcome["message"] and len(outcome["message"]) <= TEXT_LIMIT
+        message is None and "\x1b" not in outcome["message"] and len(outcome["message"]) <= LIMIT
     )
+
+
+@pytest.mark.parametrize(
+    "task",
+    [{"name": "t", "action": "ansible.builtin.command"}, {"name": "t", "action": "realip.toa.toa_reboot"}, {}, None],
+)
+def test_a_host_cannot_say_that_it_was_left_alone(task):
+    """Modules return what the host sends, with any code; a host that fails so is a failure of its wave."""
+    outcome = outcome_of(task, {"failed": True, "msg": "later", "code": "outside_window"})
+    assert outcome["state"] == "failed"
 
 
 def test_the_way_back_is_part_of_the_outcome():

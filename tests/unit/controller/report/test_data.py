@@ -226,8 +226,24 @@ def test_csv_holds_every_host_and_no_formula() -> None:
     text = writers.to_csv(made)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["host"] for row in rows] == [entry["host"] for entry in made["hosts"]]
-    assert not [cell for row in rows for cell in row.values() if cell.startswith(writers.FORMULA)]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert rows[6]["why"] == '\'=HYPERLINK("http://192.0.2.9","x")'
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+@pytest.mark.parametrize(
+    "words",
+    ["x;=cmd|'/C calc'!A0;\"=HYPERLINK(1)", "x|-1+cmd", "x; +1", "\uff1d1+1", " =1", '"=1', "a;\uff20SUM(1)", 'x";"=1'],
+)
+def test_no_formula_in_csv_whatever_separates_its_cells(words: str, separator: str) -> None:
+    """In most of Europe a spreadsheet separates by semicolons, and one cell of ours becomes two there."""
+    made = report.build(
+        {"web1": {"__toa_looked": {"failed": True, "msg": words, "remedy": words, "code": "c"}}}, "plan"
+    )
+    rows = csv.reader(io.StringIO(writers.to_csv(made), newline=""), delimiter=separator)
+    assert not [
+        cell for row in rows for cell in row if cell.lstrip(' "').startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20"))
+    ]
 
 
 def test_junit_counts_what_it_holds(fleet: dict) -> None:
