@@ -14,7 +14,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.module_utils.building import make as source_make
 from ansible_collections.realip.toa.plugins.module_utils.building import module as source_module
+from ansible_collections.realip.toa.plugins.module_utils.building import module_host
 from ansible_collections.realip.toa.plugins.module_utils.building import tools as build_tools
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.programs import source
@@ -95,7 +97,8 @@ def test_plain(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "updates/toa.ko:" in (stage.root / f"lib/modules/{RELEASE}/modules.dep").read_text()
     assert not list((stage.root / "var/lib/realip-toa").glob("build-*"))
 
-    monkeypatch.setattr(source_module, "run", lambda *words, **more: pytest.fail(f"a second run runs {words}"))
+    for part in (source_make, module_host):
+        monkeypatch.setattr(part, "run", lambda *words, **more: pytest.fail(f"a second run runs {words}"))
     assert not stage.run()["changed"] and not stage.run(check=True)["changed"]
     monkeypatch.undo()
 
@@ -172,7 +175,7 @@ def test_a_kernel_that_takes_only_signed_modules(stage: Stage, tmp_path: Path) -
     answer = stage.run(**signed, method="auto")
     assert answer["after"]["method"] == "plain" and "signing key" in answer["notes"][0]
     assert stage.modinfo("signer") == "fleet modules" and (stage.root / MODULE).read_bytes().endswith(
-        source_module.SIGNED
+        source_make.SIGNED
     )
     assert not stage.run(**signed, method="auto")["changed"]
     assert not [path for path, data in stage.files().items() if b"PRIVATE KEY" in data]

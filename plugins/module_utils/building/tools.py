@@ -19,10 +19,7 @@ import re
 from ansible_collections.realip.toa.plugins.module_utils.building.headers import COMPILERS, build_folder, has_headers
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
-
-QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "APT_LISTCHANGES_FRONTEND": "none"}
-# Seconds; a compiler is a hundred megabytes, and comes from a mirror that may be slow.
-INSTALL_TIMEOUT = 1800
+from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
 
 # Since 2.6.33 in `generated`, before that in `linux`.
 RELEASE_FILES = ("include/generated/utsrelease.h", "include/linux/utsrelease.h")
@@ -37,7 +34,7 @@ def main(args):
 
 def offered(release):
     """{headers_package, headers_available}: what the host's repositories say of a kernel's headers."""
-    repository = Repository()
+    repository = BuildPackages()
     package = repository.headers(release)
     return {"headers_package": package, "headers_available": repository.offers(package)}
 
@@ -50,8 +47,8 @@ def require_headers(release, root="/"):
             "headers_missing",
             "there are no headers of the running kernel %s (%s)" % (release, build_folder(release)),
             "install %s from the distribution, or update to a kernel whose headers it still offers and reboot"
-            % Repository().headers(release),
-            package=Repository().headers(release),
+            % BuildPackages().headers(release),
+            package=BuildPackages().headers(release),
         )
     named = [re.search(r'UTS_RELEASE "([^"]+)"', read_text(os.path.join(folder, name)) or "") for name in RELEASE_FILES]
     said = [match.group(1) for match in named if match]
@@ -60,7 +57,7 @@ def require_headers(release, root="/"):
             "headers_mismatch",
             "the headers in %s are those of kernel %s, and %s is running" % (build_folder(release), said[0], release),
             "remove what put them there (a link to another kernel's headers builds modules that do not fit), and install %s"
-            % Repository().headers(release),
+            % BuildPackages().headers(release),
             expected=release,
             got=said[0],
         )
@@ -100,27 +97,8 @@ def signing_hash(folder):
     return found.group(1) if found else "sha256"
 
 
-class Repository:
-    """The host's own repositories, through whichever of apt, dnf, yum and zypper it has."""
-
-    # command: (words that install, words that remove, words that bring the lists up to date)
-    TOOLS = (
-        (
-            "apt-get",
-            ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"],
-            ["purge", "-y"],
-            ["update", "-qq"],
-        ),
-        ("dnf", ["install", "-y"], ["remove", "-y", "--noautoremove"], None),
-        ("yum", ["install", "-y"], ["remove", "-y"], None),
-        ("zypper", ["--non-interactive", "install", "--no-recommends"], ["--non-interactive", "remove"], None),
-    )
-
-    def __init__(self):
-        found = [tool for tool in self.TOOLS if which(tool[0])]
-        self.name, self._add, self._take, self._refresh = found[0] if found else ("", [], [], None)
-
-    # -- names ---------------------------------------------------------------------------------------------------------
+class BuildPackages(Repository):
+    """The packages of a build, as this host's repositories name them."""
 
     def headers(self, release):
         """The package with a kernel's headers, and with no other's."""
@@ -174,62 +152,35 @@ class Repository:
                 return re.sub(r"-core$", "", out.split()[0]) + "-devel"
         return "kernel-devel"
 
-    # -- looking -------------------------------------------------------------------------------------------------------
 
-    def offers(self, package):
-        """True or False: whether the repositories have a package; None where they were never read, or cannot be asked quickly."""
-        if self.name == "apt-get":
-            rc, out, _err = run(["apt-cache", "show", "--no-all-versions", package], timeout=30)
-            if rc == 0 and out.strip():
-                return True
-            _rc, known, _err = run(["apt-cache", "pkgnames", "linux-headers-"], timeout=30)
-            return False if known.strip() else None
-        if self.name == "dnf":
-            rc, out, _err = run(["dnf", "-q", "-C", "repoquery", package], timeout=60)
-            return (package in out or None) if rc == 0 else None
-        return None
-
-    def installed(self):
-        """Names of the installed packages; NAME-VERSION-RELEASE.ARCH where several of a name can be."""
-        if self.name == "apt-get":
-            _rc, out, _err = run(["dpkg-query", "-W", "-f", "${Package}\t${Status}\n"])
-            return set(line.split("\t")[0] for line in out.splitlines() if line.endswith("\tinstall ok installed"))
-        _rc, out, _err = run(["rpm", "-qa"])
-        return set(out.split())
-
-    # -- changing ------------------------------------------------------------------------------------------------------
-
-    def install(self, packages):
-        """Install packages; returns (names of everything that came, "" or what the package manager said when it refused)."""
-        if not self.name:
-            return [], "this host has no package manager that we know"
-        before = self.installed()
-        said = ""
-        for refresh in (False, True):
-            if refresh and not self._refresh:
-                break
-            if refresh:
-                run([self.name] + self._refresh, timeout=600, env=QUIET)
-            rc, out, err = run([self.name] + self._add + list(packages), timeout=INSTALL_TIMEOUT, env=QUIET)
-            if rc == 0:
-                said = ""
-                break
-            said = _complaint(err or out) or "%s ended with %d" % (self.name, rc)
-        return sorted(self.installed() - before), said
-
-    def remove(self, packages):
-        """Remove packages; returns those that are still there."""
-        there = sorted(self.installed() & set(packages))
-        if there:
-            run([self.name] + self._take + there, timeout=INSTALL_TIMEOUT, env=QUIET)
-        return sorted(self.installed() & set(there))
+def install_tools(host):
+    """Headers, and a compiler where the headers have not brought one. What came is recorded before it is used, so that `absent` finds it."""
+    repository = BuildPackages()
+    if not has_headers(host.running, host.root):
+        name = repository.headers(host.running)
+        said = bring(host, repository, [name])
+        if said:
+            raise TargetError(
+                "headers_unavailable",
+                "the headers of the running kernel, %s, cannot be had: %s" % (name, said),
+                "update to a kernel whose headers the distribution still offers and reboot, or put the package on a repository of this host",
+                package=name,
+            )
+    missing = repository.compiler(host.running)
+    said = bring(host, repository, missing) if missing else ""
+    if said:
+        raise TargetError(
+            "compiler_missing",
+            "%s cannot be had: %s" % (", ".join(missing), said),
+            "install it by hand, or set toa_build_once: true",
+        )
 
 
-def _complaint(text):
-    """What a package manager says, without what it says each time."""
-    lines = [
-        line.strip()
-        for line in text.splitlines()
-        if re.match(r"(?i)\s*(E:|error|no (match|package)|nothing provides|unable|.*not found)", line)
-    ]
-    return "; ".join(lines[:4] or [line.strip() for line in text.splitlines() if line.strip()][-2:])[:600]
+def bring(host, repository, packages):
+    """Install packages and record what came; returns what the package manager said when it refused."""
+    came, said = repository.install(packages)
+    if came:
+        record = host.record()
+        record["packages"] = sorted(set(record.get("packages") or []) | set(came))
+        host.save(record)
+    return said

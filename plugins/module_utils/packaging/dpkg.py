@@ -11,21 +11,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import errno
-import fcntl
 import os
 import re
 import subprocess
 import tarfile
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TargetError,
-    read_text,
-    run,
-    start,
-    to_text,
-    wait_for,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, start, to_text
+from ansible_collections.realip.toa.plugins.module_utils.packaging.database_lock import TOOL_TIMEOUT, Locks, tail
 
 QUERY = "${Package}\t${Status}\t${Version}\t${Architecture}\n"
 # A maintainer script must neither ask nor draw; needrestart must not restart services because of a kernel.
@@ -36,17 +28,10 @@ QUIET = {
     "APT_LISTCHANGES_FRONTEND": "none",
     "NEEDRESTART_SUSPEND": "1",
 }
-# Seconds. A kernel's postinst makes an initramfs, which takes minutes on a slow machine.
-TOOL_TIMEOUT = 1800
 # Lists the kernels that apt must keep (Debian up to 10, Ubuntu up to 20.04). Only installing a kernel runs it, so that a removed
 # one would stay in the list.
 AUTOREMOVE_HOOK = "/etc/kernel/postinst.d/apt-auto-removal"
 BROKEN = ("unpacked", "half-configured", "half-installed")
-
-
-def tail(text, lines=6):
-    """The last lines of what a tool said, which is where it says why."""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
 
 
 class Dpkg:
@@ -224,67 +209,6 @@ class Dpkg:
     def locked(self, patience):
         """Context in which no other package tool is at work; waits up to `patience` seconds for one that is."""
         return Locks([os.path.join(self.root, name) for name in self.LOCKS], patience)
-
-
-class Locks:
-    """Holds the frontend lock of the package database, and sees that the inner lock, which dpkg itself takes, is free.
-
-    A file that is not there is not made: dpkg before 1.19.1 knows no frontend lock.
-    """
-
-    def __init__(self, paths, patience):
-        self.paths = paths
-        self.patience = patience
-        self.handles = []
-
-    def __enter__(self):
-        wait_for(self._take, self.patience, self._refusal)
-        return self
-
-    def _refusal(self, holder):
-        return TargetError(
-            "package_lock_held",
-            "the package database is locked by %s, and still was after %d seconds" % (holder, self.patience),
-            "wait until that has ended (or end it), then run again",
-        )
-
-    def __exit__(self, *unused):
-        self._let_go()
-        return False
-
-    def _take(self):
-        """None when all is ours, else who has it. The inner lock is let go again at once: dpkg needs it."""
-        for path in self.paths:
-            try:
-                handle = open(path, "r+b")
-            except (IOError, OSError) as problem:
-                if problem.errno == errno.ENOENT:
-                    continue
-                raise
-            self.handles.append(handle)
-            try:
-                fcntl.lockf(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (IOError, OSError):
-                self._let_go()
-                return _holder(path)
-        if self.handles and self.handles[-1].name == self.paths[-1]:
-            self.handles.pop().close()
-        return None
-
-    def _let_go(self):
-        while self.handles:
-            self.handles.pop().close()
-
-
-def _holder(path):
-    """Who locks a file, from /proc/locks: "apt-get (pid 812)"."""
-    inode = os.stat(path).st_ino
-    for line in (read_text("/proc/locks") or "").splitlines():
-        words = line.split()
-        if len(words) >= 6 and words[5].endswith(":%d" % inode) and words[4].isdigit():
-            command = (read_text("/proc/%s/comm" % words[4]) or "a process").strip()
-            return "%s (pid %s)" % (command, words[4])
-    return "another process"
 
 
 def _corrupt(path, why):

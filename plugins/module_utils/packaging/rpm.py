@@ -18,16 +18,15 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TargetError,
-    list_dir,
-    read_text,
-    remove_file,
-    run,
-    which,
-)
-from ansible_collections.realip.toa.plugins.module_utils.packaging.dpkg import TOOL_TIMEOUT, Locks, tail
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.packaging.database_lock import TOOL_TIMEOUT, RpmLocks
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds, words_for
+from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_words import (
+    DIAGNOSES,
+    FAILED_SCRIPT,
+    complaints,
+    refusal,
+)
 
 # The signature of a package, wherever one of its several kinds has it.
 SIGNATURE = "%{RSAHEADER:pgpsig}\t%{DSAHEADER:pgpsig}\t%{SIGPGP:pgpsig}\t%{SIGGPG:pgpsig}\n"
@@ -36,26 +35,8 @@ FILES = "[%{FILENAMES}\t%{FILESIZES}\t%{FILEMODES:octal}\t%{FILEFLAGS}\n]"
 # Bit of FILEFLAGS: the package owns it, but does not bring it (an initramfs, say).
 GHOST = 1 << 6
 
-# What rpm says when it refuses; these words are the same in 4.8 and 4.19.
-OLDER = re.compile(r"package (\S+) \(which is newer than (\S+)\) is already installed")
-CLASH = re.compile(r"file (.+) from install of (\S+) conflicts with file from package (\S+)")
-CLASH_WITHIN = re.compile(r"file (.+) conflicts between attempted installs of (\S+) and (\S+)")
-NEEDED = re.compile(r"^[ \t]+(\S.*) is needed by (\S.*)$", re.M)
-EXCLUDED = re.compile(r"^[ \t]+(?!file )(\S.*) (?:conflicts with|is obsoleted by) (\S.*)$", re.M)
-ROOM = re.compile(r"needs (\S+)(?: more space)? on the (\S+) filesystem")
-FAILED_SCRIPT = re.compile(r"%\w+\((\S+)\) scriptlet failed")
-COMPLAINT = re.compile(
-    r"(?i)(error|warning|fatal|no (package|match)|cannot|public key)\b|\s+\S.* (needed by|conflicts|installed|filesystem)\b"
-)
-MOST_COMPLAINTS = 12
 # An unpacked file that has not got its name yet.
 UNNAMED = re.compile(r";[0-9a-f]{8,}$")
-
-# A program that is at work on packages leaves its pid here, and is waited for although rpm's own lock is free in between.
-PID_FILES = ("var/run/yum.pid", "var/lib/dnf/rpmdb_lock.pid", "run/zypp.pid")
-PACKAGE_TOOLS = re.compile(r"yum|dnf|zypp|packagekit", re.I)
-
-SHOWN = 5
 
 
 class Rpm:
@@ -63,15 +44,7 @@ class Rpm:
 
     FORMAT = "rpm"
     NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~^-]*$")
-    # What a tool said -> code, remedy.
-    DIAGNOSES = (
-        (
-            "does not verify|GPG check FAILED|is not signed|[Pp]ublic key for .* is not (installed|trusted)",
-            "package_unsigned",
-            "import the key that signs it (rpm --import) if you trust it",
-        ),
-        ("No space left on device", "disk_full", "make room there, then run again"),
-    )
+    DIAGNOSES = DIAGNOSES
 
     def __init__(self, root="/"):
         self.root = root
@@ -298,146 +271,7 @@ class Rpm:
         return run(["rpm"] + ([] if self.root == "/" else ["--root", self.root]) + arguments, timeout=timeout)
 
 
-class Repository(Rpm):
-    """Packages that yum or dnf bring from the repositories that the host has; they are known by their plain names."""
-
-    DIAGNOSES = Rpm.DIAGNOSES + (
-        (
-            "Unable to find a match|No match for argument|No package .* available",
-            "package_unavailable",
-            "enable a repository that has it (yum repolist shows those that are), then run again",
-        ),
-        (
-            "Failed to download metadata|[Cc]annot (find|retrieve|download|prepare)|There are no enabled repos",
-            "repository_unreachable",
-            "see that this host reaches its repositories (yum repolist), then run again",
-        ),
-    )
-
-    def identity(self, name, _filename):
-        return name
-
-    def key(self, name, _version, _arch):
-        return name
-
-    def rehearse(self, _names):
-        """dnf and yum resolve what is needed before they change anything; only that one of them is there must be known."""
-        self._tool()
-
-    def install(self, wanted):
-        """Install packages with what they need; returns (rc, what it said)."""
-        known = self.inventory()
-        self.brought = dict((name, []) for name in wanted if name not in known)
-        rc, out, err = self._manager(["install"] + list(wanted))
-        said = out + "\n" + err
-        failed = [
-            name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if name.startswith(key + "-")]
-        ]
-        return rc or (1 if failed else 0), complaints(said)
-
-    def remove(self, names):
-        """Remove packages, and what came along with them; returns (rc, what it said). What others need is refused."""
-        rc, out, err = self._rpm(["-e", "--test"] + list(names))
-        needed = NEEDED.findall(out + "\n" + err)
-        if rc != 0 and needed:
-            raise TargetError(
-                "package_needed",
-                "%s cannot go: %s" % (", ".join(names), _listed(["%s needs it" % who for _what, who in needed])),
-                "remove what needs it first, then run again",
-            )
-        return Rpm.remove(self, names)
-
-    def _take_away(self, names):
-        return self._manager(["remove"] + list(names))
-
-    def _manager(self, arguments):
-        root = [] if self.root == "/" else ["--installroot=" + self.root]
-        return run([self._tool(), "-y"] + root + arguments, timeout=TOOL_TIMEOUT)
-
-    def _tool(self):
-        tool = which("dnf") or which("yum")
-        if tool is None:
-            raise TargetError(
-                "package_tool_missing",
-                "this host has neither dnf nor yum",
-                "install one of them, or install the package by hand",
-            )
-        return tool
-
-
-class RpmLocks(Locks):
-    """Waits until yum, dnf and rpm are done. Nothing is held afterwards: rpm takes its lock itself, and waits for it."""
-
-    def __init__(self, root, path, patience):
-        Locks.__init__(self, [path], patience)
-        self.root = root
-
-    def _take(self):
-        for name in PID_FILES:
-            pid = (read_text(os.path.join(self.root, name), 64) or "").strip()
-            tool = PACKAGE_TOOLS.search(read_text("/proc/%s/cmdline" % pid, 4096) or "") if pid.isdigit() else None
-            if tool:
-                return "%s (pid %s)" % (tool.group(0), pid)
-        return Locks._take(self)
-
-
 # -- what rpm says -----------------------------------------------------------------------------------------------------
-
-
-def complaints(text):
-    """The lines in which rpm, yum or dnf say what is wrong, or else the last ones."""
-    lines = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
-    return "\n".join(lines[:MOST_COMPLAINTS]) or tail(text)
-
-
-def refusal(said, files):
-    """The TargetError that fits what `rpm -i --test` said of `files`. What the operator could allow comes last."""
-    clashes = CLASH.findall(said) + CLASH_WITHIN.findall(said)
-    if clashes:
-        return TargetError(
-            "file_conflict",
-            "%s would overwrite files that differ in other packages: %s"
-            % (files, _listed(["%s (%s)" % (path, owner) for path, _new, owner in clashes])),
-            "update or remove those packages, or build this one without these files; rpm --force would only have broken them",
-            files=[path for path, _new, _owner in clashes],
-        )
-    needed = NEEDED.findall(said)
-    if needed:
-        return TargetError(
-            "dependency_missing",
-            "%s needs what is not installed: %s" % (files, _listed(sorted(set(what for what, _who in needed)))),
-            "install that first (yum install), then run again; rpm --nodeps would only have hidden it",
-        )
-    excluded = EXCLUDED.findall(said)
-    if excluded:
-        return TargetError(
-            "package_conflict",
-            "%s cannot be installed beside %s" % (files, _listed(sorted(set(what for what, _who in excluded)))),
-            "remove one of them, then run again",
-        )
-    room = ROOM.search(said)
-    if room:
-        code = "boot_full" if room.group(2) == "/boot" else "disk_full"
-        return TargetError(
-            code, "%s needs %s more on %s" % (files, room.group(1), room.group(2)), "make room there, then run again"
-        )
-    older = OLDER.search(said)
-    if older:
-        return TargetError(
-            "downgrade_needs_consent",
-            "%s is older than %s, which is installed" % (older.group(2), older.group(1)),
-            "set toa_accept_kernel_downgrade: true where that is acceptable (accept_downgrade of toa_package); what is installed stays in any case",
-        )
-    for pattern, code, remedy in Rpm.DIAGNOSES:
-        if re.search(pattern, said):
-            return TargetError(code, "%s cannot be installed: %s" % (files, complaints(said)), remedy)
-    return TargetError(
-        "install_refused", "rpm refuses %s: %s" % (files, complaints(said)), "resolve that on the host, then run again"
-    )
-
-
-def _listed(items):
-    return ", ".join(items[:SHOWN]) + (" and %d more" % (len(items) - SHOWN) if len(items) > SHOWN else "")
 
 
 def _size(line):

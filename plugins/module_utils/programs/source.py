@@ -7,7 +7,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.building.module import Host, Wanted, absent, present, status
+from ansible_collections.realip.toa.plugins.module_utils.building.module import absent, present, status
+from ansible_collections.realip.toa.plugins.module_utils.building.module_host import Host, Wanted
 
 STATES = {"present": present, "absent": absent, "status": status}
 

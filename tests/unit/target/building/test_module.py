@@ -11,10 +11,11 @@ import tarfile
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.building import headers as build_facts
-from ansible_collections.realip.toa.plugins.module_utils.building import module as source_module
+from ansible_collections.realip.toa.plugins.module_utils.building import module_host
 from ansible_collections.realip.toa.plugins.module_utils.building import tools as build_tools
 from ansible_collections.realip.toa.plugins.module_utils.building import tree as source_tree
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.packaging import repository
 
 DEBIAN = "6.1.0-50-cloud-amd64"
 EL7 = "3.10.0-693.11.1.el7.x86_64"
@@ -112,8 +113,9 @@ class Commands(object):
     def __init__(self, monkeypatch, names, answers=None):
         self.answers = answers or {}
         self.asked = []
-        monkeypatch.setattr(build_tools, "which", lambda name: "/usr/bin/" + name if name in names else None)
-        monkeypatch.setattr(build_tools, "run", self.run)
+        for module in (build_tools, repository):
+            monkeypatch.setattr(module, "which", lambda name: "/usr/bin/" + name if name in names else None)
+            monkeypatch.setattr(module, "run", self.run)
 
     def run(self, words, **unused):
         self.asked.append(list(words))
@@ -126,16 +128,18 @@ class Commands(object):
 
 def test_headers_have_the_name_that_each_distribution_gives_them(monkeypatch):
     Commands(monkeypatch, ["apt-get"])
-    assert build_tools.Repository().headers(DEBIAN) == "linux-headers-" + DEBIAN
+    assert build_tools.BuildPackages().headers(DEBIAN) == "linux-headers-" + DEBIAN
     Commands(monkeypatch, ["yum"], {"rpm -qf": (0, "kernel\n")})
-    assert build_tools.Repository().headers(EL7) == "kernel-devel-" + EL7
+    assert build_tools.BuildPackages().headers(EL7) == "kernel-devel-" + EL7
     Commands(monkeypatch, ["dnf"], {"rpm -qf": (0, "kernel-uek-core\n")})
     assert (
-        build_tools.Repository().headers("5.15.0-305.176.4.el8uek.x86_64")
+        build_tools.BuildPackages().headers("5.15.0-305.176.4.el8uek.x86_64")
         == "kernel-uek-devel-5.15.0-305.176.4.el8uek.x86_64"
     )
     Commands(monkeypatch, ["zypper"])
-    assert build_tools.Repository().headers("5.14.21-150500.55.7-default") == "kernel-default-devel=5.14.21-150500.55.7"
+    assert (
+        build_tools.BuildPackages().headers("5.14.21-150500.55.7-default") == "kernel-default-devel=5.14.21-150500.55.7"
+    )
 
 
 def test_headers_of_updates_come_in_the_version_of_the_kernels(monkeypatch):
@@ -145,10 +149,10 @@ def test_headers_of_updates_come_in_the_version_of_the_kernels(monkeypatch):
         "install ok installed\tlinux-image-cloud-amd64\t6.1.176-1\tlinux-image-%s (= 6.1.176-1)\n"
     ) % (DEBIAN, DEBIAN, DEBIAN)
     Commands(monkeypatch, ["apt-get"], {"dpkg-query": (0, listed)})
-    assert build_tools.Repository().following_headers(DEBIAN) == ("linux-headers-cloud-amd64", "6.1.176-1")
-    assert build_tools.Repository().following_headers("6.1.0-5-cloud-amd64") == ("", "")
+    assert build_tools.BuildPackages().following_headers(DEBIAN) == ("linux-headers-cloud-amd64", "6.1.176-1")
+    assert build_tools.BuildPackages().following_headers("6.1.0-5-cloud-amd64") == ("", "")
     Commands(monkeypatch, ["yum"])
-    assert build_tools.Repository().following_headers(EL7) == ("", "")
+    assert build_tools.BuildPackages().following_headers(EL7) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def test_headers_of_updates_come_in_the_version_of_the_kernels(monkeypatch):
 )
 def test_whether_headers_are_to_be_had(monkeypatch, names, answers, offered):
     Commands(monkeypatch, names, answers)
-    assert build_tools.Repository().offers("kernel-devel-" + EL7) is offered
+    assert build_tools.BuildPackages().offers("kernel-devel-" + EL7) is offered
 
 
 def test_lists_are_refreshed_once_and_what_came_is_told(monkeypatch):
@@ -181,7 +185,7 @@ def test_lists_are_refreshed_once_and_what_came_is_told(monkeypatch):
             "apt-get install": [(100, "E: Unable to locate package make"), (0, "")],
         },
     )
-    assert build_tools.Repository().install(["make"]) == (["gcc", "make"], "")
+    assert build_tools.BuildPackages().install(["make"]) == (["gcc", "make"], "")
     assert [words[1] for words in host.asked if words[0] == "apt-get"] == ["install", "update", "install"]
 
 
@@ -195,9 +199,12 @@ def test_why_packages_did_not_come(monkeypatch):
             "apt-get install": (100, "Reading package lists...\nE: Unable to locate package linux-headers-x\n"),
         },
     )
-    assert build_tools.Repository().install(["linux-headers-x"]) == ([], "E: Unable to locate package linux-headers-x")
+    assert build_tools.BuildPackages().install(["linux-headers-x"]) == (
+        [],
+        "E: Unable to locate package linux-headers-x",
+    )
     Commands(monkeypatch, [])
-    assert build_tools.Repository().install(["x"]) == ([], "this host has no package manager that we know")
+    assert build_tools.BuildPackages().install(["x"]) == ([], "this host has no package manager that we know")
 
 
 def test_what_there_is_to_build_with(tmpdir):
@@ -214,18 +221,18 @@ def test_what_there_is_to_build_with(tmpdir):
 def test_requests_that_make_no_sense():
     for args in ({"module": "ext4"}, {"subdirectory": "../etc"}, {"variables": {"A B": "c"}}):
         with pytest.raises(TargetError) as caught:
-            source_module.Wanted(args)
+            module_host.Wanted(args)
         assert caught.value.code == "bad_option"
 
 
 def test_identity_is_that_of_source_and_way():
     args = {"source": {"url": "x", "sha256": "a"}, "module": "toa"}
-    same = source_module.Wanted(dict(args, source={"url": "elsewhere", "sha256": "a"})).identity()
-    assert source_module.Wanted(args).identity() == same
+    same = module_host.Wanted(dict(args, source={"url": "elsewhere", "sha256": "a"})).identity()
+    assert module_host.Wanted(args).identity() == same
     for change in (
         {"source": {"sha256": "b"}},
         {"module": "tcp_toa"},
         {"subdirectory": "src"},
         {"variables": {"CONFIG_TOA": "m"}},
     ):
-        assert source_module.Wanted(dict(args, **change)).identity() != same
+        assert module_host.Wanted(dict(args, **change)).identity() != same

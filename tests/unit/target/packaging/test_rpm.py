@@ -12,7 +12,7 @@ import re
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.state import load
-from ansible_collections.realip.toa.plugins.module_utils.packaging import rpm
+from ansible_collections.realip.toa.plugins.module_utils.packaging import database_lock, repository, rpm, wanted
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds
 from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 
@@ -58,7 +58,7 @@ class FakeRpm(object):
         self.contents[identity + ".rpm"] = files or ["boot/vmlinuz-" + release, "lib/modules/%s/toa.ko" % release]
         return {"name": "kernel", "file": identity + ".rpm", "format": "rpm", "role": "image", "release": release}
 
-    def run(self, argv, timeout=120):
+    def run(self, argv, timeout=120, env=None):
         if argv[0] != "rpm":
             return self.repository_tool(argv)
         assert argv[1:3] == ["--root", self.root]
@@ -115,7 +115,7 @@ class FakeRpm(object):
         return 0, "", ""
 
     def repository_tool(self, argv):
-        assert argv[:3] == ["/usr/bin/" + self.tool, "-y", "--installroot=" + self.root]
+        assert argv[:3] == [self.tool, "-y", "--installroot=" + self.root]
         self.calls.append(argv)
         verb, names = argv[3], argv[4:]
         if verb in self.says:
@@ -135,8 +135,9 @@ def host(tmpdir, monkeypatch):
     fake = FakeRpm(str(root))
     fake.folder = str(tmpdir.mkdir("mirror"))
     monkeypatch.setattr(rpm, "run", fake.run)
-    monkeypatch.setattr(packages, "which", lambda name: "/bin/" + name if name == "rpm" else None)
-    monkeypatch.setattr(rpm, "which", lambda name: "/usr/bin/" + name if name == fake.tool else None)
+    monkeypatch.setattr(repository, "run", fake.run)
+    monkeypatch.setattr(wanted, "which", lambda name: "/bin/" + name if name == "rpm" else None)
+    monkeypatch.setattr(repository, "which", lambda name: "/usr/bin/" + name if name == fake.tool else None)
     return fake
 
 
@@ -572,7 +573,7 @@ def test_a_program_that_left_its_pid_is_waited_for(host, monkeypatch):
     item = host.package(host.folder)
     pid_file = configuration(host.root, "%d\n" % os.getpid(), "../var/run/yum.pid")
     monkeypatch.setattr(
-        rpm,
+        database_lock,
         "read_text",
         lambda path, limit=0: "python\0/usr/bin/yum\0-y\0update\0" if path.startswith("/proc/") else read(path),
     )
