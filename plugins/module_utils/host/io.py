@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every piece of target code needs of the host: files, commands, errors, the lock.
 
-Runs on the managed host under Python 2.6 to 3.14 with the standard library only (docs/architecture.md).
+Runs on the managed host under Python 2.6 to 3.14 with the standard library only (docs/contracts.md).
 """
 
 from __future__ import absolute_import, division, print_function

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A read-only look at a host: the raw material of `ansible_facts.toa` (table "Facts" of docs/architecture.md).
+"""A read-only look at a host: the raw material of `ansible_facts.toa` (table "Facts" of docs/contracts.md).
 
 Files are read, no command is run. What cannot be read is null or empty, with everything else intact; a section that fails on
 something nobody thought of is named in `unread`. `os` and `kernel` leave here as raw text (`os_files`, `uname`), because telling

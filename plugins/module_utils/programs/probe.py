@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proof: does this host's kernel show a program the real client? (docs/architecture.md, "The proof")
+"""The proof: does this host's kernel show a program the real client? (docs/contracts.md, "The proof")
 
 A child process makes a network namespace with a TUN device, plays the load balancer in hand-made packets, and plays the server with
 ordinary sockets. What accept(), getpeername() and getsockopt(IPPROTO_IP, 1348) say is compared with what the option carried.
@@ -46,7 +46,7 @@ TIMEOUT = 10
 
 
 def main(args):
-    """`probe` of docs/architecture.md. Changes nothing, so check mode is no different.
+    """`probe` of docs/contracts.md. Changes nothing, so check mode is no different.
 
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
     to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it

@@ -108,7 +108,7 @@ class Case:
         return self.seen in (("client", "peer") if self.expected == "either" else (self.expected,))
 
     def row(self):
-        """The case as a row of the matrix (docs/architecture.md, "The proof")."""
+        """The case as a row of the matrix (docs/contracts.md, "The proof")."""
         row = {
             "case": self.name,
             "kind": self.kind,

@@ -28,7 +28,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts.clean import (
 SCHEMA = 1
 
 
-# One line for each key of the table in docs/architecture.md, but for `os` and `kernel`, which are read out of raw text.
+# One line for each key of the table in docs/contracts.md, but for `os` and `kernel`, which are read out of raw text.
 CLEAN: dict[str, Cleaner] = {
     "python": record(executable=text, version=many(number)),
     "init": one_of("systemd", "upstart", "sysvinit", "other"),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cleaners: any value of a host in, a value of one type out.
 
-Hosts are untrusted. What one answers has the shape of the table in docs/architecture.md when it leaves here, whatever
+Hosts are untrusted. What one answers has the shape of the table in docs/contracts.md when it leaves here, whatever
 it sent: unknown keys are gone, wrong types have become the empty value, text is short and printable, lists are bounded.
 """
 

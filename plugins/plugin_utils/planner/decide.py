@@ -224,7 +224,7 @@ def decide(
     lock: Any = None,
     probe: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """The plan for one host (docs/architecture.md, "The plan").
+    """The plan for one host (docs/contracts.md, "The plan").
 
     `facts` as facts.build() made them, `policy` any keys of POLICY, `catalog` of catalog.load(), `lock` the contents of toa.lock.yml
     or what catalog.read_lock() made of it, `probe` the answer of the proof or None where it was not run.

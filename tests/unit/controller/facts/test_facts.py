@@ -36,7 +36,7 @@ def shape(value):
 def test_keys_are_those_of_the_contract():
     table = re.findall(
         r"^\| `(\w+)` \|",
-        (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Facts")[1].split("\n## ")[0],
+        (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8").split("## Facts")[1].split("\n## ")[0],
         re.M,
     )
     assert len(table) > 15
