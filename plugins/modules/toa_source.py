@@ -114,7 +114,7 @@ options:
     description: Compilers at once. The default is one for each processor.
     type: int
   work:
-    description: Folder on the build host, with room (O(room)). The default is C(/var/tmp/realip-toa-kernel).
+    description: Folder on the build host, with room (O(room)). The default is C(/var/lib/realip-toa/build).
     type: path
   room:
     description: MiB that must be free in O(work). The default is 12288, which a distribution's configuration takes; a small one takes less than 2048.

@@ -349,14 +349,15 @@ def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_
 
 
 @pytest.fixture
-def own(host: BuildHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, dict[str, t.Any]]:
+def own(host: BuildHost, tmp_path: Path) -> tuple[Path, Path, dict[str, t.Any]]:
     """A root with the hooks of a Debian, the archive of a tree, and what is asked for."""
     root = tmp_path / "root"
     (root / "etc/kernel/postrm.d").mkdir(parents=True)
     (root / "run").mkdir()
     tree = toy(tmp_path / "linux-6.1", "one\ntwo (fixed)\nthree\n")
     (tree / ".config").write_text("CONFIG_IPV6=m\n")
-    monkeypatch.setenv("INSTALL", str(root))
+    # Nothing of our own environment reaches the make of a build.
+    (tree / "Makefile").write_text(f"INSTALL := {root}\nFULL = $(wildcard {root}/full)\n{MAKEFILE}")
     return (
         root,
         packed(tree, tmp_path / "linux.tar"),
@@ -390,15 +391,44 @@ def test_a_tree_that_calls_itself_something_else_is_not_compiled(
 
 
 def test_an_installation_that_breaks_off_leaves_nothing(
-    host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]], monkeypatch: pytest.MonkeyPatch
+    host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]]
 ) -> None:
     """The modules are there already when /boot turns out to be full. With room, the same call goes on from there."""
     root, archive, wish = own
-    monkeypatch.setenv("FULL", "1")
+    (root / "full").touch()
     with pytest.raises(TargetError) as caught:
         host.run(archive, **wish)
     assert caught.value.code == "disk_full"
     assert [path for path in root.rglob("*") if "6.1.0" in path.name or path.name == "state.json"] == []
-    monkeypatch.delenv("FULL")
+    (root / "full").unlink()
     host.run(archive, **wish)
     assert (root / "boot/vmlinuz-6.1.0.toa").exists() and (root / "lib/modules/6.1.0.toa/kernel/toa.ko").exists()
+
+
+def test_the_callers_environment_and_home_have_no_say(
+    host: BuildHost, own: tuple[Path, Path, dict[str, t.Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo -E` and a careless sudo rule leave root with a user's variables, PATH and home."""
+    root, archive, wish = own
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    (evil / "make").write_text(f'#!/bin/sh\ntouch {evil}/path\nexec /usr/bin/make "$@"\n')
+    (evil / "make").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{evil}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(evil))
+    monkeypatch.setenv("MAKEFLAGS", "CONFIG_IPV6=n")
+    monkeypatch.setenv("KERNELRELEASE", "6.6.6-evil")
+    monkeypatch.setenv("SLOW", "600")
+    assert host.run(archive, patience=60, **wish)["packages"][0]["release"] == "6.1.0.toa"
+    assert not (evil / "path").exists() and not (root / "boot/vmlinuz-6.6.6-evil").exists()
+
+
+def test_macros_of_the_callers_home_have_no_say(
+    host: BuildHost, source_rpm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".rpmmacros").write_text(
+        f"%__patch %(touch {tmp_path}/ran; echo patch)\n%dist .%(touch {tmp_path}/ran)\n%_topdir {tmp_path}\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    host.run(source_rpm, buildid=".toa")
+    assert not (tmp_path / "ran").exists()

@@ -18,7 +18,7 @@ import shutil
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, remove_file, run, which
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
-_RELEASE = re.compile(r"^[0-9][A-Za-z0-9._+~-]{0,127}$")
+_RELEASE = re.compile(r"^[0-9][A-Za-z0-9._+~-]{0,127}\Z")
 # What installkernel and the makers of initramfs images leave in /boot; with `.old` behind it, what they move aside.
 FILES = ("vmlinuz-%s", "System.map-%s", "config-%s", "initrd.img-%s", "initramfs-%s.img", "initrd-%s.img")
 

@@ -24,7 +24,6 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     list_dir,
     read_line,
     read_text,
-    run,
     write_atomic,
 )
 
@@ -61,7 +60,7 @@ class RpmBuild(Build):
     def install_source(self):
         require_commands("rpmbuild", "rpm", "patch", "diff", "make")
         self.fetch("kernel.src.rpm")
-        rc, _out, err = run(["rpm", "-i"] + self.define() + [self.path("kernel.src.rpm")], timeout=600)
+        rc, _out, err = self.command(["rpm", "-i"] + self.define() + [self.path("kernel.src.rpm")], timeout=600)
         if rc != 0:
             raise TargetError(
                 "bad_source",
@@ -120,10 +119,10 @@ class RpmBuild(Build):
     def compare(self):
         base, old = os.path.split(self.original())
         # A link that leads nowhere, as trees have them that were cut down, is an error to diff if it follows it; that of Enterprise Linux 6 always does.
-        _rc, known, _err = run(["diff", "--help"])
+        _rc, known, _err = self.command(["diff", "--help"])
         follow = "--no-dereference" if "--no-dereference" in known else ""
         script = 'cd "$1" && diff -uNr $5 "$2" "$3" >"$4"'
-        rc, out, err = run(
+        rc, out, err = self.command(
             ["sh", "-c", script, "sh", base, old, old + "_new", self.path("SOURCES", PATCH), follow], timeout=3600
         )
         if rc not in (0, 1):

@@ -14,7 +14,7 @@ import shutil
 
 from ansible_collections.realip.toa.plugins.module_utils.building.kernel_install import take_away
 from ansible_collections.realip.toa.plugins.module_utils.building.stepwise import Build, require_commands
-from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed
+from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed, make_harmless
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     LOCK_FILE,
     HostLock,
@@ -23,7 +23,6 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     read_line,
     read_text,
     remove_empty,
-    run,
     write_atomic,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
@@ -42,7 +41,7 @@ class SourceTree(Build):
         return [
             ("1 fetch the source", lambda: self.fetch("source.tar")),
             ("2 decompress it", self.unpack),
-            ("2 apply the TOA patch", lambda: self.patch(self.tree())),
+            ("2 apply the TOA patch", self.patch_tree),
             ("3 edit .config", self.configure),
             ("4 describe it", self.describe),
         ]
@@ -64,7 +63,20 @@ class SourceTree(Build):
         require_commands("make", "gcc", "patch", "tar")
         shutil.rmtree(self.path("tree"), True)
         os.mkdir(self.path("tree"))
-        return self.folder, ["tar", "-x", "-f", self.path("source.tar"), "-C", self.path("tree"), "--no-same-owner"]
+        return self.folder, [
+            "tar",
+            "-x",
+            "-f",
+            self.path("source.tar"),
+            "-C",
+            self.path("tree"),
+            "--no-same-owner",
+            "--no-same-permissions",
+        ]
+
+    def patch_tree(self):
+        make_harmless(self.path("tree"))
+        self.patch(self.tree())
 
     def configure(self):
         """The operator's configuration, else the tree's own, else the running kernel's; then the edits, held against Kconfig."""
@@ -76,7 +88,7 @@ class SourceTree(Build):
                 raise TargetError("bad_source", "there is no configuration %s" % given, "name one in `config_file`")
             shutil.copy(given, config)
         self.edit_config(config)
-        rc, out, err = run(["make", "-s", "-C", tree, "olddefconfig"], timeout=600)
+        rc, out, err = self.command(["make", "-s", "-C", tree, "olddefconfig"], timeout=600)
         if rc != 0:
             raise build_failed("the configuration", err + out, self.folder)
         lines = (read_text(config, 8 << 20) or "").splitlines()
@@ -103,7 +115,7 @@ class SourceTree(Build):
                 path, re.sub(r"(?m)^EXTRAVERSION[ \t]*=.*$", "EXTRAVERSION = %s" % self.args["buildid"], text, count=1)
             )
         if self.args.get("release"):
-            rc, out, err = run(["make", "-s", "-C", self.tree(), "kernelrelease"], timeout=600)
+            rc, out, err = self.command(["make", "-s", "-C", self.tree(), "kernelrelease"], timeout=600)
             if rc != 0:
                 raise build_failed("the kernel's name", err + out, self.folder)
             if out.split()[-1:] != [self.args["release"]]:

@@ -15,10 +15,11 @@ import json
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.building.own_folder import BUILDS, check_folder, own_folder
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed, digest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    COMMAND_PATH,
     TargetError,
-    make_dirs,
     read_bytes,
     read_line,
     read_text,
@@ -28,15 +29,16 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     which,
     write_atomic,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import adopt, digest_of, matches
 
-WORK = "/var/tmp/realip-toa-kernel"
 # KiB that a kernel's tree, its objects and its packages take.
 ROOM = 12 << 20
 EDIT = re.compile(r"^(CONFIG_[A-Za-z0-9_]+)=(.+)$")
 HUNK = re.compile(
     r"(?m)^((?:patching|checking) file .*|Hunk #\d+ FAILED.*|.*can't find file to patch.*|\d+ out of \d+ hunks? .*)$"
 )
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\Z")
 COMPILED = re.compile(b"(?m)^  (?:CC|AS|LD|AR)\\b")
 
 
@@ -60,7 +62,9 @@ class Build:
             args.get("spec_options"),
         ]
         self.identity = digest(json.dumps(request, sort_keys=True))[:16]
-        self.folder = os.path.join(args.get("work") or WORK, self.identity)
+        self.folder = os.path.join(args.get("work") or under(self.root, BUILDS), self.identity)
+        # A folder of somebody else would tell of steps that we have not done.
+        check_folder(self.folder)
         self.steps = self.plan()
 
     def path(self, *names):
@@ -69,7 +73,7 @@ class Build:
     # ---- going on
 
     def advance(self):
-        make_dirs(self.folder, 0o755)
+        own_folder(self.folder)
         began = len(self.done())
         while not self.is_finished():
             title, work = self.steps[len(self.done())]
@@ -100,10 +104,10 @@ class Build:
             if os.path.exists(self.path(name)):
                 os.unlink(self.path(name))
         folder, words = command
-        script = 'cd "$1" && shift && log=$1 && shift && { "$@"; echo $? >status.new; } >"$log/log" 2>&1; mv status.new "$log/status"'
+        script = 'umask 022; cd "$1" && shift && log=$1 && shift && { "$@"; echo $? >status.new; } >"$log/log" 2>&1; mv status.new "$log/status"'
         log = open(self.path("log"), "wb")
         null = open(os.devnull, "rb")
-        environment = dict(os.environ, LC_ALL="C")
+        environment = dict(self.environment(), PATH=COMMAND_PATH, LC_ALL="C", LANG="C")
         child = start(
             ["sh", "-c", script, "sh", folder, self.folder] + list(words),
             stdin=null,
@@ -116,6 +120,14 @@ class Build:
         log.close()
         null.close()
         write_atomic(self.path("running"), "%d %s\n" % (child.pid, _started(child.pid)))
+
+    def environment(self):
+        """No file of the caller's home (.rpmmacros, .gitconfig) has a say in a build; of the rest of his environment, run() passes nothing on."""
+        return {"HOME": self.folder}
+
+    def command(self, words, timeout=120, stdin=None):
+        """A short command of a build; returns (rc, out, err)."""
+        return run(words, timeout=timeout, stdin=stdin, env=self.environment())
 
     def has_ended(self):
         """Whether the command of `running` is over: it left its status, or is there no more."""
@@ -181,7 +193,7 @@ class Build:
             # As the specs of Enterprise Linux themselves: with more fuzz, a patch for another kernel finds a place that is not meant.
             words = ["patch", "-p1", "-F1", "-d", folder, "--no-backup-if-mismatch", "-N"]
             data = base64.b64decode(patch["data"])
-            rc, out, err = run(words + ["--dry-run"], stdin=data)
+            rc, out, err = self.command(words + ["--dry-run"], stdin=data)
             if rc != 0:
                 said = HUNK.findall(out + err)
                 failed = [
@@ -197,7 +209,7 @@ class Build:
                     % (patch["name"], "; ".join(failed or said or [(out + err).strip()[-300:]])),
                     "name a patch that was made for this source",
                 )
-            run(words, stdin=data)
+            self.command(words, stdin=data)
 
     def edit_config(self, path):
         """Put the operator's lines in place of what a configuration says."""
@@ -210,7 +222,7 @@ class Build:
         return "-j%d" % (self.args.get("jobs") or max(1, os.sysconf("SC_NPROCESSORS_ONLN")))
 
     def packages(self):
-        return [_result(path) for path in sorted(self.files())]
+        return [result_of(path) for path in sorted(self.files())]
 
 
 def _edit(line):
@@ -238,18 +250,26 @@ def require_commands(*commands):
         )
 
 
-def _result(path):
+def result_of(path):
+    """What was built, by a name that can be a file's name everywhere: sources choose it, and a link could be any file of this host."""
+    name = os.path.basename(path)
+    if not NAME.match(name) or os.path.islink(path) or not os.path.isfile(path):
+        raise TargetError(
+            "bad_package",
+            "the build left %r, which is not a plain file with the name of a package" % name,
+            "see what this source is",
+        )
     sha256, size = digest_of(path)
-    return {"path": path, "file": os.path.basename(path), "size": size, "sha256": sha256, "release": _release_in(path)}
+    return {"path": path, "file": name, "size": size, "sha256": sha256, "release": _release_in(path)}
 
 
 def _release_in(path):
     """The `uname -r` of the kernel in a package, "" where it holds none."""
     if path.endswith(".rpm"):
-        _rc, out, _err = run(["rpm", "-qpl", path])
+        _rc, out, _err = run(["rpm", "-qpl", path], env={"HOME": "/"})
     elif path.endswith(".deb"):
         _rc, out, _err = run(["dpkg-deb", "-c", path])
     else:
         return os.path.basename(path).replace("vmlinuz-", "", 1)
-    match = re.search(r"(?m)/boot/vmlinuz-(\S+)$", out)
+    match = re.search(r"(?m)/boot/vmlinuz-([A-Za-z0-9][A-Za-z0-9._+~-]*)$", out)
     return match.group(1) if match else ""

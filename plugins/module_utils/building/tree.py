@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import re
+import stat
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, run
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import adopt, public_url
@@ -24,7 +25,7 @@ _ERROR = re.compile(
 )
 _MAKE = re.compile(r"(?m)^(?:g?make(?:\[\d+\])?: )?\*\*\* .*$")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
-_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 
 def unpack(source, folder, timeout=600):
@@ -41,14 +42,43 @@ def unpack(source, folder, timeout=600):
         adopt(source["url"], packed, name, source.get("sha256") or "", 0, timeout)
     tree = os.path.join(folder, "tree")
     os.mkdir(tree)
-    rc, out, err = run(["tar", "-x", "-f", packed, "-C", tree, "--no-same-owner"], timeout=timeout)
+    words = ["sh", "-c", 'umask 022; exec "$@"', "sh", "tar", "-x", "-f", packed, "-C", tree]
+    rc, out, err = run(words + ["--no-same-owner", "--no-same-permissions"], timeout=timeout)
     os.unlink(packed)
     if rc != 0:
         raise _not_unpacked(name, (err or out).strip())
+    make_harmless(tree)
     entries = list_dir(tree)
     if len(entries) == 1 and os.path.isdir(os.path.join(tree, entries[0])):
         return os.path.join(tree, entries[0])
     return tree
+
+
+def make_harmless(tree):
+    """Nobody but root may write what was unpacked, or become root by it; TargetError for what is neither file nor folder nor a link within."""
+    inside = os.path.realpath(tree) + "/"
+    os.chmod(tree, 0o755)
+    for place, folders, names in os.walk(tree):
+        for name in folders + names:
+            path = os.path.join(place, name)
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                if not (os.path.realpath(path) + "/").startswith(inside):
+                    raise _harmful(path, tree, "a link that leads out of it")
+            elif stat.S_ISDIR(mode):
+                os.chmod(path, 0o755)
+            elif stat.S_ISREG(mode):
+                os.chmod(path, 0o755 if mode & 0o100 else 0o644)
+            else:
+                raise _harmful(path, tree, "neither a file nor a folder")
+
+
+def _harmful(path, tree, what):
+    return TargetError(
+        "bad_source",
+        "the source holds %s, which is %s" % (os.path.relpath(path, tree), what),
+        "name an archive that holds source code and nothing else",
+    )
 
 
 def subdirectory(tree, name):

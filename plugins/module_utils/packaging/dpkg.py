@@ -38,7 +38,7 @@ class Dpkg:
     """The package manager of Debian and its children."""
 
     FORMAT = "deb"
-    NAME = re.compile(r"^[a-z0-9][a-z0-9.+-]+$")
+    NAME = re.compile(r"^[a-z0-9][a-z0-9.+-]+\Z")
     LOCKS = ("var/lib/dpkg/lock-frontend", "var/lib/dpkg/lock")
     DIAGNOSES = ()
 

@@ -43,7 +43,7 @@ class Rpm:
     """The package manager of Red Hat's family and its many children."""
 
     FORMAT = "rpm"
-    NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~^-]*$")
+    NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~^-]*\Z")
     DIAGNOSES = DIAGNOSES
 
     def __init__(self, root="/"):

@@ -18,9 +18,9 @@ MANAGERS = {"deb": Dpkg, "rpm": Rpm}
 # Who brings packages from the repositories that a host has; vtoa is the only package that comes that way.
 REPOSITORIES = {"rpm": RpmRepository}
 TOOLS = {"deb": "dpkg", "rpm": "rpm"}
-FILE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(deb|rpm)$")
-RELEASE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~-]*$")
-SHA256 = re.compile(r"^[0-9a-f]{64}$")
+FILE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(deb|rpm)\Z")
+RELEASE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~-]*\Z")
+SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 
 
 def checked(item):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import re
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -20,6 +22,8 @@ from pathlib import Path
 
 # Sent with a call of the channel, in bytes; a module's source has some hundred kilobytes.
 LIMIT = 8 << 20
+# Seconds that one command of git may take.
+PATIENCE = 600
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 
 _REMOTE = re.compile(r"(?:https?|git|ssh|file)://|[\w.-]+@[\w.-]+:")
@@ -119,14 +123,29 @@ def _from_git(url: str, commit: str, bases: Sequence[Path]) -> Archive:
 
 
 def _git(folder: str, *words: str) -> bytes:
+    """One command of git, which asks nobody for anything and has ended when its time is over, with all that it has started."""
+    asks_nobody = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
+    environment = {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", **os.environ, **asks_nobody}
     try:
-        done = subprocess.run(
-            ["git", "-C", folder, *words], capture_output=True, check=False, timeout=600, stdin=subprocess.DEVNULL
+        # In a session of its own it has no terminal to ask on, and its helpers can be ended with it.
+        child = subprocess.Popen(
+            ["git", "-C", folder, "-c", "core.askPass=", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise SourceError("git is not installed on the controller, and toa_source_commit names a commit") from None
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"git {words[0]} did not end within 10 minutes") from None
-    if done.returncode != 0:
-        raise SourceError(f"git {words[0]}: {' '.join(done.stderr.decode(errors='replace').split())[-400:]}")
-    return done.stdout
+    with child:
+        try:
+            data, said = child.communicate(timeout=PATIENCE)
+        except BaseException as problem:
+            os.killpg(child.pid, signal.SIGKILL)
+            if isinstance(problem, subprocess.TimeoutExpired):
+                raise SourceError(f"git {words[0]} did not end within {PATIENCE} seconds") from None
+            raise
+    if child.returncode != 0:
+        raise SourceError(f"git {words[0]}: {' '.join(said.decode(errors='replace').split())[-400:]}")
+    return data

@@ -7,10 +7,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import tarfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -267,3 +269,49 @@ def test_a_url_without_digest_needs_consent():
     with pytest.raises(toa_source.ToaError, match="no SHA-256"):
         action._source(args, {})
     assert action._source({**args, "accept_unverified": True}, {})["url"] == args["url"]
+
+
+# ---- a git that would ask, or that never ends
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Puts a script in the place of git; it finds its folder in $HERE."""
+
+    def install(script):
+        path = tmp_path / "bin" / "git"
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\nHERE={tmp_path}\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+
+    return install
+
+
+def test_git_is_told_to_ask_nobody(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_TERMINAL_PROMPT", "1")
+    monkeypatch.setenv("GIT_ASKPASS", "/usr/bin/ask")
+    stand_in(
+        'echo "$GIT_TERMINAL_PROMPT [$GIT_ASKPASS] $GIT_SSH_COMMAND" >$HERE/told; ps -o sid= -p $$ >$HERE/sid; exit 1'
+    )
+    with pytest.raises(SourceError):
+        source_archive.take("https://git.example.org/toa.git", "0" * 40)
+    assert (tmp_path / "told").read_text() == "0 [] ssh -o BatchMode=yes\n"
+    assert int((tmp_path / "sid").read_text()) != os.getsid(0), "it has a terminal to ask on"
+
+
+def test_a_git_that_does_not_end_is_ended_with_its_helpers(stand_in, tmp_path, monkeypatch):
+    """git itself is killed soon; a helper of it that waits for a server holds on to its output."""
+    monkeypatch.setattr(source_archive, "PATIENCE", 1)
+    stand_in("sleep 300 &\necho $! >$HERE/helper; sleep 300")
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="did not end within 1 seconds"):
+        source_archive.take("https://git.example.org/toa.git", "0" * 40)
+    assert time.monotonic() - began < 60
+    helper = Path("/proc") / (tmp_path / "helper").read_text().strip() / "stat"
+    for _ in range(1000):
+        if not helper.exists() or helper.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            break
+        time.sleep(0.01)
+    else:
+        pytest.fail("the helper lives")

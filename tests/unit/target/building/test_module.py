@@ -11,7 +11,7 @@ import tarfile
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.building import headers as build_facts
-from ansible_collections.realip.toa.plugins.module_utils.building import module_host
+from ansible_collections.realip.toa.plugins.module_utils.building import module_host, stepwise
 from ansible_collections.realip.toa.plugins.module_utils.building import tools as build_tools
 from ansible_collections.realip.toa.plugins.module_utils.building import tree as source_tree
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
@@ -88,6 +88,64 @@ def test_unpacked_into_its_one_directory_and_cleaned(tmpdir):
     with pytest.raises(TargetError) as caught:
         source_tree.subdirectory(tree, "kmod")
     assert "no directory kmod; it has src" in caught.value.message
+
+
+def special(folder, entries):
+    """An archive of entries that no honest one has: {name: (mode, type, where a link leads to)}."""
+    path = os.path.join(str(folder), "special.tar")
+    archive = tarfile.open(path, "w")
+    for name, (mode, kind, target) in sorted(entries.items()):
+        member = tarfile.TarInfo("toa/" + name)
+        member.mode, member.type, member.linkname, member.uid = mode, kind, target, 1000
+        archive.addfile(member)
+    archive.close()
+    return path
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nothing_that_others_may_write_and_no_setuid_comes_out_of_an_archive(tmpdir, umask):
+    """As root tar keeps the modes of an archive, and what it makes in /usr/src is built by root at the next kernel update."""
+    entries = {"a": (0o777, tarfile.DIRTYPE, ""), "a/toa.c": (0o666, tarfile.REGTYPE, "")}
+    entries.update({"a/run": (0o6755, tarfile.REGTYPE, ""), "a/mk": (0o7777, tarfile.REGTYPE, "")})
+    entries.update({"closed": (0o000, tarfile.REGTYPE, ""), "a/link": (0o777, tarfile.SYMTYPE, "toa.c")})
+    path = special(tmpdir, entries)
+    old = os.umask(umask)
+    try:
+        tree = source_tree.unpack({"url": path}, str(tmpdir.mkdir("work")))
+    finally:
+        os.umask(old)
+    modes = dict((name, os.lstat(os.path.join(tree, name)).st_mode & 0o7777) for name in entries if name != "a/link")
+    assert modes == {"a": 0o755, "a/toa.c": 0o644, "a/run": 0o755, "a/mk": 0o755, "closed": 0o644}
+    assert os.stat(tree).st_mode & 0o7777 == os.stat(os.path.dirname(tree)).st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize(
+    "kind, target",
+    [
+        (tarfile.SYMTYPE, "/etc"),
+        (tarfile.SYMTYPE, "../../../etc/passwd"),
+        (tarfile.SYMTYPE, "../nowhere-outside/../../../x"),
+        (tarfile.FIFOTYPE, ""),
+    ],
+)
+def test_an_archive_with_something_else_than_source_code(tmpdir, kind, target):
+    path = special(tmpdir, {"Makefile": (0o644, tarfile.REGTYPE, ""), "evil": (0o777, kind, target)})
+    with pytest.raises(TargetError) as caught:
+        source_tree.unpack({"url": path}, str(tmpdir.mkdir("work")))
+    assert caught.value.code == "bad_source" and "toa/evil" in caught.value.message
+
+
+def test_a_package_that_a_build_left_under_a_name_that_is_none(tmpdir):
+    """Sources choose the name: the controller makes a file of it beside its mirror's own."""
+    for name in (".htaccess", "-x.rpm", "a b.rpm", "x.rpm\n", "$(id).rpm"):
+        tmpdir.join("RPMS", name).write("x", ensure=True)
+        with pytest.raises(TargetError) as caught:
+            stepwise.result_of(str(tmpdir.join("RPMS", name)))
+        assert caught.value.code == "bad_package"
+    tmpdir.join("RPMS/link.rpm").mksymlinkto("/etc/passwd")
+    with pytest.raises(TargetError) as caught:
+        stepwise.result_of(str(tmpdir.join("RPMS/link.rpm")))
+    assert caught.value.code == "bad_package"
 
 
 def test_what_is_no_archive(tmpdir):
