@@ -12,7 +12,8 @@ Two ways, of which a host has one or both:
     iptables   TCPOPTSTRIP (Linux 2.6.25, iptables 1.4.3), one chain of our own in the table mangle
 
 Both work before routing, so that containers behind the host are filtered as well. A first fragment too short for its own TCP header
-could smuggle an option past; TCPOPTSTRIP drops such a packet by itself (xt_TCPOPTSTRIP.c), for nft the rules say it.
+could smuggle an option past; TCPOPTSTRIP drops such a packet by itself (xt_TCPOPTSTRIP.c), for nft the rules say it. TCPOPTSTRIP takes
+every option of a kind, `reset tcp option` the first.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -47,11 +48,18 @@ UNIT_LINKS = tuple(
     "/etc/systemd/system/%s.wants/%s" % (wanting, SERVICE) for wanting in ("sysinit.target",) + FIREWALLS
 )
 
+# Options of two bytes, the shortest there are, that fit in the 40 bytes of a header.
+_MOST_COPIES = 20
+
 # The match `multiport` takes that many.
 _MOST_PORTS = 15
 
 # IPv4: no first fragment of a real sender is shorter than both headers can be, 60 bytes each. IPv6: nobody sends TCP in fragments,
-# since the sender knows the path's MTU; a fragment that is a whole packet (RFC 6946) has no "more" and is stripped like others.
+# since the sender knows the path's MTU; a fragment that is a whole packet (RFC 6946) has no "more" and is stripped like others. A
+# second fragment header, which would hide the rest from the first rule, the kernel refuses by itself (ipv6_frag_rcv, IP6SKB_FRAGMENTED).
+#
+# `reset tcp option` takes the first option of its kind and leaves others of the same kind, so that it has to be said as often as a header
+# can have one. Few packets have a second one: only those go through the chain `again`, and what were still there would be dropped.
 _NFT_TEXT = """%(marker)s: strips address options from packets of strangers; managed, do not edit
 add table inet %(table)s
 delete table inet %(table)s
@@ -73,7 +81,9 @@ table inet %(table)s {
         ip6 saddr @trusted6 return
 %(ports)s        ip frag-off & 0x3fff == 0x2000 ip length < 120 drop
         frag frag-off 0 frag more-fragments 1 drop
-%(resets)s    }
+%(resets)s%(others)s    }
+    chain again {
+%(again)s%(left)s    }
 }
 """
 
@@ -189,13 +199,17 @@ def rules_of(method, kinds, networks, ports):
 
 def nft_text(kinds, networks, ports):
     """The table as `nft -f` reads it."""
+    resets = "".join("        reset tcp option %d\n" % kind for kind in kinds)
     return _NFT_TEXT % {
         "marker": MARKER,
         "table": TABLE,
         "trusted4": _elements([text for text in networks if ":" not in text]),
         "trusted6": _elements([text for text in networks if ":" in text]),
         "ports": "        tcp dport != { %s } return\n" % ", ".join("%d" % port for port in ports) if ports else "",
-        "resets": "".join("        reset tcp option %d\n" % kind for kind in kinds),
+        "resets": resets,
+        "others": "".join("        tcp option %d exists goto again\n" % kind for kind in kinds),
+        "again": resets * (_MOST_COPIES - 1),
+        "left": "".join("        tcp option %d exists drop\n" % kind for kind in kinds),
     }
 
 

@@ -23,8 +23,11 @@ import time
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import rules_of, script_text
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import load_here
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.wrapping import behind_headers, fragments
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import inside, is_in
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import CLIENT_PORT, CLIENTS, PEERS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, NETMASK, PREFIX6
+from ansible_collections.realip.toa.plugins.module_utils.testbench.forgeries import areas, mixed, readable
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import (
     Refused,
     Tun,
@@ -162,6 +165,8 @@ class Trial:
             self._left_alone,
             self._data_left_alone,
             self._no_smuggling,
+            self._no_crowd,
+            self._no_hiding,
             self._trusted,
             self._other_port,
         ):
@@ -214,6 +219,27 @@ class Trial:
                 return "option %d from %s comes through in fragments" % (self.kinds[0], stranger)
         return None
 
+    def _no_crowd(self):
+        """an option of a stranger does not come through beside others, of its kind or another, whole or broken"""
+        crowd = [(_named(kind, name), area) for kind in self.kinds for name, area in areas(_option(kind))]
+        crowd += [("several kinds", mixed([_option(kind) for kind in self.kinds]))]
+        for stranger in self._strangers()[:1]:
+            for name, area in crowd:
+                for flags in (SYN, ACK):
+                    found = self._comes_through(stranger, self._segment(stranger, flags, area))
+                    if found:
+                        return "option %d from %s comes through: %s" % (found[0], stranger, name)
+        return None
+
+    def _no_hiding(self):
+        """an option of a stranger does not come through behind extension headers"""
+        for stranger in self._strangers()[:1] if self.family == 6 else []:
+            packet = self._segment(stranger, SYN, _option(self.kinds[0]))
+            for name, packets in behind_headers(packet):
+                if self._comes_through(stranger, *packets):
+                    return "option %d from %s comes through behind %s" % (self.kinds[0], stranger, name)
+        return None
+
     def _trusted(self):
         """an option of a load balancer passes unchanged"""
         for network in self.trusted:
@@ -248,6 +274,16 @@ class Trial:
     def _flow(self, source, port):
         return Flow(self.family, source, self.source_port, LOCAL[self.family], port)
 
+    def _segment(self, stranger, flags, area):
+        """A packet of a new connection of a stranger's, with these options."""
+        self.source_port += 1
+        return self._flow(stranger, self._service()).segment(flags, SEQUENCE, options=area)
+
+    def _comes_through(self, stranger, *packets):
+        """Kinds that can be read in what came through of packets of the newest connection."""
+        came = self.wire.pass_on(self.family, list(packets) + [self._marker(stranger)], self.source_port)
+        return readable(came[20 : (ord(came[12:13]) >> 4) * 4], self.kinds) if came else []
+
     def _marker(self, stranger):
         """A packet that comes through in any case, so that nobody waits for one that was dropped. Its source port is the one awaited."""
         return self._flow(stranger, self._service()).segment(ACK, SEQUENCE)
@@ -271,54 +307,10 @@ class Trial:
         return checksum(ends + struct.pack("!IHBB", len(segment), 0, 0, socket.IPPROTO_TCP) + segment) == 0
 
 
+def _named(kind, name):
+    return "%d, %s" % (kind, name)
+
+
 def _option(kind):
     """An option of 8 bytes, as most of these are; stripping goes by the kind alone."""
     return struct.pack("!BBH", kind, 8, CLIENT_PORT) + as_packed(CLIENTS[4])
-
-
-def fragments(packet):
-    """An IP packet in two, cut behind the fixed part of the TCP header, so that the options are in the second."""
-    if ord(packet[0:1]) >> 4 == 4:
-        head, body = packet[:20], packet[20:]
-        return [_part4(head, body[:24], 0x2000), _part4(head, body[24:], 3)]
-    head, body = packet[:40], packet[40:]
-    parts = []
-    for data, offset in ((body[:24], 1), (body[24:], 24)):
-        length = struct.pack("!H", 8 + len(data))
-        # The last bit says that more is to come; offsets are in units of 8 bytes, 3 bits up.
-        header = struct.pack("!BBHI", socket.IPPROTO_TCP, 0, offset, 66)
-        parts.append(head[:4] + length + b"\x2c" + head[7:40] + header + data)
-    return parts
-
-
-def _part4(head, data, offset):
-    blank = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), 66, offset, 64, socket.IPPROTO_TCP, 0) + head[12:20]
-    return blank[:10] + struct.pack("!H", checksum(blank)) + blank[12:] + data
-
-
-def _bits(text):
-    return int("0" + "".join("%02x" % ord(text[place : place + 1]) for place in range(len(text))), 16)
-
-
-def is_in(address, network):
-    """Is a textual address in a network, as in "10.0.0.0/8"?"""
-    name, _slash, length = network.partition("/")
-    one, other = as_packed(address), as_packed(name)
-    shift = len(other) * 8 - int(length or len(other) * 8)
-    return len(one) == len(other) and _bits(one) >> shift == _bits(other) >> shift
-
-
-def inside(network):
-    """An address of a network that may send packets, or None: the kernel takes none from loopback, multicast, 0.0.0.0/8 or itself."""
-    name, _slash, length = network.partition("/")
-    packed = as_packed(name)
-    size = len(packed) * 8
-    hosts = 1 << size - int(length or size)
-    for number in range(_bits(packed), _bits(packed) + min(hosts, 4)):
-        raw = b"".join(struct.pack("!B", number >> shift & 255) for shift in range(size - 8, -8, -8))
-        address = socket.inet_ntop(FAMILIES[4 if size == 32 else 6], raw)
-        first = ord(raw[0:1])
-        sends = 0 < first < 224 and first != 127 if size == 32 else first != 255 and number > 1
-        if sends and address not in LOCAL.values() and (number != _bits(packed) or hosts == 1):
-            return address
-    return None

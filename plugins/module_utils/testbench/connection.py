@@ -14,7 +14,7 @@ import os
 import socket
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import CLIENT_PORT, CLIENTS, PEERS
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import (
     Refused,
     Tun,
@@ -125,7 +125,7 @@ class Bench:
         listener = self._listener(case)
         case.peer_port = self.client_port
         self.client_port += 1
-        option = case.format.option(CLIENTS[case.format.family], CLIENT_PORT) if case.format else b""
+        option = case.options()
         carried = dict((packet, option if packet == case.packet else b"") for packet in ("syn", "ack", "data"))
         flow = Flow(case.family, case.peer, case.peer_port, LOCAL[case.family], listener.port)
         # TCP_DEFER_ACCEPT lets nothing through before there is data.

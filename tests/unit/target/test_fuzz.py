@@ -25,7 +25,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host import state, toa_
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import files as monitor_files
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
-from ansible_collections.realip.toa.plugins.module_utils.option_filter import trial as option_filter_check
+from ansible_collections.realip.toa.plugins.module_utils.option_filter import networks as option_filter_networks
 from ansible_collections.realip.toa.plugins.module_utils.packaging import download as fetch
 from ansible_collections.realip.toa.plugins.module_utils.packaging import dpkg, rpm, rpm_hold
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
@@ -288,6 +288,6 @@ def test_packets():
         tcp_packets.read_sockaddr(cut)
         tcp_packets.read_sockaddr(struct.pack("=H", chance.choice([2, 10])) + cut)
     for network in ("0.0.0.0/0", "10.0.0.0/31", "255.255.255.255/32", "::/0", "ff00::/8", "2001:db8::/127", "::1/128"):
-        assert option_filter_check.inside(network) is None or option_filter_check.is_in(
-            option_filter_check.inside(network), network
+        assert option_filter_networks.inside(network) is None or option_filter_networks.is_in(
+            option_filter_networks.inside(network), network
         )

@@ -286,6 +286,28 @@ def test_spoofed_options_are_told():
     assert word == "partial" and "198.51.100.66" in reason
 
 
+def test_every_forgery_is_tried_and_told():
+    """A filter that takes one option of two is passed by the second; broken packets that the kernel drops are no fault."""
+
+    class Behind(Receiver):
+        trick, lost = "twice", ("behind a length of zero", "behind a length of one")
+
+        def reads(self, case):
+            return Receiver.reads(self, case) and (case.variant != "spoof" or case.trick == self.trick)
+
+        def answer(self, case):
+            Receiver.answer(self, case)
+            if case.trick in self.lost:
+                case.accept, case.problem = None, "no answer"
+
+    word, reason, cases = judge(Behind(["200/8"]), groups=["spoof"])
+    assert word == "partial" and "200/8 ack inet spoof twice" in reason
+    assert len([case for case in cases if case.variant == "spoof"]) >= 12
+    careful = Behind(["200/8"])
+    careful.trick = None
+    assert judge(careful, groups=["spoof"])[0] == "translating"
+
+
 def test_a_receiver_that_trusts_only_its_load_balancers():
     class Careful(Receiver):
         def reads(self, case):
