@@ -28,19 +28,21 @@ except ImportError:  # a Python built without OpenSSL
 try:
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
-    from urllib.parse import unquote
-    from urllib.request import HTTPSHandler, Request, build_opener
+    from urllib.parse import unquote, urlsplit, urlunsplit
+    from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 except ImportError:
     from urllib import unquote
 
     from httplib import HTTPException
+    from urlparse import urlsplit, urlunsplit
 
     # By name: ansible-test would have it from Ansible's own code, which hosts do not have.
     urllib2 = __import__("urllib2")
     HTTPError, HTTPSHandler, Request = urllib2.HTTPError, urllib2.HTTPSHandler, urllib2.Request
-    URLError, build_opener = urllib2.URLError, urllib2.build_opener
+    HTTPRedirectHandler, URLError, build_opener = urllib2.HTTPRedirectHandler, urllib2.URLError, urllib2.build_opener
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, remove_file, sync_dir
+from ansible_collections.realip.toa.plugins.module_utils.packaging.time_limit import TimeLimit, TimeUp
 
 # Nobody's kernel package comes near this; it only stops a server that never stops sending.
 SIZE_CAP = 512 << 20
@@ -51,9 +53,20 @@ PARTIAL = ".partial-"
 
 
 def public_url(url):
-    """A URL fit for messages and logs: without user, password and query, where mirrors keep their secrets."""
-    without_user = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/@]*@", r"\1", url)
-    return re.sub(r"\?.*$", "?...", without_user)
+    """A URL fit for messages and logs: without user, password, query and fragment, where mirrors keep their secrets."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return re.sub(r"[?#].*$", "?...", url)
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        port = host.rpartition(":")[2] if ":" in re.sub(r"^\[.*\]", "", host) else ""
+    except ValueError:
+        return scheme + "://..."
+    # A `/`, `?` or `#` in a password that is not written as % and its number ends the host's part, and the rest looks like a path.
+    if (port and not port.isdigit()) or ("@" in rest and "@" not in parts.netloc and ":" in host):
+        return scheme + "://..."
+    return urlunsplit((parts.scheme, host, parts.path, "", "")) + ("?..." if parts.query or parts.fragment else "")
 
 
 def digest_of(path):
@@ -119,7 +132,7 @@ def adopt(source, path, name, sha256, size, timeout=600):
     try:
         try:
             if "://" in source:
-                _download(source, handle, name, size, time.time() + timeout)
+                _within(timeout, source, lambda: _download(source, handle, name, size, time.time() + timeout))
             else:
                 _copy(source, handle, name)
             os.fsync(handle)
@@ -158,6 +171,15 @@ def _copy(source, handle, name):
         given.close()
 
 
+def _within(timeout, url, work):
+    """The clock runs from the look-up of the name to the last byte."""
+    try:
+        with TimeLimit(timeout):
+            work()
+    except TimeUp:
+        raise _unavailable(url, "it did not come within %d seconds" % timeout)
+
+
 def _download(url, handle, name, size, deadline):
     cap = size or SIZE_CAP
     response = _open(url)
@@ -187,7 +209,7 @@ def _open(url):
         raise TargetError(
             "bad_url", "%s is not an http or https URL" % public_url(url), "give the package an http:// or https:// URL"
         )
-    handlers = []
+    handlers = [_Redirect()]
     if url.startswith("https:"):
         if not hasattr(ssl, "create_default_context"):
             raise TargetError(
@@ -208,13 +230,40 @@ def _open(url):
 
 def _request(url):
     """A request for a URL; USER:PASSWORD@ in it goes where HTTP wants it."""
-    parts = re.match(r"(https?://)([^/@]*)@(.*)$", url)
-    headers = {"User-Agent": "realip.toa"}
-    if parts:
-        user = unquote(parts.group(2)).encode("utf-8")
-        headers["Authorization"] = "Basic " + base64.b64encode(user).decode("ascii")
-        url = parts.group(1) + parts.group(3)
-    return Request(url, headers=headers)
+    parts = urlsplit(url)
+    user, separator, host = parts.netloc.rpartition("@")
+    request = Request(
+        urlunsplit((parts.scheme, host, parts.path, parts.query, "")), headers={"User-Agent": "realip.toa"}
+    )
+    if separator:
+        word = base64.b64encode(unquote(user).encode("utf-8")).decode("ascii")
+        # Not among the headers that urllib takes along wherever a server sends it.
+        request.add_unredirected_header("Authorization", "Basic " + word)
+    return request
+
+
+class _Redirect(HTTPRedirectHandler):
+    """Follows a mirror to other places, and takes its password along only where that stays with the same server, as well protected."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        old, new = urlsplit(req.get_full_url()), urlsplit(newurl)
+        if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme == "http"):
+            raise URLError("it leads from %s to %s" % (old.scheme, public_url(newurl)))
+        request = HTTPRedirectHandler.redirect_request(self, req, fp, code, msg, headers, _without_user(new))
+        word = req.unredirected_hdrs.get("Authorization")
+        if request is not None and word and _origin(old) == _origin(new):
+            request.add_unredirected_header("Authorization", word)
+        return request
+
+
+def _origin(parts):
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port
+
+
+def _without_user(parts):
+    """What a server puts there is no secret of ours, and no part of a host's name."""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
 
 
 def _read(response, url):

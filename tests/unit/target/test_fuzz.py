@@ -27,7 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring import files
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import networks as option_filter_networks
 from ansible_collections.realip.toa.plugins.module_utils.packaging import download as fetch
-from ansible_collections.realip.toa.plugins.module_utils.packaging import dpkg, rpm, rpm_hold
+from ansible_collections.realip.toa.plugins.module_utils.packaging import dpkg, rpm, rpm_repository, rpm_hold
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 from ansible_collections.realip.toa.plugins.module_utils.programs import service
@@ -246,7 +246,7 @@ def test_databases_of_packages(monkeypatch):
     samples = {
         "linux-image\thold ok installed\t1.0\tamd64\n": lambda: [dpkg.Dpkg().inventory(), dpkg.Dpkg().files_of("x"), dpkg.Dpkg().owners("/x")],
         "kernel\t3.10.0-693.el7\tx86_64\n": lambda: [rpm.Rpm().inventory(), rpm.Rpm().files_of("x"), rpm.Rpm().owners("/x"), rpm.Rpm().signature("/x"),
-                                                    rpm.Repository().inventory()],
+                                                    rpm_repository.RpmRepository().inventory()],
     }  # fmt: skip
     for sample, ask in sorted(samples.items()):
         for text in texts(sample * 5, sample):
