@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from sshd import Controller, Run, cores, pythons, result_of
 from stage import Stage
 
@@ -207,3 +209,24 @@ def test_pushed_from_the_controller(stage: Stage, mirror: tuple[Path, str], core
     assert stage.sh(f"find ~/.ansible/tmp -name '{item['file']}'") == ""
     call(stage, core, {"state": "absent"})
     assert ours(stage) == stock
+
+
+def test_packages_that_others_need_by_now_stay(stage: Stage) -> None:
+    """With the real apt: what builds a module of the operator's depends on what was brought to build ours."""
+    for name, needs in (("toa-test-tool", "dpkg"), ("toa-test-other", "toa-test-tool"), ("toa-test-alone", "dpkg")):
+        fields = (
+            f"Package: {name}\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\nDepends: {needs}\\n"
+        )
+        stage.sh(
+            f"mkdir -p /run/{name}/DEBIAN && printf '{fields}' >/run/{name}/DEBIAN/control &&"
+            f" dpkg-deb -b /run/{name} /run/{name}.deb && dpkg -i /run/{name}.deb"
+        )
+    record = {"module": "toa", "method": "plain", "packages": ["toa-test-alone", "toa-test-tool"]}
+    state = json.dumps({"schema": 1, "source": record})
+    stage.sh(f"mkdir -p /var/lib/realip-toa && printf '%s' '{state}' >/var/lib/realip-toa/state.json")
+    program = bundle.build("programs.source").render({"check": False, "state": "absent"}, "stage", 300).decode()
+    words = ["nsenter", "-t", str(stage.holder.pid), "-m", "python3", "-"]
+    done = subprocess.run(words, input=program, capture_output=True, text=True, check=True)
+    assert '"failed"' not in done.stdout and "toa-test-tool stays" in done.stdout, done.stdout + done.stderr
+    installed = stage.sh("dpkg-query -W -f '${Package} ${db:Status-Abbrev}\\n' 'toa-test-*' || true")
+    assert "toa-test-tool ii" in installed and "toa-test-other ii" in installed and "toa-test-alone ii" not in installed

@@ -98,15 +98,16 @@ def absent(host, _wanted):
         return _result(before, nothing, changed=True)
     with host.lock():
         forget_module(host, record)
-        left, _said = Repository().remove(record.get("packages") or [])
+        left, needed, said = Repository().remove(record.get("packages") or [])
         host.save({"packages": left} if left else {})
     if left:
         raise TargetError(
             "packages_kept",
-            "the package manager did not remove %s" % ", ".join(left),
+            "the package manager did not remove %s: %s" % (", ".join(left), said),
             "remove them by hand; the module is gone already",
         )
-    return _result(before, look(host), changed=True)
+    notes = ["%s stays: something else on this host needs it" % name for name in needed]
+    return dict(_result(before, look(host), changed=True), notes=notes)
 
 
 def look(host):

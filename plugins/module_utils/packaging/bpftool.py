@@ -10,8 +10,8 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
-from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository, ubuntu
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
+from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
 
 # The first that knows the getpeername hooks and is told apart by its number; later ones count on their own (6, 7).
 OLDEST = (5, 10)
@@ -49,22 +49,23 @@ def require():
 
 
 def install():
-    """Install bpftool; returns the names of the packages. TargetError where that is not to be had."""
+    """Install bpftool; returns the names of the packages that were not there before. TargetError where it is not to be had."""
     host, names = _repository(), packages()
-    _came, said = host.install(names)
+    came, said = host.install(names)
     left = problem()
     if left:
+        host.remove(came)
         raise TargetError(
             left[0],
             "bpftool could not be installed (%s %s): %s" % (host.name, " ".join(names), said or left[1]),
             "give the host a repository that has it, or install it by hand",
         )
-    return names
+    return came
 
 
 def remove(names):
-    """Remove packages that install() has brought; TargetError where the package manager refuses."""
-    left, said = _repository().remove(names)
+    """Remove packages that install() has brought, but for those that somebody else needs by now; TargetError where the package manager refuses."""
+    left, _needed, said = _repository().remove(names)
     if left:
         raise TargetError(
             "bpftool_kept",
@@ -75,7 +76,7 @@ def remove(names):
 
 def packages():
     """The packages that bring bpftool here. On Ubuntu before 24.10 it comes with the tools of each kernel."""
-    version = ubuntu()
+    version = _ubuntu()
     if version and version < (24, 10):
         return ["linux-tools-common", "linux-tools-" + os.uname()[2]]
     return ["bpftool"]
@@ -88,3 +89,12 @@ def _repository():
             "bpftool_missing", "there is no bpftool, and no package manager that we know", "install bpftool by hand"
         )
     return host
+
+
+def _ubuntu():
+    """(major, minor) of an Ubuntu, None on everything else."""
+    told = read_text("/etc/os-release", 4096) or ""
+    version = re.search(r'(?m)^VERSION_ID="?(\d+)\.(\d+)', told)
+    if re.search(r'(?m)^ID="?ubuntu"?\s*$', told) and version:
+        return int(version.group(1)), int(version.group(2))
+    return None

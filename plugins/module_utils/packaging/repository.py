@@ -13,9 +13,10 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import read_text, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import run, which
 from ansible_collections.realip.toa.plugins.module_utils.packaging.database_lock import TOOL_TIMEOUT, Locks
 from ansible_collections.realip.toa.plugins.module_utils.packaging.dpkg import QUIET, Dpkg
+from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_words import NEEDED
 
 # Seconds for which another package tool is waited for.
 PATIENCE = 120
@@ -98,16 +99,36 @@ class Repository:
                 said = ""
                 break
             said = complaint(err or out) or "%s ended with %d" % (self.name, rc)
-        return sorted(self.installed() - before), said
+        return came(before, self.installed(), self.name == "apt-get"), said
 
     def remove(self, packages):
-        """Remove packages; returns (those that are still there, what the package manager said)."""
-        there = sorted(self.installed() & set(packages))
+        """Remove what nobody else needs; returns (those that would not go, those that somebody needs, what the package manager said)."""
+        going, needed = self.removable(packages)
         said = ""
-        if there:
-            _rc, out, err = self.work(self.tool.remove, there)
+        if going:
+            _rc, out, err = self.work(self.tool.remove, going)
             said = complaint(err or out)
-        return sorted(self.installed() & set(there)), said
+        return sorted(self.installed() & set(going)), needed, said
+
+    def removable(self, packages):
+        """(installed packages that nobody else needs, those that somebody does), by rehearsal: package tools take along what depends on a package."""
+        there = self.installed() & set(packages)
+        going = set(there)
+        while going and self._hurts(going, going):
+            needed = set(name for name in going if self._hurts([name], going))
+            # Somebody needs any of several, it does not matter which.
+            going -= needed or set(going)
+        return sorted(going), sorted(there - going)
+
+    def _hurts(self, names, ours):
+        """Whether the removal of `names` takes anything with it that is not `ours`, or is refused."""
+        if self.name == "apt-get":
+            rc, out, _err = run([self.name, "-s"] + self.tool.remove + sorted(names), timeout=120, env=QUIET)
+            gone = set(re.findall(r"(?m)^(?:Purg|Remv) (\S+)", out))
+            return rc != 0 or bool(gone - set(ours))
+        rc, out, err = run(["rpm", "-e", "--test"] + sorted(names), timeout=120)
+        who = set(re.sub(r"^\(installed\) ", "", name).strip() for _what, name in NEEDED.findall(out + "\n" + err))
+        return bool(who - set(ours)) or (rc != 0 and not who)
 
     def work(self, words, packages):
         """One run of the package tool, when no other is at work; returns (rc, out, err)."""
@@ -119,6 +140,20 @@ class Repository:
         return run([self.name] + self.tool.first + root + list(words) + list(packages), timeout=TOOL_TIMEOUT, env=QUIET)
 
 
+def came(before, after, one_of_a_name):
+    """What is there that was not: a newer version in the place of an older one was there before, and is not ours to take away."""
+    fresh = after - before
+    if not one_of_a_name:
+        replaced = set(_name(one) for one in before - after)
+        fresh = set(one for one in fresh if _name(one) not in replaced)
+    return sorted(fresh)
+
+
+def _name(identity):
+    """The name in NAME-VERSION-RELEASE.ARCH."""
+    return identity.rsplit("-", 2)[0]
+
+
 def complaint(text):
     """What a package manager says, without what it says each time."""
     lines = [
@@ -127,12 +162,3 @@ def complaint(text):
         if re.match(r"(?i)\s*(E:|error|no (match|package)|nothing provides|unable|.*not found)", line)
     ]
     return "; ".join(lines[:4] or [line.strip() for line in text.splitlines() if line.strip()][-2:])[:600]
-
-
-def ubuntu():
-    """(major, minor) of an Ubuntu, None on everything else."""
-    told = read_text("/etc/os-release", 4096) or ""
-    version = re.search(r'(?m)^VERSION_ID="?(\d+)\.(\d+)', told)
-    if re.search(r'(?m)^ID="?ubuntu"?\s*$', told) and version:
-        return int(version.group(1)), int(version.group(2))
-    return None

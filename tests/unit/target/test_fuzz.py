@@ -27,9 +27,8 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring import files
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import networks as option_filter_networks
 from ansible_collections.realip.toa.plugins.module_utils.packaging import download as fetch
-from ansible_collections.realip.toa.plugins.module_utils.packaging import dpkg, rpm, rpm_repository, rpm_hold
+from ansible_collections.realip.toa.plugins.module_utils.packaging import brought, dpkg, rpm, rpm_repository, rpm_hold
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
-from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 from ansible_collections.realip.toa.plugins.module_utils.programs import service
 from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
 from ansible_collections.realip.toa.plugins.module_utils.testbench import packets as tcp_packets
@@ -225,7 +224,7 @@ def test_records(tmpdir):
             kept = originals.Originals(record, str(tmpdir))
             assert kept.restorable()[0] == {} and isinstance(kept.record(), dict)
             option_filter_state.filter_of(sections[name], [], "")
-        assert isinstance(packages.record_of(path), dict)
+        assert isinstance(brought.record_of(path), dict)
         drift.proof_of(sections)
         facts = inspect_host.main(
             {"check": False, "root": str(tmpdir), "uname": ("Linux", "h", "5.10", "#1", "x86_64")}

@@ -13,6 +13,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf import loader as eb
 from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.packaging import bpftool as ebpf_tool
+from ansible_collections.realip.toa.plugins.module_utils.packaging import repository
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, LAYOUTS
 
 
@@ -166,7 +167,7 @@ def test_which_bpftool_will_do(monkeypatch, answer, code):
 
 
 def test_no_package_manager(monkeypatch):
-    monkeypatch.setattr(ebpf_tool, "which", lambda name: None)
+    monkeypatch.setattr(repository, "which", lambda name: None)
     with pytest.raises(TargetError) as refusal:
         ebpf_tool.install()
     assert refusal.value.code == "bpftool_missing"
