@@ -83,7 +83,7 @@ def rows() -> dict[str, dict[str, t.Any]]:
 
 
 def planner() -> t.Any:
-    return importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.planner.decide")
+    return importlib.import_module("ansible_collections.realip.toa.plugins.plugin_utils.planner.policy")
 
 
 @functools.lru_cache

@@ -15,6 +15,7 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.packets impor
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 
 OS_RELEASES = Path(__file__).parent / "unit" / "vectors" / "os-release"
 START = datetime.datetime(2026, 11, 22, 1, 0, 0, tzinfo=datetime.timezone.utc)
@@ -95,7 +96,9 @@ def host(number: int, **policy: t.Any) -> dict[str, t.Any]:
 def _looked(number: int, policy: tuple[tuple[str, t.Any], ...]) -> str:
     file, kernel, arch = KINDS[number]
     known = assumed_facts((OS_RELEASES / file).read_text(encoding="utf-8"), kernel, arch)
-    plan = planner.decide(known, planner.policy_of({**planner.POLICY, **dict(policy)}), catalog.load(), {}, None)
+    plan = planner.decide(
+        known, policy_module.policy_of({**policy_module.POLICY, **dict(policy)}), catalog.load(), {}, None
+    )
     return json.dumps({"__toa_looked": {"plan": plan, "probe": None, "failed": False}, "ansible_facts": {"toa": known}})
 
 

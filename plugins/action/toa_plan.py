@@ -15,6 +15,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 
@@ -28,7 +29,7 @@ CATALOG_FILE = "toa.catalog.yml"
 LOCKFILE_LIMIT = 1 << 20
 
 # Options that come from a variable of the same name with `toa_` in front where the task does not give them.
-FROM_VARIABLES = (*planner.POLICY, "catalog", "catalog_file", "lockfile")
+FROM_VARIABLES = (*policy_module.POLICY, "catalog", "catalog_file", "lockfile")
 
 
 class ActionModule(ToaAction):
@@ -48,7 +49,7 @@ class ActionModule(ToaAction):
         "probe": {"type": "bool", "default": True},
         "rows": {"type": "str", "choices": ["all", "failed"], "default": "failed"},
         "vendor": {"type": "str", "choices": ["", *option_formats.VENDOR_CHOICES]},
-        "backends": {"type": "list", "elements": "str", "choices": list(planner.BACKENDS)},
+        "backends": {"type": "list", "elements": "str", "choices": list(policy_module.BACKENDS)},
         "option_kinds": {"type": "list", "elements": "str"},
         "package_mirror": {"type": "str"},
         "install_headers": {"type": "bool"},
@@ -93,7 +94,7 @@ class ActionModule(ToaAction):
                 "correct the name; variables that begin with toa_ belong to this collection",
             )
         try:
-            policy = planner.policy_of({key: args[key] for key in planner.POLICY})
+            policy = policy_module.policy_of({key: args[key] for key in policy_module.POLICY})
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
             own = [*(args["catalog"] or []), *self._read_catalog(args["catalog_file"], task_vars)]

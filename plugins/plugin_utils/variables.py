@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import POLICY
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY
 
 # What roles and playbooks read beside the policy; held equal to their argument specs by a test.
 OPERATION = frozenset(

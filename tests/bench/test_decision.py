@@ -13,6 +13,7 @@ import ledger
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ def answer(number: int) -> dict[str, object]:
 
 def test_ten_thousand_hosts_on_one_core() -> None:
     answers = [json.dumps(answer(number)) for number in range(HOSTS)]
-    policy = planner.policy_of(
+    policy = policy_module.policy_of(
         {"vendor": "tencent", "accept_unverified_packages": True, "accept_kernel_downgrade": True}
     )
     entries, lock = catalog.load(), catalog.read_lock(None)

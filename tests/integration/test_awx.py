@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from fleet import Fleet
 from sshd import ROOT
 
@@ -64,7 +64,7 @@ def variables() -> dict[str, dict[str, t.Any]]:
     """Every variable that a role or toa_plan documents, as {type, default, choices}."""
     known = {
         f"toa_{name}": {**Plan.SPEC[name], "default": default}
-        for name, default in planner.POLICY.items()
+        for name, default in policy_module.POLICY.items()
         if name in Plan.SPEC
     }
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):

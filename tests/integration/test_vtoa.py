@@ -18,6 +18,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import plan as plan_module
 from rpm_tools import build, item, kernel, repository
 from sshd import ROOT, Controller, Run, cores
 from stage import Stage
@@ -57,7 +58,7 @@ PLAN = {
     "module": "vtoa",
     "service": "vtoa",
     "backend": "vtoa",
-    "packages": [planner.repository_package("vtoa")],
+    "packages": [plan_module.repository_package("vtoa")],
     "kernel_target": "",
     "reboot": False,
 }

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import facts_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 
 try:
     import jmespath
@@ -66,7 +67,7 @@ def problem(expression: Any) -> str:
 def _shape() -> Mapping[str, Any]:
     """Every key that an expression may name: those of a host about which nothing is known."""
     known = facts_of({})
-    return {"facts": known, "plan": planner.decide(known, planner.policy_of(planner.POLICY), [], {}, None)}
+    return {"facts": known, "plan": planner.decide(known, policy_module.policy_of(policy_module.POLICY), [], {}, None)}
 
 
 def _unknown_keys(node: Mapping[str, Any], shape: Any, path: str) -> Iterator[str]:

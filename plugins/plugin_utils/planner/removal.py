@@ -10,11 +10,14 @@ from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import checks, offer
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.decide import BLOCKED, CONVERGED, PENDING, Case, Plan
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import plan as plan_module
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import vtoa as vtoa_module
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import BLOCKED, CONVERGED, PENDING, Case, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import reason
 
-EBPF, VTOA = planner.EBPF, planner.VTOA
+EBPF, VTOA = offer.EBPF, vtoa_module.VTOA
 # How findings of persistence call the rules against strangers.
 OPTION_FILTER = "option_filter"
 # Section of the host's record that toa_source keeps.
@@ -25,7 +28,7 @@ TREE = "kernel_tree"
 OF_OTHERS = ("schema", "claim", "proof", "monitor", OPTION_FILTER, EBPF, SOURCE, TREE)
 
 
-def decide(facts: planner.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:
+def decide(facts: offer.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:
     """The plan of the same shape as planner.decide()'s, with `kernel_target` the kernel to go back to.
 
     `goal` remove is `converged` where nothing of ours, and nothing that would load TOA, is left; with `rollback` kernel packages and the
@@ -43,7 +46,7 @@ def _plan(case: Case, goal: str) -> Plan:
     packages = _packages(case)
     releases = {package["release"] for package in packages if package["release"]}
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
-    plan = planner.empty_plan(case, CONVERGED, [])
+    plan = plan_module.empty_plan(case, CONVERGED, [])
     plan.update(
         packages=packages,
         reboot=case.running in releases,
@@ -73,7 +76,7 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
         and not (service and place["kind"] == "systemd")
     ]
     if places:
-        steps.append(f"take TOA out of {planner.listed(places)}")
+        steps.append(f"take TOA out of {offer.listed(places)}")
     if service:
         steps.append(f"stop {service} and start it no more at boot")
     if has_ebpf(case.facts):
@@ -86,7 +89,7 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
     if kept:
         plan["monitor"] = True
         steps.append(
-            f"take away {planner.listed({'monitor': 'the monitor', 'proof': 'the record of what was proved'}[key] for key in kept)}"
+            f"take away {offer.listed({'monitor': 'the monitor', 'proof': 'the record of what was proved'}[key] for key in kept)}"
         )
     return steps
 
@@ -94,7 +97,7 @@ def _left_at_boot(case: Case, plan: Plan) -> list[str]:
 def _running_now(case: Case, plan: Plan, loaded: list[str], releases: set[str]) -> list[str]:
     """Steps that end what translates: the kernel of a package needs a reboot into another."""
     if not plan["reboot"]:
-        return [f"unload {planner.listed(loaded)}"] if loaded else []
+        return [f"unload {offer.listed(loaded)}"] if loaded else []
     plan["kernel_target"] = _stock_kernel(case, releases)
     if not plan["kernel_target"]:
         plan["reasons"].append(reason("no_stock_kernel", running=case.running))
@@ -106,17 +109,17 @@ def _on_the_disk(case: Case, plan: Plan, goal: str) -> list[str]:
     steps = []
     if case.facts["state"].get(SOURCE):
         steps.append(
-            f"remove {planner.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it"
+            f"remove {checks.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it"
         )
     if goal == "rollback":
         plan["packages"] = [package for package in plan["packages"] if package["repository"]]
-        if not plan["reboot"] and planner.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
+        if not plan["reboot"] and checks.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
             steps.append("take the trial boot back")
     if plan["packages"]:
-        steps.append(f"remove {planner.listed(package['name'] for package in plan['packages'])}")
+        steps.append(f"remove {offer.listed(package['name'] for package in plan['packages'])}")
     if goal == "remove" and any(key not in OF_OTHERS for key in case.facts["state"]):
         steps.append("put the boot loader's settings back and drop the record")
-    if planner.is_drained(case):
+    if checks.is_drained(case):
         steps.append("put the host back into service")
     return steps
 
@@ -130,11 +133,11 @@ def _packages(case: Case) -> list[dict[str, Any]]:
         words = item if isinstance(item, Mapping) else {}
         file, release = _word(words, "file"), _word(words, "release")
         if words.get("repository") is True:
-            found[name] = planner.repository_package(name)
+            found[name] = plan_module.repository_package(name)
         else:
             found[file or name] = {"name": name, "role": _word(words, "role"), "file": file, "release": release}
     if case.facts["service"]:
-        found[VTOA] = planner.repository_package(VTOA)
+        found[VTOA] = plan_module.repository_package(VTOA)
     tree = case.facts["state"].get(TREE)
     compiled = _word(tree, "release") if isinstance(tree, Mapping) else ""
     if compiled:
@@ -149,7 +152,7 @@ def _packages(case: Case) -> list[dict[str, Any]]:
     for entry in case.catalog:
         if entry.release in releases and entry.format != "tree":
             for package in entry.packages:
-                found.setdefault(package.file, planner.package_of(case, entry, package))
+                found.setdefault(package.file, plan_module.package_of(case, entry, package))
     # The record says which packages are ours; how they are packed is the host's own way.
     return [
         {"url": "", "format": case.os["package_manager"], "sha256": "", "size": 0, "repository": False, **item}
@@ -157,7 +160,7 @@ def _packages(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def has_ebpf(facts: planner.Facts) -> bool:
+def has_ebpf(facts: offer.Facts) -> bool:
     """Is anything of the eBPF backend on the host: programs, files, or something that attaches them at boot?"""
     at_boot = any(place["module"] == EBPF and place["ours"] for place in facts["persistence"])
     return bool(facts["ebpf"]["attached"] or facts["state"].get(EBPF) or at_boot)

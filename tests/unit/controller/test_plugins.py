@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.realip.toa.plugins.action import toa_plan
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "unit" / "vectors"
@@ -171,7 +171,7 @@ def test_documentation_is_found(kind, names):
 
 
 def test_every_policy_is_an_option():
-    assert set(planner.POLICY) < set(toa_plan.ActionModule.SPEC)
+    assert set(policy_module.POLICY) < set(toa_plan.ActionModule.SPEC)
     assert tuple(toa_plan.ActionModule.SPEC["vendor"]["choices"]) == ("", *option_formats.VENDOR_CHOICES)
 
 

@@ -15,6 +15,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import reasons, removal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -527,7 +528,7 @@ def test_ebpf_without_trusted_sources_can_be_spoofed():
     assert "spoofable" not in {
         code for _backend, code in codes(decide(host(*DEBIAN12), trusted_sources=["10.0.0.1/8"]), "warning")
     }
-    with pytest.raises(planner.PolicyError, match="10.0.0.0/33"):
+    with pytest.raises(policy_module.PolicyError, match="10.0.0.0/33"):
         decide(host(*DEBIAN12), trusted_sources=["10.0.0.0/33"])
 
 
@@ -654,7 +655,7 @@ def test_a_module_that_was_built_here_is_left_alone():
     plan = decide(known, proof(), **SOURCE, vendor="tencent")
     assert (plan["state"], plan["backend"], plan["steps"]) == ("converged", "source_module", [])
     # Nor does the order of preference take it for a module of the distribution's, or put eBPF in its place.
-    plan = decide(known, proof(), **{**SOURCE, "backends": list(planner.BACKENDS)}, vendor="tencent")
+    plan = decide(known, proof(), **{**SOURCE, "backends": list(policy_module.BACKENDS)}, vendor="tencent")
     assert (plan["state"], plan["backend"]) == ("converged", "source_module")
     assert decide(known, proof(), vendor="tencent")["backend"] == "in_tree"
 
@@ -668,7 +669,7 @@ def test_another_source_is_built_anew():
 
 def test_after_a_kernel_update_without_dkms():
     known = host(*DEBIAN12, state=built(), persistence=[place(effective=False, reason="no such module")])
-    plan = decide(known, **{**SOURCE, "backends": list(planner.BACKENDS)})
+    plan = decide(known, **{**SOURCE, "backends": list(policy_module.BACKENDS)})
     assert (plan["state"], plan["backend"]) == ("pending", "source_module")
     missing = next(item["message"] for item in plan["reasons"] if item["code"] == "not_built_for_kernel")
     for what in ("toa.ko in /lib/modules/6.1.0-18-amd64", "linux-headers-6.1.0-18-amd64", "a compiler and make"):
@@ -689,7 +690,7 @@ def test_a_known_tree_says_what_its_module_reads():
 @pytest.mark.parametrize("tree", ["nobodys", 7, {"modul": "toa"}, {"module": "a b"}, {"subdirectory": "../x"}, {"variables": ["x"]}, {"dkms": "yes"},
                                   {"option_kinds": ["200"]}])  # fmt: skip
 def test_a_description_that_is_wrong(tree):
-    with pytest.raises(planner.PolicyError, match="toa_source_tree"):
+    with pytest.raises(policy_module.PolicyError, match="toa_source_tree"):
         decide(host(*DEBIAN12), **SOURCE, source_tree=tree)
 
 
@@ -786,7 +787,7 @@ def test_formats_nobody_knows():
     ],
 )
 def test_a_policy_that_makes_no_sense(policy, expected):
-    with pytest.raises(planner.PolicyError) as caught:
+    with pytest.raises(policy_module.PolicyError) as caught:
         planner.decide(host(*DEBIAN12), policy, CATALOG)
     assert expected in str(caught.value)
 
@@ -1020,7 +1021,7 @@ def test_the_option_filter_comes_before_the_proof_of_a_new_kernel():
 
 @pytest.mark.parametrize("ports", ["80", [0], [70000], ["ssh"]])
 def test_ports_that_are_none(ports):
-    with pytest.raises(planner.PolicyError, match="toa_option_filter_ports"):
+    with pytest.raises(policy_module.PolicyError, match="toa_option_filter_ports"):
         decide(toa_host(), option_filter_ports=ports)
 
 

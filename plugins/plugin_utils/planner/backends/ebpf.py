@@ -1,0 +1,86 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""This collection's eBPF programs."""
+
+from __future__ import annotations
+
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
+    add_proof_step,
+    check_conflicts,
+    judge,
+    persistence_of,
+)
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import EBPF, Case, Offer, listed
+
+# sock_ops, sk_storage and the getpeername hooks, measured from 5.10 on.
+EBPF_KERNEL = "5.10"
+# The object is little-endian.
+EBPF_ARCHES = ("x86_64", "aarch64", "ppc64le", "riscv64", "loongarch64")
+
+
+def offer_ebpf(case: Case) -> Offer:
+    offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=case.policy["ebpf_getsockopt"], ipv6=True)
+    ebpf = case.facts["ebpf"]
+    if not kernel.at_least(case.kernel, EBPF_KERNEL):
+        return offer.reject("kernel_too_old", running=case.running, wanted=EBPF_KERNEL)
+    if case.kernel["arch"] not in EBPF_ARCHES:
+        return offer.reject(
+            "arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"]
+        )
+    if not ebpf["cgroup2"]:
+        return offer.reject("no_cgroup2")
+    if not ebpf["possible"]:
+        return offer.reject("ebpf_impossible", why=ebpf["reason"] or "no reason given")
+    unknown = formats.unknown(case.wanted)
+    if unknown:
+        return offer.reject("unknown_format", kinds=listed(unknown))
+    # Where nobody says what the load balancer sends, what is read already is left alone.
+    offer.option_kinds = list(case.wanted or ebpf["option_kinds"] or formats.COMMON)
+    if not case.os["id"]:
+        offer.tell("unknown_distribution")
+    check_conflicts(case, offer)
+    _check_bpftool(case, offer)
+    if not case.policy["trusted_sources"]:
+        offer.tell("spoofable")
+    offer.steps += _missing_of_ebpf(case, offer)
+    if ebpf["complete"] and not offer.steps:
+        judge(case, offer)
+    if not persistence_of(case, EBPF):
+        offer.tell("not_persistent", module="the eBPF programs")
+        offer.steps.append("attach them at every boot")
+    add_proof_step(offer)
+    return offer
+
+
+def _check_bpftool(case: Case, offer: Offer) -> None:
+    """Needed now, and at every boot."""
+    if case.facts["ebpf"]["bpftool"]:
+        return
+    if case.policy["install_bpftool"]:
+        offer.steps.append("install bpftool from the distribution's repositories")
+    else:
+        offer.block("bpftool_missing")
+
+
+def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
+    """Steps from what the programs do to what they should; none where that is so already."""
+    ebpf, networks = case.facts["ebpf"], case.policy["trusted_sources"]
+    if not ebpf["complete"]:
+        return [f"attach the eBPF programs for {listed(offer.option_kinds)} to {ebpf['cgroup2']}"]
+    steps = []
+    if ebpf["object"] != ebpf_object.DIGEST:
+        steps.append("replace the eBPF programs by those of this release")
+    if set(ebpf["option_kinds"]) != set(offer.option_kinds):
+        steps.append(f"read {listed(offer.option_kinds)} in place of {listed(ebpf['option_kinds']) or 'nothing'}")
+    if set(ebpf["trusted_sources"]) != set(networks):
+        steps.append(
+            f"believe {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'} only"
+            if networks
+            else "believe every source"
+        )
+    if ebpf["getsockopt"] != case.policy["ebpf_getsockopt"]:
+        steps.append(f"{'offer' if case.policy['ebpf_getsockopt'] else 'stop offering'} getsockopt(IPPROTO_IP, 1348)")
+    return steps

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module that is built from source for the running kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
+    agree_on_kinds,
+    built_here,
+    check_conflicts,
+    enforcement,
+    settle_module,
+)
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
+
+# States of /sys/kernel/security/lockdown in which modules must be signed.
+LOCKED_DOWN = ("integrity", "confidentiality")
+
+
+def offer_source_module(case: Case) -> Offer:
+    tree = source_trees.find(case.policy["source_tree"])
+    offer = Offer("source_module", "a module built from source", module=tree.module)
+    if not case.policy["source_url"]:
+        return offer.reject("no_source")
+    if case.kernel["debug"]:
+        return offer.reject("debug_kernel", running=case.running)
+    if tree.option_kinds:
+        if not agree_on_kinds(case, offer, tree.option_kinds, tree.option_kinds):
+            return offer
+    else:
+        offer.option_kinds = list(case.wanted)
+    check_conflicts(case, offer)
+    missing = _missing_of_source(case, offer)
+    if missing:
+        _check_build(case, offer)
+        offer.steps += missing
+    settle_module(case, offer)
+    return offer
+
+
+def _missing_of_source(case: Case, offer: Offer) -> list[str]:
+    """Steps from the module that the running kernel has to the one that is wanted; none where that is so already."""
+    record, policy = built_here(case), case.policy
+    module = case.modules.get(offer.module)
+    build = [f"build {offer.module} from {policy['source_url']} for {case.running}"]
+    if not case.facts["build"]["headers"] and policy["install_build_tools"] and not policy["build_once"]:
+        build.insert(0, f"install {_headers(case)}")
+    if not record:
+        return build
+    if record.get("module") != offer.module or not module or not module["file"]:
+        offer.tell(
+            "not_built_for_kernel",
+            module=offer.module,
+            running=case.running,
+            missing=listed(_missing_for_build(case, offer)),
+        )
+        return build
+    source = record.get("source")
+    source = source if isinstance(source, Mapping) else {}
+    key = "source_commit" if policy["source_commit"] else "source_sha256"
+    if policy[key] and source.get(key.removeprefix("source_")) != policy[key]:
+        offer.tell("source_changed", module=offer.module, source=policy["source_url"])
+        return build
+    return []
+
+
+def _missing_for_build(case: Case, offer: Offer) -> list[str]:
+    """What a host without DKMS lacks after a kernel update, by name."""
+    build = case.facts["build"]
+    absent = [] if build["headers"] else [_headers(case)]
+    absent += [] if build["compiler"] and build["make"] else ["a compiler and make"]
+    return [f"{offer.module}.ko in /lib/modules/{case.running}", *absent]
+
+
+def _headers(case: Case) -> str:
+    """The headers of the running kernel as the host's own repositories call them."""
+    named = case.facts["build"]["headers_package"]
+    return str(named) or (
+        f"linux-headers-{case.running}" if case.os["package_manager"] == "deb" else f"kernel-devel-{case.running}"
+    )
+
+
+def _check_build(case: Case, offer: Offer) -> None:
+    """What must be there, or be had, before anything is built; what another host has built needs only to be trusted."""
+    policy, build, security = case.policy, case.facts["build"], case.facts["security"]
+    if not policy["source_sha256"] and not policy["source_commit"]:
+        offer.block("source_no_digest", policy["accept_unverified_packages"], source=policy["source_url"])
+    locked = security["lockdown"] in LOCKED_DOWN
+    if (security["secure_boot"] or security["sig_enforce"] or locked) and not policy["signing_key"]:
+        why = f"the kernel is locked down ({security['lockdown']})" if locked else enforcement(security)
+        offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=why)
+    if build["headers"]:
+        return
+    if build["headers_available"] is False:
+        offer.block("headers_unavailable", policy["build_once"], running=case.running, package=_headers(case))
+    elif not policy["install_build_tools"]:
+        offer.block("headers_missing", policy["build_once"], running=case.running, package=_headers(case))

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks that backends share: module, persistence, proof, conflicts, signatures and the option filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import EBPF, Case, Offer, listed
+
+# Conflicts that the host reports and that the planner finds in the modules and programs themselves.
+SEEN_BY_ITSELF = ("conflict_ebpf_getpeername", "two_toa_modules")
+
+NO_STATISTICS = "it has not made its statistics file in /proc/net"
+
+PACKAGE_TOOLS = {"rpm": "rpm", "deb": "dpkg"}
+
+
+def boot_record(case: Case) -> Mapping[str, Any]:
+    """What the host's record says about a trial boot."""
+    record = case.facts["state"].get("boot")
+    return record if isinstance(record, Mapping) else {}
+
+
+def is_drained(case: Case) -> bool:
+    """Has a run taken this host out of service and not put it back?"""
+    claim = case.facts["state"].get("claim")
+    return isinstance(claim, Mapping) and claim.get("drained") is True
+
+
+def is_for_source(case: Case) -> bool:
+    return bool(case.policy["source_url"]) and "source_module" in case.policy["backends"]
+
+
+def built_here(case: Case) -> Mapping[str, Any]:
+    """The host's own record of what was built from source on it; empty where nothing was."""
+    record = case.facts["state"].get("source")
+    return record if isinstance(record, Mapping) and record.get("module") else {}
+
+
+# ---- what several backends ask
+
+
+def agree_on_kinds(case: Case, offer: Offer, reads: Sequence[str], usual: Sequence[str]) -> bool:
+    """Settle which formats will be translated: the wanted ones that the backend reads, or `usual` where nothing was said."""
+    offer.option_kinds = [text for text in case.wanted if text in reads] if case.wanted else list(usual)
+    missing = [text for text in case.wanted if text not in reads]
+    if missing and not offer.option_kinds:
+        offer.reject("option_kind_mismatch", what=offer.what, reads=listed(reads), wanted=listed(case.wanted))
+        return False
+    if missing:
+        offer.tell("option_kinds_partial", what=offer.what, missing=listed(missing), reads=listed(offer.option_kinds))
+    return True
+
+
+def settle_module(case: Case, offer: Offer) -> None:
+    """Loaded, live, loaded again at the next boot, proved: what is missing of these becomes a step."""
+    module = case.modules.get(offer.module)
+    if module is None or not module["loaded"]:
+        offer.tell("not_loaded", module=offer.module)
+        offer.steps.append(f"load {offer.module}")
+    elif not module["live"]:
+        offer.block("module_inert", module=offer.module, why=NO_STATISTICS)
+    if not persistence_of(case, offer.module):
+        offer.tell("not_persistent", module=offer.module)
+        offer.steps.append(f"load {offer.module} at every boot")
+    _tell_broken_persistence(case, offer)
+    if module and module["loaded"] and module["live"]:
+        judge(case, offer)
+    add_proof_step(offer)
+
+
+def persistence_of(case: Case, module: str) -> bool:
+    return any(place["effective"] and place["module"] == module for place in case.facts["persistence"])
+
+
+def _tell_broken_persistence(case: Case, offer: Offer) -> None:
+    for place in case.facts["persistence"]:
+        if not place["effective"] and not place["ours"]:
+            offer.tell("persistence_ineffective", path=place["path"], why=place["reason"] or "it never runs")
+
+
+def judge(case: Case, offer: Offer) -> None:
+    """What the proof says about what claims to be active; nothing where it was not run."""
+    if case.probe is None:
+        return
+    verdict, found = case.probe.get("verdict"), list(case.probe.get("option_kinds") or [])
+    why = case.probe.get("reason") or "no reason given"
+    if (
+        offer.getsockopt_1348
+        and verdict in ("translating", "wrong_kind")
+        and (case.probe.get("capabilities") or {}).get("getsockopt_1348") is False
+    ):
+        offer.block("partial", why="getsockopt(IPPROTO_IP, 1348) does not give the client")
+        return
+    if verdict == "translating" and offer.option_kinds and set(offer.option_kinds) <= set(found):
+        return
+    if verdict in ("translating", "wrong_kind") and found and not case.wanted:
+        # Nobody said what the load balancer sends: what the module reads is then what it is for.
+        offer.option_kinds = found
+        return
+    if verdict in ("translating", "wrong_kind"):
+        offer.block("wrong_kind", found=listed(found) or "nothing", wanted=listed(offer.option_kinds))
+    elif verdict == "inert":
+        offer.block("module_inert", module=offer.module or "of eBPF", why=why)
+    elif verdict in ("partial", "absent"):
+        offer.block(str(verdict), why=why)
+    else:
+        offer.block("unprovable", why=why)
+
+
+def check_conflicts(case: Case, offer: Offer) -> None:
+    """What else on the host changes addresses, or would."""
+    accepted = case.policy["accept_conflicts"]
+    foreign = case.facts["ebpf"]["foreign"]
+    if foreign:
+        detail = listed(sorted({f"{item['name'] or item['id']} ({item['hook']})" for item in foreign}))
+        offer.block("conflict_ebpf_getpeername", accepted, detail=detail)
+    others = sorted(name for name, module in case.modules.items() if module["loaded"] and name != offer.module)
+    if others:
+        offer.block("conflict_toa_module", accepted, detail=listed(others))
+    if offer.backend != "ebpf" and case.facts["ebpf"]["attached"]:
+        offer.block("conflict_ebpf_toa", accepted)
+    for item in case.facts["conflicts"]:
+        if item["code"] == "cilium_present":
+            offer.tell("cilium_present", path=item["detail"])
+        elif item["code"] not in SEEN_BY_ITSELF:
+            offer.block("conflict_other", accepted, detail=item["detail"] or item["code"])
+
+
+def check_signature(case: Case, offer: Offer, module: Mapping[str, Any]) -> None:
+    """A module from outside the distribution's kernel tree, on a host that takes only signed ones."""
+    security = case.facts["security"]
+    outside = any(f"/{folder}/" in module["file"] for folder in ("extra", "updates", "weak-updates", "dkms"))
+    if outside and not module["loaded"] and (security["secure_boot"] or security["sig_enforce"]):
+        offer.block("secure_boot_unsigned", what=offer.what, why=enforcement(security))
+
+
+def enforcement(security: Mapping[str, Any]) -> str:
+    return "module.sig_enforce is on" if security["sig_enforce"] else "secure boot is on"
+
+
+def add_proof_step(offer: Offer) -> None:
+    if offer.steps:
+        offer.steps.append(_proof_step(offer))
+
+
+def _proof_step(offer: Offer) -> str:
+    return f"prove that clients named in {listed(offer.option_kinds) or 'an option'} show up"
+
+
+def completed(case: Case, offer: Offer) -> Offer:
+    """What every backend that can be had is asked beside: who is believed, what has drifted, whether it is watched."""
+    if offer.rejected:
+        return offer
+    if offer.backend != EBPF:
+        _settle_option_filter(case, offer)
+    for item in case.facts["drift"]:
+        offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
+        if item["code"] == "hold_gone" and offer.entry:
+            offer.steps.append(f"hold {offer.entry.release} against updates again")
+    if case.policy["monitor"] and not case.facts["state"].get("monitor"):
+        offer.steps.append("leave the monitor, which writes metrics")
+    return offer
+
+
+def wants_option_filter(case: Case) -> bool:
+    """Shall the firewall make a module believe the load balancers only?"""
+    return bool(case.policy["trusted_sources"] and case.policy["option_filter"])
+
+
+def _settle_option_filter(case: Case, offer: Offer) -> None:
+    """A module believes everybody; rules of the firewall take the option from strangers."""
+    if not wants_option_filter(case):
+        offer.tell("spoofable")
+        return
+    option_filter, policy = case.facts["firewall"]["option_filter"], case.policy
+    kinds = formats.stripped_kinds(offer.option_kinds)
+    wanted = {
+        "active": True,
+        "trusted_sources": sorted(policy["trusted_sources"]),
+        "ports": policy["option_filter_ports"],
+    }
+    same = (
+        option_filter
+        and {
+            **wanted,
+            **{key: option_filter[key] for key in ("active", "ports")},
+            "trusted_sources": sorted(option_filter["trusted_sources"]),
+        }
+        == wanted
+    )
+    if same and option_filter["at_boot"] and set(kinds) <= set(option_filter["kinds"]):
+        return
+    if case.facts["firewall"]["backend"] == "none":
+        # Known now, before a reboot that would end in going back.
+        offer.block("option_filter_unusable")
+    networks = policy["trusted_sources"]
+    step = f"strip the option from packets of everybody but {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'}"
+    if _proof_step(offer) not in offer.steps:
+        offer.steps.append(_proof_step(offer))
+    offer.steps.insert(offer.steps.index(_proof_step(offer)), step)
+
+
+def tag(parsed: Mapping[str, Any]) -> str:
+    return f"the tag {parsed['tag']}" if parsed["tag"] else "no tag"
+
+
+def manager(case: Case) -> str:
+    found = case.os["package_manager"]
+    return "no package manager we know" if found == "none" else PACKAGE_TOOLS[found]
