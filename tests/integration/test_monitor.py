@@ -32,7 +32,8 @@ def monitor(stage: EbpfStage, state: str = "present", **args: t.Any) -> dict[str
 
 
 def host_of(stage: EbpfStage) -> dict[str, str]:
-    return {name: text for name, text in stage.written().items() if name != "/run/systemctl.log"}
+    noise = ("/run/systemctl.log", "/run/realip-toa.lock")
+    return {name: text for name, text in stage.written().items() if name not in noise}
 
 
 def metrics(stage: EbpfStage, path: str = TEXTFILE) -> dict[str, float]:

@@ -14,7 +14,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DI
 # The section of state.json.
 SECTION = "monitor"
 FOLDER = STATE_DIR + "/monitor"
-PROGRAM, SETTINGS, SEEN = "programs/monitor.py", "settings.json", "seen.json"
+PROGRAM, SETTINGS, SEEN = "monitor.py", "settings.json", "seen.json"
 METRICS = "realip_toa.prom"
 
 
