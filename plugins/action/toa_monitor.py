@@ -12,7 +12,7 @@ import zlib
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
 
 # The target module that the program is made of.
 PROGRAM = "programs.metrics"

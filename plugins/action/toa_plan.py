@@ -17,6 +17,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEA
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
@@ -49,7 +50,7 @@ class ActionModule(ToaAction):
         "probe": {"type": "bool", "default": True},
         "rows": {"type": "str", "choices": ["all", "failed"], "default": "failed"},
         "vendor": {"type": "str", "choices": ["", *option_formats.VENDOR_CHOICES]},
-        "backends": {"type": "list", "elements": "str", "choices": list(policy_module.BACKENDS)},
+        "backends": {"type": "list", "elements": "str", "choices": list(registry.BACKENDS)},
         "option_kinds": {"type": "list", "elements": "str"},
         "package_mirror": {"type": "str"},
         "install_headers": {"type": "bool"},

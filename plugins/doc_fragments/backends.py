@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.realip.toa.plugins.plugin_utils.doc_choices import choices
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
 
 
 @choices(BACKENDS=BACKENDS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import EBPF, Case, Offer, listed
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
 
 # Conflicts that the host reports and that the planner finds in the modules and programs themselves.
 SEEN_BY_ITSELF = ("conflict_ebpf_getpeername", "two_toa_modules")
@@ -144,18 +144,18 @@ def enforcement(security: Mapping[str, Any]) -> str:
 
 def add_proof_step(offer: Offer) -> None:
     if offer.steps:
-        offer.steps.append(_proof_step(offer))
+        offer.steps.append(proof_step(offer))
 
 
-def _proof_step(offer: Offer) -> str:
+def proof_step(offer: Offer) -> str:
     return f"prove that clients named in {listed(offer.option_kinds) or 'an option'} show up"
 
 
-def completed(case: Case, offer: Offer) -> Offer:
+def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
     """What every backend that can be had is asked beside: who is believed, what has drifted, whether it is watched."""
     if offer.rejected:
         return offer
-    if offer.backend != EBPF:
+    if not filters_sources:
         _settle_option_filter(case, offer)
     for item in case.facts["drift"]:
         offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
@@ -199,9 +199,9 @@ def _settle_option_filter(case: Case, offer: Offer) -> None:
         offer.block("option_filter_unusable")
     networks = policy["trusted_sources"]
     step = f"strip the option from packets of everybody but {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'}"
-    if _proof_step(offer) not in offer.steps:
-        offer.steps.append(_proof_step(offer))
-    offer.steps.insert(offer.steps.index(_proof_step(offer)), step)
+    if proof_step(offer) not in offer.steps:
+        offer.steps.append(proof_step(offer))
+    offer.steps.insert(offer.steps.index(proof_step(offer)), step)
 
 
 def tag(parsed: Mapping[str, Any]) -> str:

@@ -9,23 +9,16 @@ is left alone; then the first pending one, then the first blocked one, in the op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.ebpf import offer_ebpf
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.in_tree import offer_in_tree
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.kernel_package import offer_kernel_package
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.source_kernel import offer_source_kernel
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.source_module import offer_source_module
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.vtoa import offer_vtoa
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import REGISTRY
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
-    built_here,
     completed,
     is_drained,
-    is_for_source,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
     BLOCKED,
@@ -34,7 +27,6 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
     UNSUPPORTED,
     Case,
     Facts,
-    Offer,
     Plan,
     listed,
 )
@@ -60,19 +52,16 @@ def decide(
     refused = gate(case)
     if refused:
         return refused
-    # A host that has got a module built from source keeps to that, also when a kernel update has left it without.
-    names = sorted(
-        case.policy["backends"],
-        key=lambda name: not (name == "source_module" and built_here(case) and is_for_source(case)),
-    )
-    offers = [completed(case, _EVALUATE[name](case)) for name in names]
+    backends = [REGISTRY[name] for name in case.policy["backends"]]
+    backends.sort(key=lambda backend: not backend.is_kept(case))
+    offers = [completed(case, backend.offer(case), backend.filters_sources) for backend in backends]
     for state in (CONVERGED, PENDING, BLOCKED):
         for offer in offers:
             if offer.state == state:
                 if is_drained(case):
                     offer.tell("left_drained")
                     offer.steps.append("put the host back into service")
-                return chosen(case, offer, offers)
+                return chosen(case, offer, offers, REGISTRY[offer.backend].filters_sources)
     return none_fits(case, offers)
 
 
@@ -114,13 +103,3 @@ def gate(case: Case) -> Plan | None:
     if strange:
         return empty_plan(case, BLOCKED, [reason("unknown_format", kinds=listed(strange))])
     return None
-
-
-_EVALUATE: dict[str, Callable[[Case], Offer]] = {
-    "vtoa": offer_vtoa,
-    "in_tree": offer_in_tree,
-    "ebpf": offer_ebpf,
-    "kernel_package": offer_kernel_package,
-    "source_module": offer_source_module,
-    "source_kernel": offer_source_kernel,
-}

@@ -10,13 +10,13 @@ from typing import Any
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Package
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import wants_option_filter
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import EBPF, UNSUPPORTED, Case, Offer, Plan
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import UNSUPPORTED, Case, Offer, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import BLOCK, INFO, reason
 
 # ---- the plan
 
 
-def chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
+def chosen(case: Case, offer: Offer, offers: Sequence[Offer], filters_sources: bool) -> Plan:
     reasons = _unread(case) + offer.reasons
     for other in offers:
         if other is offer:
@@ -32,7 +32,7 @@ def chosen(case: Case, offer: Offer, offers: Sequence[Offer]) -> Plan:
         module=offer.module,
         service=offer.service,
         option_kinds=offer.option_kinds,
-        option_filter=offer.backend != EBPF and wants_option_filter(case),
+        option_filter=not filters_sources and wants_option_filter(case),
         monitor=case.policy["monitor"],
         capabilities={"getpeername": True, "getsockopt_1348": offer.getsockopt_1348, "ipv6": offer.ipv6},
     )

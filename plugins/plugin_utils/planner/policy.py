@@ -9,36 +9,21 @@ from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
-from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS, REGISTRY
 
-BACKENDS = ("vtoa", "in_tree", "ebpf", "kernel_package", "source_module", "source_kernel")
-
-# The variables of the collection without `toa_`, with their defaults.
+# The variables of the collection without `toa_`, with their defaults: what concerns every backend, and what each one has of its own.
 POLICY: dict[str, Any] = {
     "vendor": "",
     "backends": list(BACKENDS),
     "option_kinds": [],
-    "package_mirror": "",
-    "install_headers": False,
-    "source_url": "",
-    "source_sha256": "",
-    "source_commit": "",
-    "source_tree": "",
-    "build_once": False,
-    "install_build_tools": True,
-    "signing_key": "",
     "trusted_sources": [],
     "option_filter": True,
     "option_filter_ports": [],
     "monitor": False,
-    "push_packages": False,
-    "ebpf_getsockopt": True,
-    "install_bpftool": True,
-    "accept_kernel_downgrade": False,
-    "accept_unverified_packages": False,
-    "accept_no_fallback": False,
     "accept_conflicts": False,
 }
+for _backend in REGISTRY.values():
+    POLICY.update(_backend.policy)
 
 
 class PolicyError(ValueError):
@@ -61,7 +46,8 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
         policy["option_kinds"] = formats.normalise(policy["option_kinds"])
         formats.wanted(policy["vendor"], policy["option_kinds"])
         policy["trusted_sources"] = sources.normalise(policy["trusted_sources"])
-        source_trees.find(policy["source_tree"])
+        for backend in REGISTRY.values():
+            backend.check(policy)
         policy["option_filter_ports"] = _ports(policy["option_filter_ports"])
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem

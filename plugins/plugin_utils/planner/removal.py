@@ -14,6 +14,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import checks, 
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import plan as plan_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import vtoa as vtoa_module
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import REGISTRY
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import BLOCKED, CONVERGED, PENDING, Case, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import reason
 
@@ -25,7 +26,10 @@ SOURCE = "source"
 # ... and the one of a kernel that the host has compiled for itself.
 TREE = "kernel_tree"
 # Sections that go with what they are about, without the boot loader being asked.
-OF_OTHERS = ("schema", "claim", "proof", "monitor", OPTION_FILTER, EBPF, SOURCE, TREE)
+OF_OTHERS = {
+    *("schema", "claim", "proof", "monitor", OPTION_FILTER),
+    *(section for backend in REGISTRY.values() for section in backend.records),
+}
 
 
 def decide(facts: offer.Facts, policy: Mapping[str, Any], catalog: Sequence[Entry], goal: str = "remove") -> Plan:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import REASONS
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 

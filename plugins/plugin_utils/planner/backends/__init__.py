@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One file for each backend."""
+"""One file for each backend; registry.py has them all."""

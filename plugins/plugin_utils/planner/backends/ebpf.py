@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     add_proof_step,
     check_conflicts,
@@ -21,38 +24,46 @@ EBPF_KERNEL = "5.10"
 EBPF_ARCHES = ("x86_64", "aarch64", "ppc64le", "riscv64", "loongarch64")
 
 
-def offer_ebpf(case: Case) -> Offer:
-    offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=case.policy["ebpf_getsockopt"], ipv6=True)
-    ebpf = case.facts["ebpf"]
-    if not kernel.at_least(case.kernel, EBPF_KERNEL):
-        return offer.reject("kernel_too_old", running=case.running, wanted=EBPF_KERNEL)
-    if case.kernel["arch"] not in EBPF_ARCHES:
-        return offer.reject(
-            "arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"]
-        )
-    if not ebpf["cgroup2"]:
-        return offer.reject("no_cgroup2")
-    if not ebpf["possible"]:
-        return offer.reject("ebpf_impossible", why=ebpf["reason"] or "no reason given")
-    unknown = formats.unknown(case.wanted)
-    if unknown:
-        return offer.reject("unknown_format", kinds=listed(unknown))
-    # Where nobody says what the load balancer sends, what is read already is left alone.
-    offer.option_kinds = list(case.wanted or ebpf["option_kinds"] or formats.COMMON)
-    if not case.os["id"]:
-        offer.tell("unknown_distribution")
-    check_conflicts(case, offer)
-    _check_bpftool(case, offer)
-    if not case.policy["trusted_sources"]:
-        offer.tell("spoofable")
-    offer.steps += _missing_of_ebpf(case, offer)
-    if ebpf["complete"] and not offer.steps:
-        judge(case, offer)
-    if not persistence_of(case, EBPF):
-        offer.tell("not_persistent", module="the eBPF programs")
-        offer.steps.append("attach them at every boot")
-    add_proof_step(offer)
-    return offer
+class Ebpf(Backend):
+    """Programs on the host's cgroup, attached now and at every boot."""
+
+    name = EBPF
+    policy: ClassVar = {"ebpf_getsockopt": True, "install_bpftool": True}
+    filters_sources = True
+    records = (EBPF,)
+
+    def offer(self, case: Case) -> Offer:
+        offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=case.policy["ebpf_getsockopt"], ipv6=True)
+        ebpf = case.facts["ebpf"]
+        if not kernel.at_least(case.kernel, EBPF_KERNEL):
+            return offer.reject("kernel_too_old", running=case.running, wanted=EBPF_KERNEL)
+        if case.kernel["arch"] not in EBPF_ARCHES:
+            return offer.reject(
+                "arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"]
+            )
+        if not ebpf["cgroup2"]:
+            return offer.reject("no_cgroup2")
+        if not ebpf["possible"]:
+            return offer.reject("ebpf_impossible", why=ebpf["reason"] or "no reason given")
+        unknown = formats.unknown(case.wanted)
+        if unknown:
+            return offer.reject("unknown_format", kinds=listed(unknown))
+        # Where nobody says what the load balancer sends, what is read already is left alone.
+        offer.option_kinds = list(case.wanted or ebpf["option_kinds"] or formats.COMMON)
+        if not case.os["id"]:
+            offer.tell("unknown_distribution")
+        check_conflicts(case, offer)
+        _check_bpftool(case, offer)
+        if not case.policy["trusted_sources"]:
+            offer.tell("spoofable")
+        offer.steps += _missing_of_ebpf(case, offer)
+        if ebpf["complete"] and not offer.steps:
+            judge(case, offer)
+        if not persistence_of(case, EBPF):
+            offer.tell("not_persistent", module="the eBPF programs")
+            offer.steps.append("attach them at every boot")
+        add_proof_step(offer)
+        return offer
 
 
 def _check_bpftool(case: Case, offer: Offer) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     agree_on_kinds,
     built_here,
@@ -24,29 +25,34 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
 )
 
 
-def offer_in_tree(case: Case) -> Offer:
-    module = _own_module(case)
-    name = module["name"] if module else "toa"
-    offer = Offer("in_tree", f"module {name}", module=name, ipv6=name in IPV6_MODULES)
-    if module is None:
-        return offer.reject("no_module", running=case.running)
-    if case.running_entry and case.running_entry.backend in case.policy["backends"]:
-        return offer.reject("already_toa_kernel", running=case.running, entry=case.running_entry.key)
-    if is_for_source(case) and built_here(case).get("module") == name:
-        return offer.reject("built_from_source", module=name)
-    if case.kernel["debug"]:
-        return offer.reject("debug_kernel", running=case.running)
-    reads = TENCENTOS_READS if name == "toa" and case.os["id"] == "tencentos" else MODULE_READS.get(name, ())
-    if reads and not agree_on_kinds(case, offer, reads, reads[:2] if name in IPV6_MODULES else reads):
+class InTree(Backend):
+    """The module that came with the running kernel."""
+
+    name = "in_tree"
+
+    def offer(self, case: Case) -> Offer:
+        module = _own_module(case)
+        name = module["name"] if module else "toa"
+        offer = Offer("in_tree", f"module {name}", module=name, ipv6=name in IPV6_MODULES)
+        if module is None:
+            return offer.reject("no_module", running=case.running)
+        if case.running_entry and case.running_entry.backend in case.policy["backends"]:
+            return offer.reject("already_toa_kernel", running=case.running, entry=case.running_entry.key)
+        if is_for_source(case) and built_here(case).get("module") == name:
+            return offer.reject("built_from_source", module=name)
+        if case.kernel["debug"]:
+            return offer.reject("debug_kernel", running=case.running)
+        reads = TENCENTOS_READS if name == "toa" and case.os["id"] == "tencentos" else MODULE_READS.get(name, ())
+        if reads and not agree_on_kinds(case, offer, reads, reads[:2] if name in IPV6_MODULES else reads):
+            return offer
+        if not reads:
+            offer.option_kinds = list(case.wanted)
+            if not case.wanted and not case.probe:
+                offer.tell("option_kinds_unknown", module=name)
+        check_conflicts(case, offer)
+        check_signature(case, offer, module)
+        settle_module(case, offer)
         return offer
-    if not reads:
-        offer.option_kinds = list(case.wanted)
-        if not case.wanted and not case.probe:
-            offer.tell("option_kinds_unknown", module=name)
-    check_conflicts(case, offer)
-    check_signature(case, offer, module)
-    settle_module(case, offer)
-    return offer
 
 
 def _own_module(case: Case) -> Mapping[str, Any] | None:

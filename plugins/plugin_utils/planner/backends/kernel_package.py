@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import packaged_kernel
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import PackagedKernel
 
 
-def offer_kernel_package(case: Case) -> Offer:
-    return packaged_kernel(case, "kernel_package", "no_module_package")
+class KernelPackage(PackagedKernel):
+    """As the vendor publishes it."""
+
+    name = "kernel_package"
+    none_code = "no_module_package"

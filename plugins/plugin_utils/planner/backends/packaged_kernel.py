@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked, Package
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     PACKAGE_TOOLS,
     add_proof_step,
@@ -23,21 +25,35 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Ca
 BOOT_NEEDS_KIB = 48 * 1024
 
 
-def packaged_kernel(case: Case, backend: str, none_code: str) -> Offer:
-    offer = Offer(backend, "a TOA kernel")
-    entry = _entry_for(case, offer, none_code)
-    if entry is None:
+class PackagedKernel(Backend):
+    """A kernel of the catalog, beside the running one, tried for one boot."""
+
+    policy: ClassVar = {
+        "package_mirror": "",
+        "install_headers": False,
+        "push_packages": False,
+        "accept_kernel_downgrade": False,
+        "accept_unverified_packages": False,
+        "accept_no_fallback": False,
+    }
+    none_code: ClassVar[str]
+    """The reason where the catalog has no kernel for a host."""
+
+    def offer(self, case: Case) -> Offer:
+        offer = Offer(self.name, "a TOA kernel")
+        entry = _entry_for(case, offer, self.none_code)
+        if entry is None:
+            return offer
+        offer.entry, offer.module, offer.what = entry, entry.module, f"kernel {entry.release}"
+        if not agree_on_kinds(case, offer, entry.option_kinds, entry.option_kinds):
+            return offer
+        offer.packages = _wanted_packages(case, entry)
+        check_conflicts(case, offer)
+        if entry.release == case.running:
+            _keep_kernel(case, offer, entry)
+        else:
+            _bring_kernel(case, offer, entry)
         return offer
-    offer.entry, offer.module, offer.what = entry, entry.module, f"kernel {entry.release}"
-    if not agree_on_kinds(case, offer, entry.option_kinds, entry.option_kinds):
-        return offer
-    offer.packages = _wanted_packages(case, entry)
-    check_conflicts(case, offer)
-    if entry.release == case.running:
-        _keep_kernel(case, offer, entry)
-    else:
-        _bring_kernel(case, offer, entry)
-    return offer
 
 
 def _entry_for(case: Case, offer: Offer, none_code: str) -> Entry | None:

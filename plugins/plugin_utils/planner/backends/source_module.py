@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     agree_on_kinds,
     built_here,
     check_conflicts,
     enforcement,
+    is_for_source,
     settle_module,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
@@ -20,25 +23,48 @@ from ansible_collections.realip.toa.plugins.plugin_utils.source_code import tree
 LOCKED_DOWN = ("integrity", "confidentiality")
 
 
-def offer_source_module(case: Case) -> Offer:
-    tree = source_trees.find(case.policy["source_tree"])
-    offer = Offer("source_module", "a module built from source", module=tree.module)
-    if not case.policy["source_url"]:
-        return offer.reject("no_source")
-    if case.kernel["debug"]:
-        return offer.reject("debug_kernel", running=case.running)
-    if tree.option_kinds:
-        if not agree_on_kinds(case, offer, tree.option_kinds, tree.option_kinds):
-            return offer
-    else:
-        offer.option_kinds = list(case.wanted)
-    check_conflicts(case, offer)
-    missing = _missing_of_source(case, offer)
-    if missing:
-        _check_build(case, offer)
-        offer.steps += missing
-    settle_module(case, offer)
-    return offer
+class SourceModule(Backend):
+    """Built on each host, or on one host for all that have the same kernel."""
+
+    name = "source_module"
+    policy: ClassVar = {
+        "source_url": "",
+        "source_sha256": "",
+        "source_commit": "",
+        "source_tree": "",
+        "build_once": False,
+        "install_build_tools": True,
+        "signing_key": "",
+        "accept_unverified_packages": False,
+    }
+    records = ("source",)
+
+    def check(self, policy: Mapping[str, Any]) -> None:
+        source_trees.find(policy["source_tree"])
+
+    def is_kept(self, case: Case) -> bool:
+        """A host that has got a module built from source keeps to that, also when a kernel update has left it without."""
+        return bool(built_here(case)) and is_for_source(case)
+
+    def offer(self, case: Case) -> Offer:
+        tree = source_trees.find(case.policy["source_tree"])
+        offer = Offer("source_module", "a module built from source", module=tree.module)
+        if not case.policy["source_url"]:
+            return offer.reject("no_source")
+        if case.kernel["debug"]:
+            return offer.reject("debug_kernel", running=case.running)
+        if tree.option_kinds:
+            if not agree_on_kinds(case, offer, tree.option_kinds, tree.option_kinds):
+                return offer
+        else:
+            offer.option_kinds = list(case.wanted)
+        check_conflicts(case, offer)
+        missing = _missing_of_source(case, offer)
+        if missing:
+            _check_build(case, offer)
+            offer.steps += missing
+        settle_module(case, offer)
+        return offer
 
 
 def _missing_of_source(case: Case, offer: Offer) -> list[str]:

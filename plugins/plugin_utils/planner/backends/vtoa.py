@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     NO_STATISTICS,
     add_proof_step,
@@ -36,25 +37,30 @@ SCRIPTS = ("rc_local", "sysconfig_modules")
 # ---- backends
 
 
-def offer_vtoa(case: Case) -> Offer:
-    offer = Offer("vtoa", VTOA, module=VTOA, service=VTOA, ipv6=True)
-    running = case.running
-    if case.os["id"] != "alinux" or case.os["major"] != 3:
-        return offer.reject("unsupported_distribution", wanted="Alibaba Cloud Linux 3", os=case.distribution)
-    if case.kernel["tag"] != VTOA_TAG:
-        return offer.reject("wrong_dist_tag", running=running, tag=tag(case.kernel), wanted=f"the tag {VTOA_TAG}")
-    if case.kernel["debug"]:
-        return offer.reject("debug_kernel", running=running)
-    if not kernel.at_least(case.kernel, VTOA_GETPEERNAME):
-        return offer.reject("kernel_too_old", running=running, wanted=VTOA_GETPEERNAME)
-    if case.kernel["arch"] not in VTOA_ARCHES:
-        return offer.reject("arch_not_supported", what="vtoa", wanted=listed(VTOA_ARCHES), arch=case.kernel["arch"])
-    if not agree_on_kinds(case, offer, VTOA_READS, VTOA_DOCUMENTED):
+class Vtoa(Backend):
+    """Package, unit and module of Alibaba Cloud Linux 3."""
+
+    name = VTOA
+
+    def offer(self, case: Case) -> Offer:
+        offer = Offer("vtoa", VTOA, module=VTOA, service=VTOA, ipv6=True)
+        running = case.running
+        if case.os["id"] != "alinux" or case.os["major"] != 3:
+            return offer.reject("unsupported_distribution", wanted="Alibaba Cloud Linux 3", os=case.distribution)
+        if case.kernel["tag"] != VTOA_TAG:
+            return offer.reject("wrong_dist_tag", running=running, tag=tag(case.kernel), wanted=f"the tag {VTOA_TAG}")
+        if case.kernel["debug"]:
+            return offer.reject("debug_kernel", running=running)
+        if not kernel.at_least(case.kernel, VTOA_GETPEERNAME):
+            return offer.reject("kernel_too_old", running=running, wanted=VTOA_GETPEERNAME)
+        if case.kernel["arch"] not in VTOA_ARCHES:
+            return offer.reject("arch_not_supported", what="vtoa", wanted=listed(VTOA_ARCHES), arch=case.kernel["arch"])
+        if not agree_on_kinds(case, offer, VTOA_READS, VTOA_DOCUMENTED):
+            return offer
+        offer.getsockopt_1348 = kernel.at_least(case.kernel, VTOA_GETSOCKOPT)
+        check_conflicts(case, offer)
+        _check_service(case, offer)
         return offer
-    offer.getsockopt_1348 = kernel.at_least(case.kernel, VTOA_GETSOCKOPT)
-    check_conflicts(case, offer)
-    _check_service(case, offer)
-    return offer
 
 
 def _check_service(case: Case, offer: Offer) -> None:

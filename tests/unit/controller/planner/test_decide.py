@@ -17,6 +17,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEA
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import reasons, removal
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -655,7 +656,7 @@ def test_a_module_that_was_built_here_is_left_alone():
     plan = decide(known, proof(), **SOURCE, vendor="tencent")
     assert (plan["state"], plan["backend"], plan["steps"]) == ("converged", "source_module", [])
     # Nor does the order of preference take it for a module of the distribution's, or put eBPF in its place.
-    plan = decide(known, proof(), **{**SOURCE, "backends": list(policy_module.BACKENDS)}, vendor="tencent")
+    plan = decide(known, proof(), **{**SOURCE, "backends": list(registry.BACKENDS)}, vendor="tencent")
     assert (plan["state"], plan["backend"]) == ("converged", "source_module")
     assert decide(known, proof(), vendor="tencent")["backend"] == "in_tree"
 
@@ -669,7 +670,7 @@ def test_another_source_is_built_anew():
 
 def test_after_a_kernel_update_without_dkms():
     known = host(*DEBIAN12, state=built(), persistence=[place(effective=False, reason="no such module")])
-    plan = decide(known, **{**SOURCE, "backends": list(policy_module.BACKENDS)})
+    plan = decide(known, **{**SOURCE, "backends": list(registry.BACKENDS)})
     assert (plan["state"], plan["backend"]) == ("pending", "source_module")
     missing = next(item["message"] for item in plan["reasons"] if item["code"] == "not_built_for_kernel")
     for what in ("toa.ko in /lib/modules/6.1.0-18-amd64", "linux-headers-6.1.0-18-amd64", "a compiler and make"):
