@@ -16,9 +16,12 @@ import re
 import shutil
 from functools import reduce
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import look
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, make_dirs
+from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.packaging.brought import CACHE, UNFINISHED, Host
 from ansible_collections.realip.toa.plugins.module_utils.packaging.checks import need_room, preflight, refuse_bricking
+from ansible_collections.realip.toa.plugins.module_utils.packaging.default_kernel import DefaultStays
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import adopt, sweep_partials
 from ansible_collections.realip.toa.plugins.module_utils.packaging.leftovers import (
     releases_of,
@@ -31,6 +34,7 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.wanted import
     refuse_doubles,
     refuse_unreviewed,
 )
+from ansible_collections.realip.toa.plugins.module_utils.programs.boot import Boot, checked as boot_arguments
 
 
 def main(args):
@@ -133,6 +137,7 @@ def _absent(host, items, args):
             if name not in known:
                 sweep_unowned(host, record[name])
         shutil.rmtree(host.cache, True)
+        DefaultStays(host.root).put_back()
         host.save_record(dict((name, entry) for name, entry in record.items() if name not in names))
         return _result(before, host.snapshot(names), changed=True)
 
@@ -203,9 +208,6 @@ def _predict(host, before, missing, installed):
     return after
 
 
-# -- input -------------------------------------------------------------------------------------------------------------
-
-
 # -- fetching ----------------------------------------------------------------------------------------------------------
 
 
@@ -244,9 +246,6 @@ def _source(item, args):
     return item["url"]
 
 
-# -- before the package manager starts ---------------------------------------------------------------------------------
-
-
 # -- changing the host -------------------------------------------------------------------------------------------------
 
 
@@ -257,9 +256,12 @@ def _install(host, items, inventory):
         (item["name"], _record_entry(item)) for item in items if item["name"] not in inventory or item["name"] in record
     )
     host.save_record(dict(record, **dict((name, dict(entry, **{UNFINISHED: True})) for name, entry in entries.items())))
-    rc, said = host.manager.install([host.source(item) for item in items])
+    boots = look(host.root)["default"]
+    with DefaultStays(host.root):
+        rc, said = host.manager.install([host.source(item) for item in items])
     gaps = [] if rc != 0 else _gaps(host, items)
     if rc == 0 and not gaps:
+        _keep_default(host, boots)
         host.settle()
         host.save_record(dict(record, **entries))
         return
@@ -275,6 +277,14 @@ def _install(host, items, inventory):
     if left:
         remedy = "taking it back left %s half installed: repair that on the host before trying again" % ", ".join(left)
     raise TargetError(code, "%s: %s" % (", ".join(item["file"] or item["name"] for item in items), why), remedy)
+
+
+def _keep_default(host, release):
+    """Some kernels make themselves the default whatever the settings say (new-kernel-pkg --make-default): then what booted before is pinned."""
+    now = look(host.root)["default"]
+    if release and now != release:
+        wish = {"state": "default", "kernel": release}
+        Boot(Machine(host.root.rstrip("/")), boot_arguments(wish)).result(apply=True)
 
 
 def _gaps(host, items):
