@@ -222,6 +222,19 @@ def test_a_bpftool_for_another_kernel(stage: EbpfStage) -> None:
     refused(stage, "bpftool_missing", "not found for kernel")
 
 
+def test_ubuntus_bpftool_after_a_kernel_update(stage: EbpfStage) -> None:
+    """A script wants the one of the running kernel, whose tools have not come; the one of the kernel before is still there."""
+    stage.sh(
+        "path=$(readlink -f $(command -v bpftool)) && mkdir -p /usr/lib/linux-tools/5.15.0-91-generic &&"
+        " mv $path /usr/lib/linux-tools/5.15.0-91-generic/bpftool &&"
+        " printf '#!/bin/sh\\necho bpftool not found for kernel 6 >&2\\nexit 2\\n' >$path && chmod 755 $path"
+    )
+    assert stage.ebpf()["after"]["attached"]
+    stage.detach_by_hand()
+    stage.sh("/bin/sh /var/lib/realip-toa/ebpf/loader.sh attach")
+    assert stage.ebpf("status")["after"]["attached"]
+
+
 def test_bpftool_is_installed_where_that_is_allowed_and_removed_with_the_rest(stage: EbpfStage) -> None:
     """From a repository on the stage, with the machine's own apt."""
     stage.sh(

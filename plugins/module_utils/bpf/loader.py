@@ -53,6 +53,15 @@ fail() { # CODE TEXT
     exit 1
 }
 
+other_bpftool() { # Ubuntu's is a script that wants the one of the running kernel; that of any kernel will do
+    for tool in /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool; do
+        "$tool" version >/dev/null 2>&1 || continue
+        PATH=${tool%%/*}:$PATH
+        return 0
+    done
+    return 1
+}
+
 undo() { # what this run has done, last first
     for id in $added; do
         bpftool cgroup detach "$cgroup" "$(hook_of "$(name_of_id "$id")")" id "$id" 2>/dev/null
@@ -106,7 +115,7 @@ settle() { # what to work on
     digest='' cgroup='' getsockopt=1 accept_conflicts=0
     # shellcheck source=/dev/null
     . "$dir/settings"
-    bpftool version >/dev/null 2>&1 || fail bpftool_missing "bpftool cannot be run"
+    bpftool version >/dev/null 2>&1 || other_bpftool || fail bpftool_missing "bpftool cannot be run"
     [ -n "$cgroup" ] || cgroup=$(mounted cgroup2)
     [ -n "$cgroup" ] || fail no_cgroup2 "no cgroup v2 is mounted"
     [ -d "$cgroup" ] || fail no_cgroup2 "there is no cgroup $cgroup"

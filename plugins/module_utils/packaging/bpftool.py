@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import glob
 import os
 import re
 
@@ -15,13 +16,20 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.repository im
 
 # The first that knows the getpeername hooks and is told apart by its number; later ones count on their own (6, 7).
 OLDEST = (5, 10)
+# Ubuntu has one for each kernel that has its tools, and any of them will do.
+OTHERS = ("/usr/lib/linux-tools/*/bpftool", "/usr/lib/linux-tools-*/bpftool")
 
 
 def problem():
-    """(code, message) of what is wrong with this host's bpftool, or None."""
-    path = which("bpftool")
-    if path is None:
-        return "bpftool_missing", "there is no bpftool on this host"
+    """(code, message) of what is wrong with this host's bpftool, or None. The first that runs counts, as in the loader."""
+    found = which("bpftool")
+    paths = ([found] if found else []) + [path for pattern in OTHERS for path in sorted(glob.glob(pattern))]
+    problems = [_problem_of(path) for path in paths]
+    runs = [one for one in problems if one is None or one[0] != "bpftool_missing"]
+    return (runs + problems + [("bpftool_missing", "there is no bpftool on this host")])[0]
+
+
+def _problem_of(path):
     code, out, err = run([path, "version"], timeout=30)
     found = re.search(r"v(\d+)\.(\d+)", out)
     if code != 0 or not found:
