@@ -11,6 +11,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import errno
 import gc
 import json
 import os
@@ -32,6 +33,24 @@ MAX_DEPTH = 60
 GRACE = 10
 
 TRACEBACK_LIMIT = 8000
+
+
+# Where a host's file system says no, which is no defect of ours: (code, what is the matter, remedy).
+FULL = ("disk_full", "the file system is full", "make room on it, then run again")
+FILE_SYSTEM_SAYS_NO = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: ("disk_full", "the disk quota is used up", FULL[2]),
+    errno.EROFS: (
+        "read_only",
+        "the file system is read-only",
+        "find out why (dmesg), mount it writable, then run again",
+    ),
+}
+IMMUTABLE = (
+    "immutable",
+    "not even root may change this file or folder",
+    "see `lsattr -d` of it; take the attribute away (chattr -i or -a) or the security module's rule, then run again",
+)
 
 
 class CallTimeout(BaseException):
@@ -171,6 +190,13 @@ def _problem(sources):
         for key, value in problem.data.items():
             answer.setdefault(key, value)
         return answer
+    if isinstance(problem, EnvironmentError):
+        reason = FILE_SYSTEM_SAYS_NO.get(problem.errno)
+        if problem.errno == errno.EPERM and problem.filename and os.geteuid() == 0:
+            reason = IMMUTABLE
+        if reason:
+            where = _text(problem.filename) if problem.filename else "a file of this call"
+            return {"failed": True, "code": reason[0], "msg": "%s: %s" % (where, reason[1]), "remedy": reason[2]}
     return {
         "failed": True,
         "code": "target_bug",

@@ -102,6 +102,23 @@ def test_bug_is_told_with_its_traceback(text, words):
     assert 50 < len(result["traceback"]) <= runner.TRACEBACK_LIMIT
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [("ENOSPC", "disk_full"), ("EDQUOT", "disk_full"), ("EROFS", "read_only")]
+)
+@pytest.mark.parametrize("kind", ["OSError", "IOError"])
+def test_file_system_that_says_no_is_no_bug(kind, number, code):
+    text = "import errno\ndef main(args): raise %s(errno.%s, 'no', '/etc/there')" % (kind, number)
+    result = answer(text)
+    assert result["failed"] and result["code"] == code
+    assert "/etc/there" in result["msg"] and result["remedy"] and "traceback" not in result
+
+
+def test_what_not_even_root_may_change_is_no_bug():
+    text = "import errno, os\nos.geteuid = lambda: %d\ndef main(args): raise OSError(errno.EPERM, 'no', '/etc/there')"
+    assert answer(text % 0)["code"] == "immutable"
+    assert answer(text % 1, limit=100000)["code"] == "target_bug"
+
+
 def test_traceback_shows_lines_of_our_source():
     assert "    return 1 / 0\n" in answer("def main(args):\n    return 1 / 0\n")["traceback"]
 
