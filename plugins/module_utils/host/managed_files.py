@@ -18,7 +18,13 @@ import hashlib
 import json
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, make_dirs, remove_file, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TEXT,
+    make_dirs,
+    refuse_what_is_no_file,
+    remove_file,
+    write_atomic,
+)
 
 LOST = "changed by somebody"
 
@@ -52,6 +58,11 @@ def image_of(path):
 def file_image(data, mode):
     """The image of a file of root's own with these bytes."""
     return {"kind": "file", "data": base64.b64encode(data).decode("ascii"), "mode": mode, "uid": 0, "gid": 0}
+
+
+def runnable(mode):
+    """A mode with the x bits that are missing: root's, and those of whoever may read. One that keeps others out goes on to do so."""
+    return mode | 0o100 | (mode & 0o444) >> 2
 
 
 def link_image(target):
@@ -125,6 +136,8 @@ class Originals:
 
     def keep(self, name, wanted):
         """Remember a path that is about to become `wanted`. Save the record after this and before `change`."""
+        if wanted is not None and wanted["kind"] == "file":
+            refuse_what_is_no_file(self.path(name))  # before there is a record of it: nothing would have to be put back
         now = self.now(name)
         entry = self.files.get(name)
         if entry is None:

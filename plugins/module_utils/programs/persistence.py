@@ -30,6 +30,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     digest_of,
     file_image,
     link_image,
+    runnable,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, under
@@ -355,7 +356,7 @@ def _runnable(host, path):
     mode = host.mode(path, 0o755)
     if not mode & 0o111:
         host.notes.append("%s was not executable, so nothing in it ran at boot; it is executable now" % path)
-    return mode | 0o755
+    return runnable(mode)
 
 
 def with_rc_line(data, command):

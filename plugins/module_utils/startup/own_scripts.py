@@ -11,7 +11,7 @@ import base64
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of, file_image
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of, file_image, runnable
 from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import with_rc_line
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import boot_script, find_places
 
@@ -34,7 +34,7 @@ def boot_files(originals, init, name, command, units):
     now = originals.now(path)
     if [place for place in places_of(name, init) if place["path"] == path]:
         return {path: now}
-    image = file_image(with_rc_line(data_of(now), command), (now["mode"] if now else 0o755) | 0o755)
+    image = file_image(with_rc_line(data_of(now), command), runnable(now["mode"] if now else 0o755))
     if now:
         image.update(uid=now["uid"], gid=now["gid"])
     return {path: image}

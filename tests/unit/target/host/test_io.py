@@ -8,6 +8,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import errno
+import fcntl
 import os
 import signal
 import stat
@@ -18,6 +19,7 @@ import time
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
 from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, run, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, file_image, runnable
 
 LATIN = b"caf\xe9"
 
@@ -301,3 +303,105 @@ def test_refusal_carries_what_is_needed_to_act():
         {"free": 3},
         "no room",
     )
+
+
+# ---- what root does not write over
+
+
+def nobody_can_lock(path):
+    """Whether a user without rights gets no hold of the lock; asked by a child, which gives up root for good."""
+    child = os.fork()
+    if not child:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (IOError, OSError):
+            os._exit(0)
+        os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def everybody_may_enter(folder):
+    while folder != "/":
+        os.chmod(folder, os.stat(folder).st_mode | 0o011)
+        folder = os.path.dirname(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_no_other_user_holds_the_lock(tmpdir):
+    everybody_may_enter(str(tmpdir))
+    path = str(tmpdir.join("lock"))
+    with HostLock(path):
+        pass
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert nobody_can_lock(path)
+    os.chmod(path, 0o644)
+    assert not nobody_can_lock(path)  # what is asked here is the mode, and nothing on the way there
+    with HostLock(path):
+        pass
+    assert nobody_can_lock(path)
+
+
+@pytest.mark.parametrize("kind", ["link", "owner", "pipe"])
+def test_lock_that_somebody_planted_is_refused(tmpdir, kind):
+    path, other = str(tmpdir.join("lock")), tmpdir.join("other")
+    other.write("untouched")
+    if kind == "link":
+        os.symlink(str(other), path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif os.geteuid() == 0:
+        open(path, "w").close()
+        os.chown(path, 65534, 65534)
+    else:
+        pytest.skip("only root can give a file away")
+    with pytest.raises(TargetError) as problem:
+        HostLock(path).__enter__()
+    assert problem.value.code == "lock_not_ours" and path in problem.value.message
+    assert other.read() == "untouched"
+
+
+@pytest.mark.parametrize("mask", ["link", "empty"])
+def test_masked_unit_is_a_no(tmpdir, mask):
+    unit = str(tmpdir.ensure("etc", "systemd", "system", dir=True).join("realip-toa-x.service"))
+    if mask == "link":
+        os.symlink("/dev/null", unit)
+    else:
+        open(unit, "w").close()
+    originals = Originals({}, str(tmpdir))
+    name = "/etc/systemd/system/realip-toa-x.service"
+    device = os.stat("/dev/null")
+    for attempt in (
+        lambda: originals.keep(name, file_image(b"[Unit]\n", 0o644)),
+        lambda: originals.change(name, file_image(b"[Unit]\n", 0o644)),
+    ):
+        with pytest.raises(TargetError) as problem:
+            attempt()
+        assert problem.value.code == "unit_masked" and "realip-toa-x.service" in problem.value.message
+    assert originals.record() == {}
+    assert os.path.islink(unit) if mask == "link" else os.path.getsize(unit) == 0
+    assert os.stat("/dev/null").st_rdev == device.st_rdev and os.stat("/dev/null").st_ino == device.st_ino
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_only_a_file_is_replaced_by_a_file(tmpdir, kind):
+    path = str(tmpdir.join("there"))
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        os.mkdir(path)
+    else:
+        os.symlink("/dev/full", path)
+    before = os.stat(path)
+    with pytest.raises(TargetError) as problem:
+        write_atomic(path, "text")
+    assert problem.value.code == "not_a_file" and path in problem.value.message
+    assert os.stat(path) == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"), [(0o700, 0o700), (0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o755, 0o755), (0, 0o100)]
+)
+def test_only_x_bits_that_are_missing_are_added(mode, wanted):
+    assert runnable(mode) == wanted

@@ -204,6 +204,15 @@ def test_curly_quotes_are_named(tree):
     assert tree.read("/etc/rc.local") == "#!/bin/sh\n"
 
 
+def test_rc_local_that_keeps_others_out_goes_on_to_do_so(tree):
+    centos7(tree, "#!/bin/bash\nmount -o password=secret //nas/x /mnt\n", 0o700)
+    before = tree.picture()
+    tree.call(method="rc_local")
+    assert os.stat(tree.path("/etc/rc.d/rc.local")).st_mode & 0o777 == 0o700
+    tree.call("absent")
+    assert tree.picture() == before
+
+
 @pytest.mark.parametrize("method", ["auto", "rc_local"])
 def test_rc_local_not_executable(tree, method):
     centos7(tree, "#!/bin/bash\ntouch /var/lock/subsys/local\nmodprobe toa\n")
