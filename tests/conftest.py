@@ -6,8 +6,12 @@
 from __future__ import absolute_import, division, print_function
 
 import os
+import shutil
 import sys
+import tempfile
 import types
+
+import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -28,3 +32,32 @@ for name in sorted(PACKAGES):
     if parent:
         setattr(sys.modules[parent], leaf, module)
 sys.path.insert(0, ROOT)
+
+try:
+    import hypothesis
+except ImportError:  # the oldest Pythons have none, and their tests need none
+    pass
+else:
+    # How long one example takes says how busy the machine is, not whether the code is right.
+    hypothesis.settings.register_profile("used_machine", deadline=None)
+    hypothesis.settings.load_profile("used_machine")
+
+OWN_FOLDER = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Give every session a temporary folder of its own.
+
+    Sessions that share pytest-of-USER take each other's permissions: each new session closes that folder to other accounts,
+    and accounts that a test of another session made then cannot reach their keys. A worker of xdist has its folder already.
+    """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        OWN_FOLDER.append(tempfile.mkdtemp(prefix="toa-tests-"))
+        config.option.basetemp = OWN_FOLDER[0]
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """A session that passed leaves nothing; one that failed leaves its folder to be looked at."""
+    if OWN_FOLDER and not exitstatus:
+        shutil.rmtree(OWN_FOLDER[0], ignore_errors=True)

@@ -29,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that any account may enter."""
     folder = tmp_path_factory.mktemp("place")
     for path in (folder, *folder.parents):
-        if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
+        if path.is_relative_to(tmp_path_factory.getbasetemp()):
             path.chmod(path.stat().st_mode | 0o755)
     return folder
 

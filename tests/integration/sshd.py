@@ -121,13 +121,16 @@ class Sshd:
         self._wait_until_it_listens(process, addresses[0])
 
     def _known(self) -> list[str | Path]:
-        """Words before a command for which the accounts are in /etc/passwd: a file of its own lies over it there."""
-        if not self.accounts:
+        """Words before a command for which the accounts are in /etc/passwd: a file of its own lies over it there.
+
+        Root has /bin/sh in it: unlike bash and others it reads no profile of this machine, which may print something.
+        """
+        if os.getuid() != 0:
             return []
+        accounts = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
+        known = [":".join([*entry[:-1], "/bin/sh" if entry[0] == "root" else entry[-1]]) for entry in accounts]
         passwd = self.folder / "passwd"
-        passwd.write_text(
-            Path("/etc/passwd").read_text() + "".join(f"{name}:x:0:0::/root:/bin/sh\n" for name in self.accounts)
-        )
+        passwd.write_text("\n".join([*known, *(f"{name}:x:0:0::/root:/bin/sh" for name in self.accounts)]) + "\n")
         return [
             "unshare",
             "--mount",
@@ -156,6 +159,7 @@ class Sshd:
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "PermitRootLogin yes",
+            "PermitUserRC no",
             "MaxStartups 200",
             "MaxSessions 200",
             "LogLevel ERROR",

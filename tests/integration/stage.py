@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This machine as a host that tests may change: the same programs and files, in a mount namespace where every write goes elsewhere.
 
-Each of /boot, /etc, /root, /run, /usr and /var is an overlay, so that packages are installed with the machine's own dpkg, scripts and
-shell, and the machine itself stays as it is. What was written can be listed. Needs root.
+Each of /boot, /etc, /run, /usr and /var is an overlay, so that packages are installed with the machine's own dpkg, scripts and
+shell, and the machine itself stays as it is. Files of ours that lie on the machine, because it is rolled out or a run left them, are not on
+the stage. What was written can be listed. Needs root.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ SETUP = """
 set -e
 mount --make-rprivate /
 for folder in {folders}; do
-    mkdir -p "{base}/$folder/new" "{base}/$folder/work"
-    mount -t overlay overlay -o "lowerdir=/$folder,upperdir={base}/$folder/new,workdir={base}/$folder/work" "/$folder"
+    mkdir -p "{base}/$folder/new" "{base}/$folder/work" "{base}/$folder/hidden"
+    # To overlayfs a character device 0:0 in an upper layer says that the name is not there.
+    find "/$folder" -xdev -name '*realip[-_]toa*' -prune -print | while read -r ours; do
+        hidden="{base}/$folder/hidden${{ours#/"$folder"}}"
+        mkdir -p "${{hidden%/*}}"
+        mknod "$hidden" c 0 0
+    done
+    mount -t overlay overlay -o "lowerdir={base}/$folder/hidden:/$folder,upperdir={base}/$folder/new,workdir={base}/$folder/work" "/$folder"
 done
 echo ready
 exec cat
@@ -84,9 +91,13 @@ class Stage:
                     found[name] = "gone"
                 elif path.is_file():
                     found[name] = path.read_bytes().decode("latin-1")
-        machine = {name: Path(name) for name in found}
-        return {
-            name: text
-            for name, text in found.items()
-            if not (machine[name].is_file() and machine[name].read_bytes().decode("latin-1") == text)
-        }
+        return {name: text for name, text in found.items() if self._below(name) != text}
+
+    def _below(self, name: str) -> str | None:
+        """What the machine has under a name, as the stage sees it; None where that is nothing."""
+        folder, _slash, rest = name[1:].partition("/")
+        hidden = self.base / folder / "hidden" / rest
+        machine = Path(name)
+        if any(path.is_char_device() for path in (hidden, *hidden.parents)) or not machine.is_file():
+            return None
+        return machine.read_bytes().decode("latin-1")

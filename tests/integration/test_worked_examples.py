@@ -20,7 +20,7 @@ from test_docs import blocks
 
 PAGE = "docs/extending.md"
 EXAMPLES = ["To add an option format", "To add a distribution", "To add a vendor's package", "To add a backend"]
-LEFT_OUT = shutil.ignore_patterns(".git", ".lab", ".*_cache", ".hypothesis", "__pycache__", "_site", "reports")
+LEFT_OUT = shutil.ignore_patterns(".git", ".lab", ".nox", ".*_cache", ".hypothesis", "__pycache__", "_site", "reports")
 
 
 class Example(t.NamedTuple):
