@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 from collections.abc import Mapping
 
@@ -82,7 +83,11 @@ class ActionModule(ToaAction):
         self._given = {**self._from_variables(task_vars or {}), **self._task.args}
         self._task.args, before = self._given, self._task.args
         try:
-            return super().run(tmp, task_vars)
+            # The same for every host of this task, and for no other task: a playbook that is imported twice makes two runs.
+            return {
+                **super().run(tmp, task_vars),
+                "run": hashlib.sha256(str(self._task._uuid).encode()).hexdigest()[:12],
+            }
         finally:
             self._task.args = before
 

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import typing as t
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.report import data as r
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 # What a report is made of; the other variables of a host are left where they are.
-READ = ("__toa_looked", "__toa_outcome", "__toa_turn", "__toa_timing", "ansible_facts")
+READ = ("__toa_looked", "__toa_outcome", "__toa_turn", "__toa_timing", "__toa_left", "ansible_facts")
 
 # The report of before is read whole; what is larger is none of ours.
 LARGEST = 256 << 20
@@ -86,7 +87,18 @@ class ActionModule(ToaAction):
             check=args["check"],
             only=args["only"],
             before=before,
+            run=_run(task_vars),
         )
+
+
+def _run(task_vars: Variables) -> str:
+    """The run that this play is the end of. Its first host may have nothing to say: one whose variables are broken was never looked at."""
+    hostvars = task_vars["hostvars"]
+    for host in task_vars.get("ansible_play_hosts") or []:
+        seen = hostvars.raw_get(host).get("__toa_looked")
+        if isinstance(seen, Mapping) and seen.get("run"):
+            return str(seen["run"])
+    return ""
 
 
 def _hosts(hostvars: t.Any) -> dict[str, dict[str, t.Any]]:

@@ -91,11 +91,18 @@ class CallbackModule(CallbackBase):
         hostvars = variables.get("hostvars")
         everyone = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
         # Only the waves have sizes. The batch of a play that matches no host is the whole inventory.
-        if "toa_pending" not in play.hosts or not play.serial or not everyone or not batch or hostvars is None:
+        if (
+            not any(str(name).startswith("toa_pending") for name in play.hosts)
+            or not play.serial
+            or not everyone
+            or not batch
+            or hostvars is None
+        ):
             return
         # A turn does not change, and to ask for all of them costs a second or two in a large fleet.
+        run = _mapping(hostvars.raw_get(batch[0]).get("__toa_turn")).get("run")
         for host in everyone:
-            if host not in self._turns:
+            if host not in self._turns or self._turns[host].get("run") != run:
                 self._turns[host] = _mapping(hostvars.raw_get(host).get("__toa_turn"))
         sizes = Counter(self._turns[host].get("part", 1) for host in everyone)
         self._in_wave = True

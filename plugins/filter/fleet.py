@@ -19,9 +19,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import 
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
 
 
-def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "") -> list[str]:
+def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "", run: str = "") -> list[str]:
     """Hosts whose plan has `state`, narrowed by the JMESPath expression `only`."""
-    chosen = select(hostvars, state)
+    chosen = select(hostvars, state, run)
     try:
         return matching(chosen, only) if only else list(chosen)
     except SelectionError as problem:
@@ -56,21 +56,25 @@ def toa_turns(
     waves: Any = None,
     max_failures: Any = 0,
     max_rebooting: Any = 0,
+    run: str = "",
 ) -> list[dict[str, Any]]:
     """Each pending host with its turn in the waves; those that would reboot outside of their change window get an outcome instead, and no turn."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    pending = set(toa_hosts(hostvars, "pending", only))
+    pending = set(toa_hosts(hostvars, "pending", only, run))
     names = [host for host in order if host in pending]
     try:
         shut = {host: reason for host in names if (reason := _window_shut(hostvars[host], now))}
         turns = fleet.schedule([host for host in names if host not in shut], waves, max_failures, max_rebooting)
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
-    taken = [{**turn, "group": "toa_pending", "outcome": {}} for turn in turns]
+    taken = [
+        {"host": item["host"], "turn": {**item["turn"], "run": run}, "group": fleet.group_of(run), "left": {}}
+        for item in turns
+    ]
     return as_data(
         taken
         + [
-            {"host": host, "turn": {}, "group": "toa_outside_window", "outcome": fleet.outside(shut[host])}
+            {"host": host, "turn": {}, "group": "toa_outside_window", "left": {**fleet.outside(shut[host]), "run": run}}
             for host in shut
         ]
     )
@@ -79,6 +83,11 @@ def toa_turns(
 def _window_shut(variables: Mapping[str, Any], now: datetime.datetime) -> str:
     reboots = ((looked(variables) or {}).get("plan") or {}).get("reboot")
     return change_window.closed(variables.get("toa_window"), now) if reboots else ""
+
+
+def toa_current_group(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
+    """The group of the run whose waves are to begin, for `hosts` of a play; a pattern that matches nobody where there is none."""
+    return fleet.current_group(groups, hostvars)
 
 
 def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
@@ -118,6 +127,7 @@ class FilterModule:
             "toa_gate": toa_gate,
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,
+            "toa_current_group": toa_current_group,
             "toa_failure": toa_failure,
             "toa_packages": toa_packages,
             "toa_pick": toa_pick,

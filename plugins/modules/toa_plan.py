@@ -169,6 +169,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+run:
+  description: The id of this run, the same for every host of the task.
+  returned: always
+  type: str
+  sample: 3f2a9c0d11be
 plan:
   description: The decision.
   returned: success

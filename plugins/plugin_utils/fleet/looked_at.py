@@ -18,9 +18,38 @@ def looked(variables: Variables) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) else None
 
 
-def select(hostvars: Mapping[str, Variables], state: str) -> dict[str, dict[str, Any]]:
+def record(variables: Variables) -> dict[str, Any]:
+    """The one record of a host's run: {run, plan, slot, outcome, times}. What another run of the same invocation has left does not count.
+
+    Every part bears the id that play 1 gave the run. A host that was told that it does not begin has an outcome (`__toa_left`) and no times.
+    """
+    seen = looked(variables) or {}
+    run = seen.get("run")
+
+    def of_this_run(name: str) -> dict[str, Any]:
+        value = variables.get(name)
+        return dict(value) if isinstance(value, Mapping) and value.get("run") == run else {}
+
+    times, left = of_this_run("__toa_timing"), of_this_run("__toa_left")
+    outcome = variables.get("__toa_outcome")
+    begun = bool(times) or run is None
+    return {
+        "run": run or "",
+        "plan": seen.get("plan"),
+        "slot": of_this_run("__toa_turn"),
+        "outcome": dict(outcome) if begun and isinstance(outcome, Mapping) else left,
+        "times": times,
+    }
+
+
+def of_run(hostvars: Mapping[str, Variables], run: str | None) -> dict[str, Variables]:
+    """The hosts that this run has looked at; without an id, all."""
+    return {host: hostvars[host] for host in hostvars if not run or (looked(hostvars[host]) or {}).get("run") == run}
+
+
+def select(hostvars: Mapping[str, Variables], state: str, run: str = "") -> dict[str, dict[str, Any]]:
     """The hosts whose plan has this state: {host: {facts, plan}}."""
-    return {host: known for host, known in judged(hostvars).items() if known["plan"].get("state") == state}
+    return {host: known for host, known in judged(hostvars, run).items() if known["plan"].get("state") == state}
 
 
 def left_out(hostvars: Mapping[str, Variables], only: str) -> frozenset[str]:
@@ -31,12 +60,13 @@ def left_out(hostvars: Mapping[str, Variables], only: str) -> frozenset[str]:
     return frozenset(known) - frozenset(matching(known, only))
 
 
-def judged(hostvars: Mapping[str, Variables]) -> dict[str, dict[str, Any]]:
-    """Every host that has a plan, in order: {host: {facts, plan}}."""
+def judged(hostvars: Mapping[str, Variables], run: str = "") -> dict[str, dict[str, Any]]:
+    """Every host that has a plan, of this run if it is named, in order: {host: {facts, plan}}."""
     found = {}
     for host in sorted(hostvars):
-        plan = (looked(hostvars[host]) or {}).get("plan")
-        if isinstance(plan, Mapping):
+        seen = looked(hostvars[host]) or {}
+        plan = seen.get("plan")
+        if isinstance(plan, Mapping) and (not run or seen.get("run") == run):
             found[host] = {"facts": facts_of(hostvars[host]), "plan": plan}
     return found
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import record
+
 Variables: TypeAlias = Mapping[str, Any]
 
 # Outcomes with which a host is no failure of its wave. `pending`: nothing was begun with it, for its change window is over.
@@ -104,6 +106,30 @@ def batches(turns: Iterable[Mapping[str, Any]]) -> list[int]:
     return [sizes[part] for part in sorted(sizes)] or [1]
 
 
+# ---- the group of a run
+
+GROUP = "toa_pending"
+# Matches no host, and is not an error where a pattern that matches nothing is one.
+NOBODY = "all:!all"
+
+
+def group_of(run: str) -> str:
+    """The group of the hosts that have a turn in this run. Groups outlive their playbook, so the name is the run's own."""
+    return f"{GROUP}_{run}" if run else GROUP
+
+
+def current_group(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Variables]) -> str:
+    """The group whose waves are to begin; a pattern without hosts where there is none.
+
+    Ansible keeps groups in the order in which they came. The last one is spent when its first host has begun, or was looked at again since.
+    """
+    names = [name for name in groups if name == GROUP or name.startswith(f"{GROUP}_")]
+    if not names or not groups[names[-1]] or not hostvars:
+        return NOBODY
+    found = record(hostvars[groups[names[-1]][0]])
+    return NOBODY if found["outcome"] or group_of(found["run"]) != names[-1] else names[-1]
+
+
 # ---- gates
 
 
@@ -116,7 +142,7 @@ def gate(
     ends here. Only hosts of this wave are looked at: their variables are dear.
     """
     begun, waiting = hosts[turn["first"] : turn["until"]], hosts[turn["until"] :]
-    states = {host: str(_outcome(hostvars[host]).get("state") or "lost") for host in begun}
+    states = {host: str(record(hostvars[host])["outcome"].get("state") or "lost") for host in begun}
     unproven = [host for host in begun if states[host] not in FINE]
     closed = len(unproven) > turn["allowed"]
     why = ""
@@ -164,8 +190,3 @@ def outside(reason: str) -> dict[str, str]:
 
 def _hosts(count: int) -> str:
     return "1 host is" if count == 1 else f"{count} hosts are"
-
-
-def _outcome(variables: Variables) -> Mapping[str, Any]:
-    value = variables.get("__toa_outcome")
-    return value if isinstance(value, Mapping) else {}

@@ -12,7 +12,14 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import Variables, facts_of, left_out, looked
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import (
+    Variables,
+    facts_of,
+    left_out,
+    looked,
+    of_run,
+    record,
+)
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
 from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
     mapping,
@@ -78,8 +85,9 @@ def build(
     check: bool = False,
     only: str = "",
     before: Mapping[str, Any] | None = None,
+    run: str = "",
 ) -> dict[str, Any]:
-    """The report of a run.
+    """The report of a run, with the hosts that play 1 of `run` has looked at, or with all.
 
     `at` is when it was made (ISO 8601), `check` whether it was a dry run, `only` the JMESPath expression that chose the hosts (those that
     could not be looked at stay in: nobody knows what they are), `before` the last report of this kind.
@@ -87,11 +95,12 @@ def build(
     """
     if kind not in FAILURES:
         raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(FAILURES)}")
-    skipped = left_out(hostvars, only)
+    concerned = of_run(hostvars, run)
+    skipped = left_out(concerned, only)
     hosts = [
-        _entry(host, hostvars[host], kind)
-        for host in sorted(hostvars, key=natural)
-        if host not in skipped and looked(hostvars[host]) is not None
+        _entry(host, concerned[host], kind)
+        for host in sorted(concerned, key=natural)
+        if host not in skipped and looked(concerned[host]) is not None
     ]
     report = {
         "schema": SCHEMA,
@@ -234,16 +243,12 @@ def _waves(hosts: list[Entry]) -> list[dict[str, Any]]:
 # ---- one host
 
 
-def _outcome(variables: Variables) -> Mapping[str, Any]:
-    return mapping(variables.get("__toa_outcome"))
-
-
 def _entry(host: str, variables: Variables, kind: str) -> Entry:
     result = looked(variables) or {}
     plan = mapping(result.get("plan"))
     facts = facts_of(variables)
-    outcome = _outcome(variables)
-    turn, timing = mapping(variables.get("__toa_turn")), mapping(variables.get("__toa_timing"))
+    run = record(variables)
+    outcome, turn, timing = run["outcome"], run["slot"], run["times"]
     probe = outcome.get("probe") or result.get("probe") or {}
     boot = mapping(outcome.get("boot"))
     os, kernel = mapping(facts.get("os")), mapping(facts.get("kernel"))
