@@ -161,15 +161,15 @@ def test_a_stopped_and_disabled_service_is_brought_up_and_put_back(stage: Stage)
         {"name": f"toa_service {wanted}", "realip.toa.toa_service": {"state": wanted}}
         for wanted in ("started", "enabled")
     ]
-    back = {"name": "back", "ansible.builtin.include_role": {"name": "realip.toa.rollout", "tasks_from": "revert_service.yml", "rolespec_validate": False},
-            "vars": {"rollout_plan": PLAN}}  # fmt: skip
+    back = {"name": "back", "ansible.builtin.include_role": {"name": "realip.toa.vtoa", "tasks_from": "revert.yml", "rolespec_validate": False},
+            "vars": {"backend_plan": PLAN}}  # fmt: skip
     play(stage, core, *again, outcome, back)
     assert state(stage) == (True, False, False, False)
 
 
 def test_what_a_failed_rollout_has_installed_goes(stage: Stage) -> None:
-    back = {"name": "back", "ansible.builtin.include_role": {"name": "realip.toa.rollout", "tasks_from": "revert_service.yml", "rolespec_validate": False},
-            "vars": {"rollout_plan": PLAN}}  # fmt: skip
+    back = {"name": "back", "ansible.builtin.include_role": {"name": "realip.toa.vtoa", "tasks_from": "revert.yml", "rolespec_validate": False},
+            "vars": {"backend_plan": PLAN}}  # fmt: skip
     play(stage, cores()[-1], role("vtoa", backend_plan=PLAN), back)
     assert state(stage) == (False, False, False, False)
 

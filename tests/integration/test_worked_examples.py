@@ -102,6 +102,36 @@ def test_the_plan_is_what_the_page_says(copy: Path, number: int) -> None:
     }
 
 
+def test_a_backend_that_fails_its_proof_leaves_nothing(copy: Path) -> None:
+    left = Path("/run/acme-address.conf")
+    plan = {
+        "backend": "built_in",
+        "option_kinds": ["77/8"],
+        "module": "",
+        "service": "",
+        "kernel_target": "",
+        "reboot": False,
+    }
+
+    def role(name: str, tasks: str, **variables: t.Any) -> dict[str, t.Any]:
+        given = {"name": f"realip.toa.{name}", "tasks_from": tasks, "rolespec_validate": False}
+        return {"name": f"{name} {tasks}", "ansible.builtin.include_role": given, "vars": variables}
+
+    facts = {"name": "facts", "realip.toa.toa_facts": {}}
+    installed = {"name": "installed", "ansible.builtin.command": f"cat {left}", "changed_when": False}
+    unproved = {"name": "unproved", "ansible.builtin.fail": {"msg": "the proof failed"}}
+    sequence = {
+        "block": [role("built_in", "main", backend_plan=plan), installed, unproved],
+        "rescue": [role("rollout", "undo", rollout_plan=plan)],
+    }
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [facts, sequence]}]
+    (copy / "unproved.yml").write_text(yaml.safe_dump(play, sort_keys=False), encoding="utf-8")
+    told = run(copy, "ansible", "playbook", "unproved.yml")
+    # Installed, refused by the proof, taken back.
+    assert re.search(r"rescued=1 ", told) and "the proof failed" in told, told
+    assert not left.exists(), told
+
+
 def test_the_units_pass(copy: Path) -> None:
     units = ["test_house.py", "planner", "catalog", "facts", "test_traps.py"]
     told = run(copy, "pytest", "-p", "no:cacheprovider", "-q", *(f"tests/unit/controller/{unit}" for unit in units))

@@ -39,7 +39,8 @@ def test_every_class_of_the_folder_is_in_the_table():
 def test_a_backend_has_its_variables_and_a_role(name):
     backend = registry.REGISTRY[name]
     assert all(POLICY[key] == default for key, default in backend.policy.items())
-    assert (ROOT / "roles" / name / "tasks" / "main.yml").is_file()
+    # The rollout calls both by name: what one has done the other undoes.
+    assert all((ROOT / "roles" / name / "tasks" / f"{stage}.yml").is_file() for stage in ("main", "revert"))
 
 
 def test_two_backends_agree_on_the_default_of_a_variable_that_both_read():
