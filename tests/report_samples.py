@@ -11,6 +11,8 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.module_utils.testbench import questions
+from ansible_collections.realip.toa.plugins.module_utils.testbench import verdict as verdict_module
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import Format
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
@@ -79,11 +81,11 @@ def proof(kind: str = "200/8", works: bool = True) -> dict[str, t.Any]:
             case.accept = case.getpeername = address
         return cases
 
-    cases = probe_cases.Questions(formats).put(run)
-    verdict, reason = probe_cases.verdict(cases, formats, ["module toa is loaded"])
+    cases = questions.Questions(formats).put(run)
+    verdict, reason = verdict_module.verdict(cases, formats, ["module toa is loaded"])
     return {
-        "verdict": verdict, "reason": reason, "matrix": probe_cases.matrix(cases), "summary": probe_cases.summary(cases),
-        "option_kinds": probe_cases.translated(cases), "wanted_kinds": [kind], "elapsed_ms": 92,
+        "verdict": verdict, "reason": reason, "matrix": verdict_module.matrix(cases), "summary": verdict_module.summary(cases),
+        "option_kinds": verdict_module.translated(cases), "wanted_kinds": [kind], "elapsed_ms": 92,
     }  # fmt: skip
 
 

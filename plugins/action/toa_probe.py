@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import GROUPS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import probe_of
-
-GROUPS = ("ipv6", "mptcp", "defer_accept", "syn_cookies", "fastopen", "spoof")
 
 # Ways to the client's address that a plan may promise. IPv6 is a question of formats, and the verdict answers it.
 WAYS = {"getpeername": "getpeername()", "getsockopt_1348": "getsockopt(IPPROTO_IP, 1348)"}

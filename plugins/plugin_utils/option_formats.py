@@ -12,31 +12,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# What a format of a given length carries after kind and length (all in network order).
-LAYOUTS = {
-    8: "port, IPv4 address",
-    20: "port, IPv6 address",
-    7: "version 1, IPv4 address",
-    19: "version, IPv6 address",
-}
-
-# Kinds of which a length above does not mean a client address: their own meaning.
-# Sources: ANCK net/vtoa (249, 250, 252), TencentOS-kernel net/toa (201, 202).
-OTHER_MEANINGS = {
-    (249, 40): "V6VTOA of Alibaba's VPC",
-    (250, 8): "TOA_VIP of Alibaba's VPC, the virtual address and not the client's",
-    (252, 20): "VTOA of Alibaba's VPC",
-    (201, 6): "the VPC id of Tencent's VPC",
-    (202, 8): "the virtual address of Tencent's VPC",
-}
-
-# Kinds that every TCP stack uses for something else (IANA registry): as an address option they are a mistake for certain.
-TAKEN_KINDS = {
-    0: "End of Option List", 1: "No-Operation", 2: "Maximum Segment Size", 3: "Window Scale", 4: "SACK Permitted", 5: "SACK",
-    8: "Timestamps", 19: "MD5 Signature", 29: "TCP Authentication", 30: "Multipath TCP", 34: "TCP Fast Open",
-}  # fmt: skip
-
-SHORTEST, LONGEST = 3, 40  # a TCP header has 40 bytes of options
+from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import (
+    LAYOUTS,
+    LONGEST,
+    OTHER_MEANINGS,
+    SHORTEST,
+    TAKEN_KINDS,
+)
 
 
 class Profile(NamedTuple):
@@ -79,7 +61,7 @@ class Format(NamedTuple):
     @property
     def layout(self) -> str:
         """What it carries, "" where that is not known to be a client address."""
-        return "" if self in OTHER_MEANINGS else LAYOUTS.get(self.length, "")
+        return "" if self in OTHER_MEANINGS else LAYOUTS.get(self.length, (0, False, ""))[2]
 
 
 def parse(text: object) -> Format:

@@ -25,6 +25,7 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.programs import probe
 from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
 from ansible_collections.realip.toa.plugins.module_utils.testbench import connection as handshake
+from ansible_collections.realip.toa.plugins.module_utils.testbench import questions
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import in_child
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import parse_format
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
@@ -410,15 +411,15 @@ def test_a_kernel_without_ipv6(python: str, cgroup: Cgroup) -> None:
 )
 def test_each_variant_is_what_it_says(variant: str, counter: str) -> None:
     """The namespace's own counters are the witness: one connection of that kind (one listener for MPTCP) for each case, none for plain ones."""
-    questions = probe_cases.Questions([parse_format("200/8")], groups=[variant])
+    plan = questions.Questions([parse_format("200/8")], groups=[variant])
 
     def work(asked: list[probe_cases.Case]) -> list[t.Any]:
         bench = handshake.Bench()  # kept: its listeners close with it
         return [[case.seen for case in bench.run(asked, time.time() + 10)], kernel_counters()[counter]]
 
-    cases = questions.group_cases()
+    cases = plan.group_cases()
     assert in_child(lambda: work(cases), 20) == [["peer"] * 2, 2]
-    assert in_child(lambda: work(questions.wanted_cases()), 20) == [["peer"] * 6, 0]
+    assert in_child(lambda: work(plan.wanted_cases()), 20) == [["peer"] * 6, 0]
 
 
 def kernel_counters() -> dict[str, int]:

@@ -33,8 +33,6 @@ STATS_FILES = {
 }
 TOA_MODULES = tuple(sorted(STATS_FILES))
 
-# A helper that changes no address by itself: it neither proves nor disputes anything.
-HELPERS = ("hookers",)
 
 _FILE = re.compile(r"(?:^|/)([A-Za-z0-9_-]+)\.ko(?:\.(?:xz|gz|zst|bz2))?$")
 # What holds one of these may list one of them: "toa.ko" finds vtoa and the like as well, and hookers comes with vtoa alone.

@@ -17,7 +17,7 @@ __metaclass__ = type
 import re
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import HELPERS
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 
 # The section of state.json.
 SECTION = "proof"
@@ -73,7 +73,7 @@ def proof_of(state):
 
 def is_live(facts):
     """Does something on this host translate, as far as can be seen without a packet?"""
-    live = [module["name"] for module in facts["modules"] if module["live"] and module["name"] not in HELPERS]
+    live = [module["name"] for module in facts["modules"] if module["live"] and module["name"] not in HELPER_MODULES]
     return bool(live or facts["ebpf"].get("complete"))
 
 

@@ -21,10 +21,10 @@ import tempfile
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import inside, is_in
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import rules_of, script_text
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import load_here
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.wrapping import behind_headers, fragments
-from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import inside, is_in
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import CLIENT_PORT, CLIENTS, PEERS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, NETMASK, PREFIX6
 from ansible_collections.realip.toa.plugins.module_utils.testbench.forgeries import areas, mixed, readable

@@ -11,11 +11,10 @@ import glob
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
 
-# The first that knows the getpeername hooks and is told apart by its number; later ones count on their own (6, 7).
-OLDEST = (5, 10)
 # Ubuntu has one for each kernel that has its tools, and any of them will do.
 OTHERS = ("/usr/lib/linux-tools/*/bpftool", "/usr/lib/linux-tools-*/bpftool")
 
@@ -38,7 +37,7 @@ def _problem_of(path):
             path,
             " ".join((err or out).split())[:300] or "exit status %d" % code,
         )
-    if (int(found.group(1)), int(found.group(2))) < OLDEST:
+    if (int(found.group(1)), int(found.group(2))) < EBPF_KERNEL:
         return "bpftool_too_old", "%s is of version %s.%s, which does not know the getpeername hooks" % (
             path,
             found.group(1),

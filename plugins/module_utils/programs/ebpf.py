@@ -51,6 +51,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
     BpfError,
     programs_on,
 )
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     HostLock,
     TargetError,
@@ -78,8 +79,6 @@ from ansible_collections.realip.toa.plugins.module_utils.programs.persistence im
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF, init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 
-# The first kernel on which the programs were seen to work; the hooks are older (5.8), what finds the option in a packet is not.
-OLDEST_KERNEL = (5, 10)
 OURS = (LOADER, OBJECT, SETTINGS, FILL, UNIT, UNIT_LINK)
 
 _CGROUP = r"/[A-Za-z0-9_./@:-]*\Z"
@@ -348,10 +347,10 @@ def check_host(host):
     """TargetError where this host cannot have the backend."""
     release = os.uname()[2]
     numbers = re.match(r"(\d+)\.(\d+)", release)
-    if not numbers or (int(numbers.group(1)), int(numbers.group(2))) < OLDEST_KERNEL:
+    if not numbers or (int(numbers.group(1)), int(numbers.group(2))) < EBPF_KERNEL:
         raise TargetError(
             "kernel_too_old",
-            "kernel %s is older than %d.%d, the first that can do it" % ((release,) + OLDEST_KERNEL),
+            "kernel %s is older than %d.%d, the first that can do it" % ((release,) + EBPF_KERNEL),
             "update the distribution's kernel, or choose another backend",
         )
     if sys.byteorder != "little":

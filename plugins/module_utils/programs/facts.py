@@ -29,6 +29,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
     programs_on,
 )
 from ansible_collections.realip.toa.plugins.module_utils.building.headers import look as look_at_build
+from ansible_collections.realip.toa.plugins.module_utils.common.distributions import family_of
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     COMMAND_PATH,
     list_dir,
@@ -39,7 +41,6 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, load
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
-    HELPERS,
     STATS_FILES,
     is_graphics_ttm,
     loaded_modules,
@@ -74,8 +75,6 @@ OS_FILES = (
 )
 OS_FILE_LIMIT = 4096  # bytes
 
-# The first kernel with the hooks that the eBPF backend needs (BPF_CGROUP_INET4_GETPEERNAME is older: 5.8).
-EBPF_KERNEL = (5, 10)
 _NO_EBPF = {"possible": False, "reason": "", "cgroup2": None, "attached": [], "foreign": []}
 _MOST_CGROUPS = 64
 
@@ -109,31 +108,6 @@ _RPM_DATABASES = (
     "/usr/lib/sysimage/rpm/Packages.db",
     "/usr/lib/sysimage/rpm/Packages",
 )
-_RPM_IDS = frozenset(
-    (
-        "rhel",
-        "fedora",
-        "centos",
-        "suse",
-        "opensuse",
-        "sles",
-        "alinux",
-        "anolis",
-        "amzn",
-        "ol",
-        "rocky",
-        "almalinux",
-        "tencentos",
-        "opencloudos",
-        "openeuler",
-        "kylin",
-        "hce",
-        "mageia",
-        "azurelinux",
-        "mariner",
-    )
-)
-_DEB_IDS = frozenset(("debian", "ubuntu", "linuxmint", "raspbian", "devuan", "kali"))
 
 
 def main(args):
@@ -233,12 +207,12 @@ class Host:
         if not (deb and rpm):
             return "deb" if deb else "rpm" if rpm else "none"
         ids = re.findall(
-            r"[a-z]+",
+            r"[a-z-]+",
             " ".join(re.findall(r"^ID(?:_LIKE)?=(.*)$", self.os_files.get("/etc/os-release", ""), re.M)).lower(),
         )
-        for word in ids:
-            if word in _DEB_IDS or word in _RPM_IDS:
-                return "deb" if word in _DEB_IDS else "rpm"
+        known = family_of(ids)
+        if known:
+            return known
         return "rpm" if "/etc/redhat-release" in self.os_files or "/etc/system-release" in self.os_files else "deb"
 
     def _size(self, path):
@@ -431,7 +405,7 @@ class Host:
 
     def _conflicts(self, ebpf):
         conflicts = []
-        loaded = [name for name in sorted(self.loaded) if name not in HELPERS]
+        loaded = [name for name in sorted(self.loaded) if name not in HELPER_MODULES]
         if len(loaded) > 1:
             conflicts.append({"code": "two_toa_modules", "detail": "%s are loaded at once" % " and ".join(loaded)})
         if ebpf["foreign"]:

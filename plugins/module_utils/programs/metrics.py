@@ -15,8 +15,8 @@ import json
 import os
 import time
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import write_atomic
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import HELPERS
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import CODES, is_live, proof_of, seconds_of
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import (
     METRICS,
@@ -123,7 +123,9 @@ def samples_of(facts, probe, since, now, asked=True):
 
 def translator(facts):
     """The module or the programs that do it, as a label."""
-    loaded = [module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPERS]
+    loaded = [
+        module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPER_MODULES
+    ]
     return ",".join(loaded + (["ebpf"] if facts["ebpf"].get("complete") else []))
 
 

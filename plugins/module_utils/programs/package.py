@@ -34,7 +34,8 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.wanted import
     refuse_doubles,
     refuse_unreviewed,
 )
-from ansible_collections.realip.toa.plugins.module_utils.programs.boot import Boot, checked as boot_arguments
+from ansible_collections.realip.toa.plugins.module_utils.programs.boot import Boot
+from ansible_collections.realip.toa.plugins.module_utils.programs.boot import checked as boot_arguments
 
 
 def main(args):

@@ -7,7 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import HELPERS
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.programs.facts import main as inspect
 from ansible_collections.realip.toa.plugins.module_utils.programs.probe import main as prove
 
@@ -33,7 +33,7 @@ def claims_of(facts):
         others.append("service %s is active" % facts["service"]["name"])
     return {
         "modules": [
-            module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPERS
+            module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPER_MODULES
         ],
         "others": others,
     }

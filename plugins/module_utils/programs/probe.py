@@ -14,10 +14,10 @@ __metaclass__ = type
 
 import time
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.state import section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
-    HELPERS,
     STATS_FILES,
     loaded_modules,
     parse_counters,
@@ -25,21 +25,18 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import FOLDER
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, filter_of, load_here
-from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import (
-    GROUPS,
-    PEERS,
-    STRANGERS,
-    UNPROVABLE,
-    Questions,
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS, STRANGERS, UNPROVABLE
+from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, STEP, Bench
+from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, in_child
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, as_packed, parse_format
+from ansible_collections.realip.toa.plugins.module_utils.testbench.questions import GROUPS, Questions
+from ansible_collections.realip.toa.plugins.module_utils.testbench.verdict import (
     capabilities,
     matrix,
     summary,
     translated,
     verdict,
 )
-from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL, STEP, Bench
-from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused, in_child
-from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, as_packed, parse_format
 
 # Seconds for all connections together; each takes less than a millisecond where nothing is wrong.
 TIMEOUT = 10
@@ -145,7 +142,7 @@ def loaded_claims():
     """What on this host looks as if it translated: a module that is loaded, or the statistics file of one that is built in."""
     claims, live = [], []
     for name in sorted(loaded_modules()):
-        if name in HELPERS:
+        if name in HELPER_MODULES:
             continue
         dead = STATS_FILES[name] is not None and stats(name) is None
         claims.append(

@@ -14,9 +14,9 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, HostLock, TargetError, run
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
-    HELPERS,
     STATS_FILES,
     loaded_modules,
     module_of_file,
@@ -145,7 +145,7 @@ class Service:
         builtin = [name for name, file in toa_files(self.running, self.root).items() if file == "builtin"]
         states = []
         for name in self.modules:
-            if name in STATS_FILES and name not in HELPERS:
+            if name in STATS_FILES and name not in HELPER_MODULES:
                 there = name in loaded or name in builtin
                 states.append(
                     {

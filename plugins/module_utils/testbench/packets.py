@@ -20,19 +20,18 @@ import re
 import socket
 import struct
 
+from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import (
+    LAYOUTS,
+    OTHER_MEANINGS,
+    TAKEN_KINDS,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 # Every format some receiver in the field is known to read.
 KNOWN_FORMATS = ("200/8", "254/8", "253/8", "253/20", "254/20", "28/7", "28/19")
 
-# Length of the option -> (address family inside, carries a port).
-LAYOUTS = {8: (4, True), 20: (6, True), 7: (4, False), 19: (6, False)}
-
-# Formats of a length above that carry something else than a client: vtoa's TOA_VIP and VTOA, and the virtual address of Tencent's VPC.
-OTHER_MEANINGS = ("250/8", "252/20", "202/8")
-
-# Kinds that mean something else to every TCP: EOL, NOP, MSS, window scale, SACK permitted, SACK, timestamps, MD5, TCP-AO, MPTCP, Fast Open.
-STANDARD_KINDS = (0, 1, 2, 3, 4, 5, 8, 19, 29, 30, 34)
+# Kinds that mean something else to every TCP.
+STANDARD_KINDS = tuple(sorted(TAKEN_KINDS))
 
 # RFC 5482 gave kind 28 to the user timeout; in TOA it is the CDN profile, whose receivers may read the SYN.
 CDN_KIND = 28
@@ -56,9 +55,8 @@ class Format:
         self.length = length
         self.name = "%d/%d" % (kind, length)
         self.over = (4, 6)
-        self.family, self.has_port = (
-            (None, False) if self.name in OTHER_MEANINGS else LAYOUTS.get(length, (None, False))
-        )
+        known = {} if (kind, length) in OTHER_MEANINGS else LAYOUTS
+        self.family, self.has_port, _words = known.get(length, (None, False, ""))
 
     def option(self, address, port):
         """The option as bytes, for a textual address of this format's family."""

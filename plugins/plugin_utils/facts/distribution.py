@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.module_utils.common.distributions import FAMILIES
+
 # /etc first: TencentOS 3.1 ships a CentOS 8 file under /usr/lib.
 OS_RELEASE_FILES = ("/etc/os-release", "/usr/lib/os-release")
 # The vendor's own file before the one that a rebuild keeps for compatibility.
@@ -31,12 +33,6 @@ RELEASE_NAMES = (
     ("fedora", "fedora"), ("amazon", "amzn"), ("opensuse", "opensuse"), ("suse linux enterprise", "sles"), ("openeuler", "openeuler"),
     ("kylin", "kylin"),
 )  # fmt: skip
-
-DEB_IDS = {"debian", "ubuntu", "linuxmint", "raspbian", "kali", "devuan", "pop", "deepin"}
-RPM_IDS = {
-    "rhel", "fedora", "centos", "rocky", "almalinux", "ol", "scientific", "alinux", "anolis", "tencentos", "opencloudos", "openeuler", "hce",
-    "amzn", "suse", "sles", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "kylin", "kos", "lifsea", "mariner", "azurelinux",
-}  # fmt: skip
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)\Z")
 _VERSION = re.compile(r"\brelease\s+v?(\d+(?:\.\d+)*)|\b(\d+(?:\.\d+)*)", re.IGNORECASE)
@@ -92,9 +88,10 @@ def package_family(entry: Mapping[str, Any], kernel_tag: str = "") -> str:
     if entry["platform_id"] or kernel_tag.startswith("uel"):
         return "rpm"
     names = [entry["id"], *entry["id_like"]]
-    if any(name in DEB_IDS for name in names) or entry["id"] == "uos":
+    known = {FAMILIES[name] for name in names if name in FAMILIES}
+    if "deb" in known or entry["id"] == "uos":
         return "deb"
-    return "rpm" if any(name in RPM_IDS for name in names) else "none"
+    return "rpm" if known else "none"
 
 
 def describe(entry: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import OTHER_MEANINGS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked
@@ -99,7 +100,7 @@ def gate(case: Case) -> Plan | None:
         return empty_plan(case, UNSUPPORTED, [reason("kernel_unparsable", release=repr(case.running[:80]))])
     if case.facts["container"]:
         return empty_plan(case, BLOCKED, [reason("inside_container", container=case.facts["container"])])
-    strange = [text for text in formats.unknown(case.wanted) if formats.parse(text) not in formats.OTHER_MEANINGS]
+    strange = [text for text in formats.unknown(case.wanted) if formats.parse(text) not in OTHER_MEANINGS]
     if strange:
         return empty_plan(case, BLOCKED, [reason("unknown_format", kinds=listed(strange))])
     return None

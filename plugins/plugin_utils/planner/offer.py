@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked, Package
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution as osrelease
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import BLOCK, WARNING, reason
@@ -29,8 +30,6 @@ EBPF = "ebpf"
 MODULE_READS = {"vtoa": VTOA_READS, "slb_vtoa": VTOA_READS, "tcp_toa": ("28/7",), "ip_vs_ca": ("200/8",)}
 # TencentOS-kernel net/toa.
 TENCENTOS_READS = ("200/8",)
-# Serves vtoa and translates nothing by itself.
-HELPER_MODULES = ("hookers",)
 # Modules that fill IPv6 sockets' addresses too.
 IPV6_MODULES = ("vtoa", "slb_vtoa")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
 from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
@@ -18,8 +19,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import EBPF, Case, Offer, listed
 
-# sock_ops, sk_storage and the getpeername hooks, measured from 5.10 on.
-EBPF_KERNEL = "5.10"
+OLDEST_KERNEL = ".".join(map(str, EBPF_KERNEL))
 # The object is little-endian.
 EBPF_ARCHES = ("x86_64", "aarch64", "ppc64le", "riscv64", "loongarch64")
 
@@ -35,8 +35,8 @@ class Ebpf(Backend):
     def offer(self, case: Case) -> Offer:
         offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=case.policy["ebpf_getsockopt"], ipv6=True)
         ebpf = case.facts["ebpf"]
-        if not kernel.at_least(case.kernel, EBPF_KERNEL):
-            return offer.reject("kernel_too_old", running=case.running, wanted=EBPF_KERNEL)
+        if not kernel.at_least(case.kernel, OLDEST_KERNEL):
+            return offer.reject("kernel_too_old", running=case.running, wanted=OLDEST_KERNEL)
         if case.kernel["arch"] not in EBPF_ARCHES:
             return offer.reject(
                 "arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"]

@@ -7,11 +7,12 @@ from __future__ import annotations
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_probe
 from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.module_utils.testbench import questions
 from ansible_collections.realip.toa.plugins.plugin_utils import probe_addresses
 
 
 def test_both_ends_know_the_same_groups_and_addresses() -> None:
-    assert toa_probe.GROUPS == probe_cases.GROUPS
+    assert toa_probe.GROUPS == questions.GROUPS
     assert set(probe_addresses.DEFAULTS) == set(probe_cases.PEERS.values())
     assert probe_addresses.strangers([]) == list(probe_cases.STRANGERS.values())
 

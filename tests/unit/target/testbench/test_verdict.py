@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.programs.probe import read_questions
 from ansible_collections.realip.toa.plugins.module_utils.testbench import cases as probe_cases
+from ansible_collections.realip.toa.plugins.module_utils.testbench import questions
+from ansible_collections.realip.toa.plugins.module_utils.testbench import verdict as verdict_module
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, endpoint
 
 CLIENT, PORT = probe_cases.CLIENTS, probe_cases.CLIENT_PORT
@@ -93,9 +95,9 @@ class Silent(Receiver):
 
 def judge(receiver, kinds=("200/8",), claims=(), **more):
     """(verdict, reason, cases) for a receiver."""
-    questions = read_questions(dict(more, option_kinds=list(kinds)))
-    cases = questions.put(receiver.run)
-    word, reason = probe_cases.verdict(cases, questions.wanted, list(claims))
+    plan = read_questions(dict(more, option_kinds=list(kinds)))
+    cases = plan.put(receiver.run)
+    word, reason = verdict_module.verdict(cases, plan.wanted, list(claims))
     return word, reason, cases
 
 
@@ -106,8 +108,8 @@ def case_named(cases, name):
 def test_translating():
     word, reason, cases = judge(Receiver(["200/8"]))
     assert word == "translating" and "200/8" in reason
-    assert probe_cases.summary(cases) == {"cases": 9, "ok": 9, "failed": [], "untestable": []}
-    assert probe_cases.capabilities(cases) == {"getpeername": True, "getsockopt_1348": False, "ipv6": False}
+    assert verdict_module.summary(cases) == {"cases": 9, "ok": 9, "failed": [], "untestable": []}
+    assert verdict_module.capabilities(cases) == {"getpeername": True, "getsockopt_1348": False, "ipv6": False}
 
 
 def test_the_default_cases_are_those_of_the_contract():
@@ -126,7 +128,7 @@ def test_the_default_cases_are_those_of_the_contract():
 
 
 def test_a_row_says_what_was_expected_and_what_was_seen():
-    rows = probe_cases.matrix(judge(Receiver(["200/8"]))[2])
+    rows = verdict_module.matrix(judge(Receiver(["200/8"]))[2])
     assert rows[3] == {
         "case": "200/8 ack inet",
         "kind": "200/8",
@@ -152,11 +154,11 @@ def test_absent_and_inert_differ_by_a_claim():
 def test_wrong_kind_names_both():
     word, reason, cases = judge(Receiver(["254/8"]), claims=["module toa is loaded"])
     assert word == "wrong_kind" and "reads 254/8" in reason and "200/8 is wanted" in reason
-    assert probe_cases.translated(cases) == ["254/8"]
+    assert verdict_module.translated(cases) == ["254/8"]
 
 
 def test_a_wrong_kind_is_in_the_matrix_and_silent_ones_are_not():
-    kinds = set(row["kind"] for row in probe_cases.matrix(judge(Receiver(["254/8"]))[2]))
+    kinds = set(row["kind"] for row in verdict_module.matrix(judge(Receiver(["254/8"]))[2]))
     assert kinds == set(["", "111/8", "200/8", "254/8"])
 
 
@@ -182,14 +184,14 @@ def test_one_call_of_two_is_partial(calls, words):
 def test_getsockopt_alone_is_partial_and_a_capability():
     word, reason, cases = judge(Receiver(["254/8"], calls=(), sockopt=True), kinds=["254/8"])
     assert word == "partial" and "getsockopt(1348)" in reason
-    assert probe_cases.capabilities(cases)["getsockopt_1348"] is True
-    assert probe_cases.capabilities(cases)["getpeername"] is False
+    assert verdict_module.capabilities(cases)["getsockopt_1348"] is True
+    assert verdict_module.capabilities(cases)["getpeername"] is False
 
 
 def test_both_ways_to_read():
     word, _reason, cases = judge(Receiver(["254/8", "253/20"], sockopt=True), kinds=["254/8", "253/20"])
     assert word == "translating"
-    assert probe_cases.capabilities(cases) == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
+    assert verdict_module.capabilities(cases) == {"getpeername": True, "getsockopt_1348": True, "ipv6": True}
 
 
 def test_a_mangled_address_is_partial():
@@ -248,8 +250,8 @@ def test_without_ipv6_the_rest_is_proven():
     assert word == "translating" and "not tested: this kernel has no IPv6" in reason
     row = case_named(cases, "200/8 ack inet6").row()
     assert row["ok"] is None and row["note"] == "this kernel has no IPv6" and row["accept"] is None
-    assert probe_cases.summary(cases)["failed"] == []
-    assert probe_cases.summary(cases)["untestable"] == ["this kernel has no IPv6 (inet6)"]
+    assert verdict_module.summary(cases)["failed"] == []
+    assert verdict_module.summary(cases)["untestable"] == ["this kernel has no IPv6 (inet6)"]
 
 
 def test_without_ipv6_an_ipv6_format_is_unprovable():
@@ -259,15 +261,15 @@ def test_without_ipv6_an_ipv6_format_is_unprovable():
 def test_without_a_wish_what_is_read_counts():
     word, reason, cases = judge(Receiver(["254/8", "253/20"]), kinds=[])
     assert word == "translating" and "254/8, 253/20" in reason
-    assert probe_cases.translated(cases) == ["254/8", "253/20"]
+    assert verdict_module.translated(cases) == ["254/8", "253/20"]
     assert judge(Receiver(["254/8"], listeners=["inet"]), kinds=[])[0] == "partial"
     assert judge(Receiver(), kinds=[])[0] == "absent"
     assert judge(Receiver(), kinds=[], claims=["x"])[0] == "inert"
 
 
 def test_unknown_formats_do_not_hinder_the_rest():
-    questions = read_questions({"option_kinds": ["254/8", "252/20"]})
-    assert [option.name for option in questions.wanted] == ["254/8"] and questions.unknown == ["252/20"]
+    plan = read_questions({"option_kinds": ["254/8", "252/20"]})
+    assert [option.name for option in plan.wanted] == ["254/8"] and plan.unknown == ["252/20"]
 
 
 def test_the_control_kind_is_never_a_wanted_one():
@@ -327,14 +329,14 @@ def test_a_receiver_that_trusts_only_its_load_balancers():
     ],
 )
 def test_formats_travel_over_the_families_in_which_somebody_is_believed(families, expected):
-    questions = read_questions({"option_kinds": ["200/8", "253/20"], "families": list(families)})
-    assert [(case.listener, case.family) for case in questions.wanted_cases() if case.packet == "ack"] == expected
+    plan = read_questions({"option_kinds": ["200/8", "253/20"], "families": list(families)})
+    assert [(case.listener, case.family) for case in plan.wanted_cases() if case.packet == "ack"] == expected
     receiver = Receiver(["200/8", "253/20"])
-    cases = questions.put(receiver.run)
-    assert probe_cases.verdict(cases, questions.wanted, [])[0] == "translating"
+    cases = plan.put(receiver.run)
+    assert verdict_module.verdict(cases, plan.wanted, [])[0] == "translating"
 
 
-@pytest.mark.parametrize("group", probe_cases.GROUPS)
+@pytest.mark.parametrize("group", questions.GROUPS)
 def test_each_group_adds_cases(group):
     plain = judge(Receiver(["200/8", "253/20"]), kinds=["200/8", "253/20"])[2]
     more = judge(Receiver(["200/8", "253/20"]), kinds=["200/8", "253/20"], groups=[group])[2]
@@ -354,7 +356,7 @@ def test_a_group_that_fails_is_named():
 @pytest.mark.parametrize("rows, count", [("all", 9), ("failed", 1), ("none", 0)])
 def test_rows(rows, count):
     cases = judge(Receiver(["200/8"], listeners=["inet"]))[2]
-    assert len(probe_cases.matrix(cases, rows)) == count
+    assert len(verdict_module.matrix(cases, rows)) == count
 
 
 @pytest.mark.parametrize(
