@@ -70,7 +70,8 @@ struct {
 
 // ---- what the programs keep
 
-enum counter { TRANSLATED, NO_OPTION, UNTRUSTED, MALFORMED, COUNTERS };
+// IMPOSSIBLE: an address that no client can have.
+enum counter { TRANSLATED, NO_OPTION, UNTRUSTED, MALFORMED, IMPOSSIBLE, COUNTERS };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -247,6 +248,46 @@ static __always_inline int is_believed(struct bpf_sock_ops *ctx)
 	return bpf_map_lookup_elem(&realip_trusted, &source) != 0;
 }
 
+// No client has one of these: nobody's, this host's, those of a link or a group, and what loops back. Servers let much through from the last.
+static __always_inline int is_for_clients4(__u32 address)
+{
+	__u32 first = bpf_ntohl(address) >> 24;
+
+	return first != 0 && first != 127 && first < 224;
+}
+
+static __always_inline int is_for_clients6(const __u32 *address)
+{
+	if (!address[0] && !address[1] && !address[2]) // ::, ::1, and what RFC 4291 calls IPv4-compatible
+		return 0;
+	return (address[0] & bpf_htonl(0xff000000)) != bpf_htonl(0xff000000) &&
+	       (address[0] & bpf_htonl(0xffc00000)) != bpf_htonl(0xfe800000);
+}
+
+// Is it the address of either end of this connection: the load balancer's, or the host's own?
+static __always_inline int is_of_an_end(struct bpf_sock_ops *ctx, const struct client *client)
+{
+	__u32 remote4 = FIELD(ctx->remote_ip4), local4 = FIELD(ctx->local_ip4);
+	__u32 remote, local;
+
+	if (is_ipv4(client->address))
+		return client->address[3] == remote4 || client->address[3] == local4;
+	remote = (FIELD(ctx->remote_ip6[0]) ^ client->address[0]) | (FIELD(ctx->remote_ip6[1]) ^ client->address[1]);
+	remote |= (FIELD(ctx->remote_ip6[2]) ^ client->address[2]) | (FIELD(ctx->remote_ip6[3]) ^ client->address[3]);
+	local = (FIELD(ctx->local_ip6[0]) ^ client->address[0]) | (FIELD(ctx->local_ip6[1]) ^ client->address[1]);
+	local |= (FIELD(ctx->local_ip6[2]) ^ client->address[2]) | (FIELD(ctx->local_ip6[3]) ^ client->address[3]);
+	return ctx->family == AF_INET6 && (!remote || !local);
+}
+
+static __always_inline int is_possible(struct bpf_sock_ops *ctx, const struct client *client)
+{
+	if (client->has_port && !client->port)
+		return 0;
+	if (is_ipv4(client->address) ? !is_for_clients4(client->address[3]) : !is_for_clients6(client->address))
+		return 0;
+	return !is_of_an_end(ctx, client);
+}
+
 // Keep what was found, count it, and say whether later packets are to be looked at: TRANSLATED and UNTRUSTED settle the matter.
 static __always_inline int settle(struct bpf_sock_ops *ctx, int found, struct client *client)
 {
@@ -254,6 +295,8 @@ static __always_inline int settle(struct bpf_sock_ops *ctx, int found, struct cl
 
 	if (found == TRANSLATED && !is_believed(ctx))
 		found = UNTRUSTED;
+	else if (found == TRANSLATED && !is_possible(ctx, client))
+		found = IMPOSSIBLE;
 	else if (found == TRANSLATED && (!sk || !bpf_sk_storage_get(&realip_clients, sk, client, BPF_SK_STORAGE_GET_F_CREATE)))
 		return NO_OPTION; // no memory: a later packet may have more luck
 	count(found);

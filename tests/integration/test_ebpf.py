@@ -146,6 +146,46 @@ def test_well_formed_options_are_found_wherever_they_stand(stage: EbpfStage, opt
     assert [row[:2] for row in stage.crafted([(option,)])] == [["203.0.113.7:4242"] * 2]
 
 
+IMPOSSIBLE = {
+    "loops back": "c80810927f000001",
+    "of another loop": "c80810927f123456",
+    "of this network": "c808109200000001",
+    "of a group": "c8081092e0000001",
+    "of everybody": "c8081092ffffffff",
+    "without a port": "c8080000cb007107",
+    "the load balancer's own": "c8081092c0000202",
+    "the host's own": "c8081092c0000201",
+    "mapped and loops back": "fd141092" + "00" * 10 + "ffff7f000001",
+    "mapped and of nobody": "fd141092" + "00" * 10 + "ffff00000000",
+    "mapped and the host's own": "fd141092" + "00" * 10 + "ffffc0000201",
+    "IPv6, loops back": "fd141092" + "00" * 15 + "01",
+    "IPv6, of a link": "fd141092fe80" + "00" * 13 + "01",
+    "IPv6, of a group": "fd141092ff02" + "00" * 13 + "01",
+    "the CDN's, loops back": "1c07017f000001",
+}
+IMPOSSIBLE6 = {
+    "the load balancer's own": "fd14109220010db8000000010000000000000002",
+    "the host's own": "fd14109220010db8000000010000000000000001",
+}
+
+
+def test_addresses_that_no_client_can_have_are_refused(stage: EbpfStage) -> None:
+    """Redis, PostgreSQL and nginx let 127.0.0.1 in: even a load balancer that is believed cannot say that."""
+    stage.ebpf(kinds=["200/8", "253/20", "28/7"], trusted_sources=["192.0.2.0/24", "2001:db8:0:1::/64"])
+    before = stage.ebpf("status")["counters"]["impossible"]
+    cases = [(option, "ack", listener) for option in IMPOSSIBLE.values() for listener in ("inet", "inet6")]
+    rows = stage.crafted(cases)
+    wrong = [
+        (case, row)
+        for case, row in zip(cases, rows, strict=True)
+        if row[:3] != [shown("192.0.2.2", row[3], case[2])] * 2 + [None]
+    ]
+    assert wrong == []
+    rows = stage.crafted([(option, "ack", "inet6", 6) for option in IMPOSSIBLE6.values()])
+    assert [row[:3] for row in rows] == [[shown("2001:db8:0:1::2", row[3], "inet6")] * 2 + [None] for row in rows]
+    assert stage.ebpf("status")["counters"]["impossible"] - before == len(cases) + len(IMPOSSIBLE6)
+
+
 def test_any_bytes_at_all(stage: EbpfStage) -> None:
     """600 random option areas against a second reader, in Python."""
     kinds = ["200/8", "254/8", "253/20", "28/7", "28/19"]
@@ -199,9 +239,22 @@ def reference(area: bytes, kinds: list[str]) -> tuple[str, int | None] | None:
             address = body[2:] if length in (8, 20) else body[1:]
             if not any(address) or (length == 7 and body[0] != 1):
                 return None
+            if is_impossible(address, port):
+                return None
             return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address), port
         at += length
     return None
+
+
+def is_impossible(address: bytes, port: int | None) -> bool:
+    """No client has it. Of the random bytes of random_area() some are; none is that of an end."""
+    if port == 0:
+        return True
+    if len(address) == 16 and address[:12] == bytes(10) + b"\xff\xff":
+        address = address[12:]
+    if len(address) == 4:
+        return address[0] in (0, 127) or address[0] >= 224
+    return address[:12] == bytes(12) or address[0] == 255 or (address[0] == 254 and address[1] & 192 == 128)
 
 
 # ---- who is believed
@@ -265,12 +318,14 @@ def test_counters(stage: EbpfStage) -> None:
     before = stage.ebpf("status")["counters"]
     client, stranger = (option_of("200/8"),), (option_of("200/8"), "ack", "inet", 4, "", "198.51.100.66")
     stage.crafted([client] * 3 + [("",)] * 5 + [stranger] * 2 + [(MALFORMED["shorter than its kind says"],)])
+    stage.crafted([(IMPOSSIBLE["loops back"],)])
     after = stage.ebpf("status")["counters"]
     assert {name: after[name] - before[name] for name in after} == {
         "translated": 3,
         "no_option": 5,
         "untrusted": 2,
         "malformed": 1,
+        "impossible": 1,
     }
     assert stage.target("programs.facts")["counters"] == {f"ebpf_{name}": value for name, value in after.items()}
 

@@ -312,7 +312,7 @@ def test_an_upgrade_shares_the_maps(stage: EbpfStage) -> None:
     after = stage.programs()
     assert sorted(after) == PROGRAMS and not set(before.values()) & set(after.values())
     assert answer["counters"]["translated"] == 1
-    assert sorted(stage.sh("ls /sys/fs/bpf/realip-toa").split()) == sorted([answer["after"]["object"], "maps-1"])
+    assert sorted(stage.sh("ls /sys/fs/bpf/realip-toa").split()) == sorted([answer["after"]["object"], "maps-2"])
 
 
 def test_a_smaller_cgroup(stage: EbpfStage) -> None:

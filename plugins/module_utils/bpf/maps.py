@@ -28,7 +28,7 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.packets impor
 
 # Pins: maps-SCHEMA/NAME, and a folder of programs named after the object's digest. bpffs allows no dots in names.
 PINS = "/sys/fs/bpf/realip-toa"
-SCHEMA = 1
+SCHEMA = 2
 MAPS = "%s/maps-%d" % (PINS, SCHEMA)
 CONFIG, TRUSTED, COUNTERS = "realip_config", "realip_trusted", "realip_counters"
 
@@ -44,7 +44,7 @@ NEEDED = set(name for name, hook in PROGRAMS if name != OPTIONAL)
 
 # Bits of settings.layouts[kind], by the length of the option.
 LAYOUT_BITS = {8: 1, 20: 2, 7: 4, 19: 8}
-COUNTER_NAMES = ("translated", "no_option", "untrusted", "malformed")
+COUNTER_NAMES = ("translated", "no_option", "untrusted", "malformed", "impossible")
 
 MOST_NETWORKS = 4096  # of one list; the map has room for two
 _CONFIG_SIZE = 8 + 8 + 256

@@ -92,7 +92,7 @@ def test_a_list_is_complete_before_it_counts():
         "realip_trusted",
         "realip_config",
     ]
-    assert all(line.startswith("map update pinned /sys/fs/bpf/realip-toa/maps-1/") for line in lines)
+    assert all(line.startswith("map update pinned /sys/fs/bpf/realip-toa/maps-2/") for line in lines)
     assert "key hex 28 00 00 00 04 00 00 00 0a 00 " in lines[0] and lines[0].endswith(" value hex 01 00 00 00")
     assert " value hex 01 00 00 00 00 00 00 00 01 00 " in lines[2]
     assert " value hex 01 00 00 00 00 00 00 00 00 00 " in ebpf_maps.fill_text(["200/8"], [])
