@@ -1,7 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lets any Python, 2.7 included, import the checkout under its collection name, with or without Ansible."""
+"""Lets any Python, 2.7 included, import the checkout under its collection name, with or without Ansible.
+
+Scripts that tests run on a pretended host import this file for that as well, where there is no pytest.
+"""
 
 from __future__ import absolute_import, division, print_function
 
@@ -10,8 +13,6 @@ import shutil
 import sys
 import tempfile
 import types
-
-import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -33,20 +34,10 @@ for name in sorted(PACKAGES):
         setattr(sys.modules[parent], leaf, module)
 sys.path.insert(0, ROOT)
 
-try:
-    import hypothesis
-except ImportError:  # the oldest Pythons have none, and their tests need none
-    pass
-else:
-    # How long one example takes says how busy the machine is, not whether the code is right.
-    hypothesis.settings.register_profile("used_machine", deadline=None)
-    hypothesis.settings.load_profile("used_machine")
-
 OWN_FOLDER = []
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config):
+def pytest_cmdline_main(config):
     """Give every session a temporary folder of its own.
 
     Sessions that share pytest-of-USER take each other's permissions: each new session closes that folder to other accounts,
@@ -55,6 +46,17 @@ def pytest_configure(config):
     if config.option.basetemp is None and not hasattr(config, "workerinput"):
         OWN_FOLDER.append(tempfile.mkdtemp(prefix="toa-tests-"))
         config.option.basetemp = OWN_FOLDER[0]
+
+
+def pytest_configure(config):
+    """No test fails because the machine is busy."""
+    try:
+        import hypothesis
+    except ImportError:  # the oldest Pythons have none, and their tests need none
+        return
+    # How long one example takes says how busy the machine is, not whether the code is right.
+    hypothesis.settings.register_profile("used_machine", deadline=None)
+    hypothesis.settings.load_profile("used_machine")
 
 
 def pytest_sessionfinish(session, exitstatus):

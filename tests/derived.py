@@ -20,6 +20,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.found import found
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "variables.md"
 DEFAULTS = ROOT / "roles" / "toa" / "defaults" / "main.yml"
@@ -60,7 +62,7 @@ ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
 
 def specs() -> Iterator[tuple[str, str, dict[str, t.Any]]]:
     """(role, variable, option) of every variable that the argument specs of a role have."""
-    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+    for path in found(ROOT, "roles/*/meta/argument_specs.yml"):
         options = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"].get("options") or {}
         yield from ((path.parts[-3], name, option) for name, option in options.items())
 

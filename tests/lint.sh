@@ -8,6 +8,10 @@ ruff check --no-cache .
 ruff format --no-cache --check -q .
 echo "lint: mypy"
 mypy
+echo "lint: imports"
+PYTHONPATH="$PWD/collections" lint-imports --no-cache
+# ... and that an import which goes up is seen: contracts that name nothing hold as well.
+tests/broken_import.sh
 echo "lint: yamllint"
 yamllint -s .
 echo "lint: shellcheck"

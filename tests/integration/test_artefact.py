@@ -12,6 +12,8 @@ import pytest
 from fleet import STOCK, TOA, Fleet
 from sshd import ROOT, Controller, Run, cores
 
+from tests.found import found
+
 TOP = {
     "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md", "changelogs", "docs", "extensions", "meta", "playbooks",
     "plugins", "roles",
@@ -71,7 +73,7 @@ def test_what_is_installed_is_what_was_built(fleet: Installed) -> None:
 
 
 def test_every_playbook_is_found_by_its_name(fleet: Installed) -> None:
-    names = [path.stem for path in (ROOT / "playbooks").glob("*.yml")]
+    names = [path.stem for path in found(ROOT / "playbooks", "*.yml")]
     run = fleet.controller(cores()[-1]).command(
         ["ansible-playbook", "--syntax-check", *(f"realip.toa.{name}" for name in names)]
     )

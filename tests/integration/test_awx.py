@@ -24,6 +24,7 @@ from sshd import ROOT
 
 from tests import awx_jobs
 from tests.awx_jobs import DATA, TEMPLATES
+from tests.found import found
 from tests.newcomer import galaxy
 
 BIN = Path(sys.executable).parent
@@ -67,7 +68,7 @@ def variables() -> dict[str, dict[str, t.Any]]:
         for name, default in policy_module.POLICY.items()
         if name in Plan.SPEC
     }
-    for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
+    for path in found(ROOT, "roles/*/meta/argument_specs.yml"):
         known.update(yaml.safe_load(path.read_text())["argument_specs"]["main"].get("options") or {})
     return known
 
@@ -116,7 +117,7 @@ def test_what_is_named_is_there() -> None:
 
 def test_every_playbook_has_a_template() -> None:
     """But `report`, whose files a job would leave behind in its container."""
-    playbooks = {path.name for path in (ROOT / "playbooks").glob("*.yml")} - {"report.yml", "rollout.yml"} | {
+    playbooks = {path.name for path in found(ROOT / "playbooks", "*.yml")} - {"report.yml", "rollout.yml"} | {
         "rollout.yml"
     }
     assert {Path(template["playbook"]).name for template in TEMPLATES.values()} == playbooks

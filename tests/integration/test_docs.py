@@ -28,11 +28,12 @@ from ebpf_stage import EbpfStage
 from sshd import ROOT
 
 from tests import report_samples
+from tests.found import found
 from tests.newcomer import guide
 
 BIN = Path(sys.executable).parent
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
-PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+GUIDES = found(ROOT / "docs" / "guides", "*.md")
+PAGES = [*GUIDES, *found(ROOT / "docs", "*.md"), ROOT / "README.md"]
 SNIPPETS = ROOT / "docs" / "guides" / "snippets"
 CENTOS = {"os_release": 'ID="centos"\nVERSION_ID="7"\n', "kernel": "3.10.0-1160.119.1.el7.x86_64"}
 
@@ -266,7 +267,7 @@ def test_selections_of_the_guide() -> None:
 
 def test_every_playbook_takes_a_selection_and_judges_it_first() -> None:
     guide_says = (ROOT / "docs" / "guides" / "selections.md").read_text()
-    for path in (ROOT / "playbooks").glob("*.yml"):
+    for path in found(ROOT / "playbooks", "*.yml"):
         assert f"`{path.stem}`" in guide_says
         first = yaml.safe_load(path.read_text())[0]["tasks"][0]
         # The playbook `report` asks no host; its module says what is wrong.
@@ -276,8 +277,8 @@ def test_every_playbook_takes_a_selection_and_judges_it_first() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_variables_and_links_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} | {
-        path.stem for path in (ROOT / "plugins" / "filter").glob("toa_*")
+    modules = {path.stem for path in found(ROOT / "plugins" / "modules", "*.py")} | {
+        path.stem for path in found(ROOT / "plugins" / "filter", "toa_*")
     }
     assert set(re.findall(r"(?<![.\w/-])toa_\w+", text)) - modules - NO_VARIABLES <= KNOWN
     for target in re.findall(r"\]\(([^)\s]+)\)", text):

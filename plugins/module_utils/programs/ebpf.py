@@ -66,6 +66,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     digest_of,
     file_image,
     link_image,
+    tell_daemons,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import (
@@ -75,7 +76,6 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool impor
     remove,
     require,
 )
-from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF, init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 

@@ -27,6 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     digest_of,
     file_image,
     link_image,
+    tell_daemons,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import SECTION as PROOF
@@ -39,7 +40,6 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import
     SEEN,
     SETTINGS,
 )
-from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER, init_system
 
 UNITS = "/etc/systemd/system"

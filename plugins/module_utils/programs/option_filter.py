@@ -19,6 +19,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     digest_of,
     file_image,
     link_image,
+    tell_daemons,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import (
@@ -43,7 +44,6 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.state imp
     filter_of,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
-from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import OPTION_FILTER, init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused

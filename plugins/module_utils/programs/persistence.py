@@ -20,7 +20,6 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     LOCK_FILE,
     HostLock,
     TargetError,
-    run,
     to_text,
     which,
 )
@@ -31,6 +30,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     file_image,
     link_image,
     runnable,
+    tell_daemons,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, under
@@ -43,10 +43,10 @@ from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places imp
     find_places,
     init_system,
     modules_load_reason,
-    script_loads,
     sysconfig_modules_reason,
     unit_enabled,
 )
+from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import ended, with_rc_line
 
 MODULES_LOAD = "/etc/modules-load.d/realip-toa.conf"
 ETC_MODULES = "/etc/modules"
@@ -259,20 +259,6 @@ def _tell_daemons(host, changes):
         tell_daemons(changes)
 
 
-def tell_daemons(changes):
-    """systemd reads changed units again, and SELinux gives new files the label of their place. `changes`: {path: image}."""
-    if [name for name in changes if name.startswith("/etc/systemd/system/")] and os.path.isdir("/run/systemd/system"):
-        run(["systemctl", "daemon-reload"], timeout=60)
-    written = [name for name, image in changes.items() if image is not None]
-    if (
-        written
-        and which("restorecon")
-        and (os.path.exists("/sys/fs/selinux/enforce") or os.path.exists("/selinux/enforce"))
-    ):
-        # A file that was replaced has its folder's label; rc.local with that label is not run at boot.
-        run(["restorecon"] + sorted(written), timeout=60)
-
-
 # -- the place ---------------------------------------------------------------------------------------------------------
 
 
@@ -349,7 +335,7 @@ def _add_place(host, method, path, wanted):
             wanted[path] = host.keep_owner(path, with_rc_line(kept, "modprobe " + host.module), _runnable(host, path))
         else:
             text = "%s\n%s\n" % (MARKER, host.module)
-            wanted[path] = host.keep_owner(path, _ended(kept) + text.encode("ascii"), host.mode(path, 0o644))
+            wanted[path] = host.keep_owner(path, ended(kept) + text.encode("ascii"), host.mode(path, 0o644))
 
 
 def _runnable(host, path):
@@ -357,27 +343,6 @@ def _runnable(host, path):
     if not mode & 0o111:
         host.notes.append("%s was not executable, so nothing in it ran at boot; it is executable now" % path)
     return runnable(mode)
-
-
-def with_rc_line(data, command):
-    """An rc.local with a command of ours where a boot reaches it: before a closing `exit 0`, or else right below the head."""
-    line = ("%s || true  %s\n" % (command, MARKER)).encode("ascii")
-    lines = _ended(data).split(b"\n")[:-1] if data else []
-    if not lines or not lines[0].startswith(b"#!"):
-        lines.insert(0, b"#!/bin/sh")
-    ends = [number for number, text in enumerate(lines) if re.match(b"(exit|exec)\\b", text)]
-    head = 1
-    while head < len(lines) and (lines[head].startswith(b"#") or not lines[head].strip()):
-        head += 1
-    for place in (ends[0] if ends else len(lines), min(head, ends[0]) if ends else head):
-        result = b"\n".join(lines[:place] + [line[:-1]] + lines[place:]) + b"\n"
-        if [load for load in script_loads(to_text(result)) if load["line_number"] == place + 1 and not load["reason"]]:
-            return result
-    return result
-
-
-def _ended(data):
-    return data if not data or data.endswith(b"\n") else data + b"\n"
 
 
 # -- clearing away -----------------------------------------------------------------------------------------------------

@@ -9,11 +9,16 @@ __metaclass__ = type
 
 import base64
 import os
+import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of, file_image, runnable
-from ansible_collections.realip.toa.plugins.module_utils.programs.persistence import with_rc_line
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import boot_script, find_places
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
+    MARKER,
+    boot_script,
+    find_places,
+    script_loads,
+)
 
 
 def boot_files(originals, init, name, command, units):
@@ -51,3 +56,25 @@ def without_line(image, script):
         return image
     kept = b"\n".join(line for line in data_of(image).split(b"\n") if script.encode("ascii") not in line)
     return dict(image, data=base64.b64encode(kept).decode("ascii"))
+
+
+def with_rc_line(data, command):
+    """An rc.local with a command of ours where a boot reaches it: before a closing `exit 0`, or else right below the head."""
+    line = ("%s || true  %s\n" % (command, MARKER)).encode("ascii")
+    lines = ended(data).split(b"\n")[:-1] if data else []
+    if not lines or not lines[0].startswith(b"#!"):
+        lines.insert(0, b"#!/bin/sh")
+    ends = [number for number, text in enumerate(lines) if re.match(b"(exit|exec)\\b", text)]
+    head = 1
+    while head < len(lines) and (lines[head].startswith(b"#") or not lines[head].strip()):
+        head += 1
+    for place in (ends[0] if ends else len(lines), min(head, ends[0]) if ends else head):
+        result = b"\n".join(lines[:place] + [line[:-1]] + lines[place:]) + b"\n"
+        if [load for load in script_loads(to_text(result)) if load["line_number"] == place + 1 and not load["reason"]]:
+            return result
+    return result
+
+
+def ended(data):
+    """The bytes of a text file, with an end to its last line."""
+    return data if not data or data.endswith(b"\n") else data + b"\n"

@@ -16,10 +16,12 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.regist
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import REASONS
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
+from tests.found import found
+
 ROOT = Path(__file__).resolve().parents[3]
 # The role toa has no tasks, only what the others share.
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != "toa")
-MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+MODULES = [path.stem for path in found(ROOT / "plugins" / "modules", "*.py")]
 PROMISED = {
     "toa_facts",
     "toa_plan",
@@ -149,9 +151,9 @@ def test_every_public_variable_is_known():
     from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
 
     read = set()
-    for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("playbooks/*.yml")]:
+    for path in [*found(ROOT, "roles/**/*.yml"), *found(ROOT, "playbooks/*.yml")]:
         read |= set(re.findall(r"(?<![.\w])toa_\w+", path.read_text()))
-    plugins = {path.stem for room in ("modules", "filter", "test") for path in (ROOT / "plugins" / room).glob("*")}
+    plugins = {path.stem for room in ("modules", "filter", "test") for path in found(ROOT / "plugins" / room, "*")}
     filters = set(re.findall(r'"(toa_\w+)":', (ROOT / "plugins" / "filter" / "fleet.py").read_text()))
     groups = {"toa_pending"}
     assert read - plugins - filters - groups <= KNOWN
@@ -192,7 +194,7 @@ def test_tables_of_the_guides_say_what_the_code_says():
 def test_a_file_of_ours_on_a_host_has_one_owner():
     """Two components that call a unit alike remove each other's."""
     owners: dict[str, set[str]] = {}
-    for path in (ROOT / "plugins" / "module_utils").rglob("*.py"):
+    for path in found(ROOT / "plugins" / "module_utils", "**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for name in re.findall(r"^(?:/etc/[\w/.-]*/)?(realip-toa-[\w.-]+)$", node.value):
@@ -226,3 +228,14 @@ def test_everything_that_is_checked_is_a_session():
         "jobs",
         "quick_start",
     }
+
+
+def test_a_check_that_finds_no_file_fails(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="would check nothing"):
+        found(tmp_path, "*.py")
+
+
+def test_an_empty_list_of_cases_fails() -> None:
+    """pytest itself would skip a test that goes through no file, and stay green."""
+    settings = re.findall(r"^empty_parameter_set_mark = (.*)$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert settings == ['"fail_at_collect"']

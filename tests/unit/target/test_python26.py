@@ -31,7 +31,9 @@ def sources():
         if name.endswith(".py")
     ]
     assert len(found) > 50, "there is no target code in %s" % TARGET
-    return sorted(found) + sorted(glob.glob(os.path.join(ROOT, "tests", "integration", "target", "*.py")))
+    brought = sorted(glob.glob(os.path.join(ROOT, "tests", "integration", "target", "*.py")))
+    assert brought, "tests bring no target code"
+    return sorted(found) + brought
 
 
 SOURCES = sources()

@@ -17,6 +17,8 @@ import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.bundle import BundleError, Program, build
 
+from tests.found import found
+
 OURS = "from ansible_collections.realip.toa.plugins.module_utils"
 
 
@@ -41,10 +43,10 @@ def run(program: Program, args: dict[str, t.Any], **variables: t.Any) -> str:
 
 
 def test_every_entry_of_the_collection_packs() -> None:
-    found = [
-        path.relative_to(bundle.TARGET_DIR).with_suffix("").parts for path in sorted(bundle.TARGET_DIR.rglob("*.py"))
+    modules = [
+        path.relative_to(bundle.TARGET_DIR).with_suffix("").parts for path in found(bundle.TARGET_DIR, "**/*.py")
     ]
-    names = [".".join(parts) for parts in found if parts[-1] != "__init__" and parts != (bundle.RUNNER,)]
+    names = [".".join(parts) for parts in modules if parts[-1] != "__init__" and parts != (bundle.RUNNER,)]
     assert "host.io" in names and "programs.plan" in names
     for name in names:
         program = build(name)
