@@ -22,8 +22,11 @@ _FIRMWARE = re.compile(r"(?:kernel|linux)-firmware")
 
 
 def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The files of a build that a rollout may install, with their roles; raises CatalogError where no kernel is among them."""
-    chosen = []
+    """The files of a build that a rollout may install, with their roles; raises CatalogError where no kernel is among them.
+
+    What a build host says of its files names files on the controller, so nothing but the name of a package is taken from it.
+    """
+    chosen: list[dict[str, Any]] = []
     for result in results:
         role = (
             "image"
@@ -35,6 +38,7 @@ def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             else ""
         )
         if role:
+            _check_file(result)
             chosen.append({"role": role, **{key: result[key] for key in ("file", "path", "size", "sha256", "release")}})
     images = [package["file"] for package in chosen if package["role"] == "image"]
     if len(images) != 1:
@@ -42,6 +46,17 @@ def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             f"the build made {len(images)} packages with a kernel ({', '.join(images) or 'none'}); exactly one can be rolled out"
         )
     return chosen
+
+
+def _check_file(result: Mapping[str, Any]) -> None:
+    """Refuse a file that is not called as a package is, or that lies under another name on the build host."""
+    file, path = result["file"], result["path"]
+    if not catalog.FILE.match(file) or not file.endswith((".rpm", ".deb")) or str(path).rsplit("/", 1)[-1] != file:
+        raise catalog.CatalogError(
+            f"the build host answers with a file {file!r:.120} at {path!r:.120}, which is no package that may come into the mirror"
+        )
+    if not re.fullmatch(r"[0-9a-f]{64}", str(result["sha256"])) or not isinstance(result["size"], int):
+        raise catalog.CatalogError(f"the build host answers with no digest or no size of {file}")
 
 
 def render_catalog(
@@ -71,7 +86,20 @@ def render_catalog(
 
 
 def render_lock(built: Sequence[Mapping[str, Any]], before: str) -> str:
-    """The lock file with the digests of this build. What was built anew under the name it had is what the operator wants."""
+    """The lock file with the digests of this build. What was built anew under the name it had is what the operator wants.
+
+    A build adds. What a vendor publishes under this name, or what the lock file has an address for, was reviewed as somebody else's, and a
+    build host has no say in it. Raises CatalogError.
+    """
+    vendors = {package.file for entry in catalog.load() for package in entry.packages}
+    known = lockfile.read(before)
+    for package in built:
+        file = package["file"]
+        if file in vendors or (file in known and known[file].url):
+            raise catalog.CatalogError(
+                f"the build host answers with {file}, which is a package of a vendor; a build does not replace it: give the kernel a name of its own "
+                "(toa_kernel_buildid)"
+            )
     fetched = [
         {
             "item": {"file": package["file"], "source": "", "url": ""},

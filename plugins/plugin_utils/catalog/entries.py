@@ -27,7 +27,7 @@ FORMATS = ("deb", "rpm", "tree")
 ROLES = ("firmware", "image", "headers")
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(?:deb|rpm|tar|tgz|tar\.(?:gz|bz2|xz|zst))\Z")
+FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(?:deb|rpm|tar|tgz|tar\.(?:gz|bz2|xz|zst))\Z")
 _ARCHIVE = re.compile(r".*\.(?:tar|tgz|tar\.[a-z0-9]+)\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _RPM_NAME = re.compile(r"(.+)-[^-]+-[^-]+\.[^.]+\.rpm\Z")
@@ -134,9 +134,14 @@ def read_lock(lock: Any) -> dict[str, Locked]:
     for index, item in enumerate(packages or []):
         where = f"lock file, packages[{index}]"
         _check(isinstance(item, Mapping), where, "an item is {file, url, size, sha256}")
-        file = _text(item, "file", where, _FILE)
+        file = _text(item, "file", where, FILE)
         found[file] = Locked(
-            file, _text(item, "url", where, default=""), _size(item, where), _digest(item, where, needed=True)
+            file, _text(item, "url", where, default=""), _whole(item, "size", where), _digest(item, where, needed=True)
+        )
+        _check(
+            not found[file].url or _is_address(found[file].url),
+            where,
+            f"{found[file].url!r:.120} is not a URL that hosts can fetch (http or https)",
         )
     return found
 
@@ -226,7 +231,7 @@ def _packages(item: Mapping[str, Any], packaging: str, where: str) -> tuple[Pack
 def _package(item: Any, base: str, packaging: str, where: str) -> Package:
     _check(isinstance(item, Mapping), where, "a package is a mapping of role, file, and perhaps url, sha256 and size")
     _known_keys(item, _PACKAGE_KEYS, where)
-    file = _text(item, "file", where, _FILE)
+    file = _text(item, "file", where, FILE)
     fits = bool(_ARCHIVE.match(file)) if packaging == "tree" else file.endswith(f".{packaging}")
     _check(
         fits,
@@ -234,14 +239,23 @@ def _package(item: Any, base: str, packaging: str, where: str) -> Package:
         f"`file` {file} is not {'a tar archive' if packaging == 'tree' else f'a .{packaging}'}, as the `format` of the entry says",
     )
     url = _text(item, "url", where, default="") or (f"{base.rstrip('/')}/{file}" if base else "")
-    _check(not url or urlsplit(url).scheme in ("http", "https", "ftp", "file"), where, f"{url!r:.120} is not a URL")
+    _check(not url or _is_address(url), where, f"{url!r:.120} is not a URL that hosts can fetch (http or https)")
     return Package(
         _choice(item, "role", ROLES, where, default="image"),
         file,
         url,
         _digest(item, where, needed=False),
-        _size(item, where),
+        _whole(item, "size", where),
     )
+
+
+def _is_address(url: str) -> bool:
+    """Whether hosts fetch from there: the same schemes as packaging/download.py has."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _release(item: Mapping[str, Any], where: str) -> str:
@@ -312,10 +326,6 @@ def _whole(item: Mapping[str, Any], key: str, where: str) -> int:
         f"`{key}` is {value!r:.80}; expected a whole number",
     )
     return int(value)
-
-
-def _size(item: Mapping[str, Any], where: str) -> int:
-    return _whole(item, "size", where)
 
 
 def _digest(item: Mapping[str, Any], where: str, needed: bool) -> str:

@@ -24,7 +24,7 @@ def render(fetched: Iterable[Mapping[str, Any]], before: str, update: bool) -> s
     reviewed, unless `update` says that this is known.
     """
     packages = {
-        file: {"url": item.url, "size": item.size, "sha256": item.sha256} for file, item in _read(before).items()
+        file: {"url": item.url, "size": item.size, "sha256": item.sha256} for file, item in read(before).items()
     }
     for result in fetched:
         package, stat = result["item"], result["stat"]
@@ -39,7 +39,8 @@ def render(fetched: Iterable[Mapping[str, Any]], before: str, update: bool) -> s
     return HEADER + yaml.safe_dump({"packages": entries}, sort_keys=False)
 
 
-def _read(text: str) -> Mapping[str, catalog.Locked]:
+def read(text: str) -> Mapping[str, catalog.Locked]:
+    """The entries of a lock file's text, by file. Raises CatalogError."""
     try:
         return catalog.read_lock(yaml.safe_load(text) if text else None)
     except yaml.YAMLError as problem:

@@ -81,3 +81,47 @@ def test_what_is_no_catalog():
         built_kernels.render_catalog(
             built_kernels.packages(RPMS), {"id": "centos", "arch": "x86_64"}, ["200/8"], "", ""
         )
+
+
+VENDORS = next(package.file for entry in catalog.load() for package in entry.packages if package.role == "image")
+
+
+@pytest.mark.parametrize(
+    "file, path",
+    [
+        ("linux-headers-x.deb", "/x/.htaccess"),
+        ("linux-headers-x.deb", "/x/../../etc/cron.d/x"),
+        (".htaccess", "/x/.htaccess"),
+        ("linux-headers-../../x.deb", "/x/linux-headers-../../x.deb"),
+        ("linux-headers-x.deb\n", "/x/linux-headers-x.deb\n"),
+        ("linux-headers-x.php", "/x/linux-headers-x.php"),
+        ("linux-headers-x.tar", "/x/linux-headers-x.tar"),
+        ("linux-headers-<b>.deb", "/x/linux-headers-<b>.deb"),
+    ],
+)
+def test_names_that_a_build_host_may_not_give_to_files(file, path):
+    headers = {"path": path, "file": file, "size": 5, "sha256": "ab" * 32, "release": ""}
+    image = {**headers, "release": "6.1.0.toa"}
+    with pytest.raises(CatalogError, match="no package that may come into the mirror"):
+        built_kernels.packages([*RPMS, headers] if file.startswith("linux-headers") else [image])
+
+
+def test_a_build_does_not_replace_what_was_reviewed():
+    """Neither what the lock file has an address for, nor what is called as a vendor's package is; what was built before is replaced."""
+    answer = built_kernels.packages([{**result(VENDORS, "4.4.87.toa"), "sha256": "ee" * 32}])
+    with pytest.raises(CatalogError, match="a package of a vendor"):
+        built_kernels.render_lock(answer, "")
+    chosen = built_kernels.packages(RPMS)
+    before = built_kernels.render_lock(chosen, "")
+    assert built_kernels.render_lock(chosen, before) == before
+    reviewed = before.replace("url: ''", "url: https://vendor.example/kernel.rpm", 1)
+    assert reviewed != before
+    with pytest.raises(CatalogError, match="a package of a vendor"):
+        built_kernels.render_lock(chosen, reviewed)
+    assert yaml.safe_load(before)["packages"][0]["sha256"] == "ab" * 32
+
+
+@pytest.mark.parametrize("key, value", [("sha256", "x"), ("sha256", None), ("size", "7")])
+def test_a_build_without_digest_or_size_is_refused(key, value):
+    with pytest.raises(CatalogError, match="no digest or no size"):
+        built_kernels.packages([{**result(f"kernel-{RELEASE}.rpm", RELEASE), key: value}])

@@ -124,6 +124,10 @@ def test_operators_extend_and_override():
         ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "role": "headers"}]}, "`role: image`"),
         ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "sha256": "abc"}]}, "`sha256` is 'abc'"),
         ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "url": "kernel.rpm"}]}, "not a URL"),
+        ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "url": "ftp://mirror.example/k.rpm"}]}, "not a URL"),
+        ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "url": "file:///etc/passwd"}]}, "not a URL"),
+        ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "url": "http:///k.rpm"}]}, "not a URL"),
+        ({"base_url": "ftp://mirror.example"}, "not a URL"),
         ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "size": -1}]}, "`size` is -1"),
         ({"module": "toa; reboot"}, "`module` is 'toa; reboot'"),
         ({"backend": "vtoa"}, "`backend` is 'vtoa'"),
@@ -234,3 +238,9 @@ def test_profiles():
 def test_layouts():
     assert option_formats.unknown(["200/8", "254/20", "28/7", "28/19"]) == []
     assert option_formats.unknown(["200/9", "252/20", "250/8"]) == ["200/9", "252/20", "250/8"]
+
+
+@pytest.mark.parametrize("url", ["ftp://mirror.example/x", "file:///x", "x", "http://[x"])
+def test_a_lock_file_names_addresses_that_hosts_can_fetch(url):
+    with pytest.raises(catalog.CatalogError, match="not a URL"):
+        catalog.read_lock({"packages": [{"file": "kernel-1-1.x86_64.rpm", "url": url, "size": 1, "sha256": DIGEST}]})
