@@ -49,6 +49,8 @@ class ActionModule(ToaAction):
     TIMEOUT = 3600
 
     def act(self, args: Result, task_vars: Variables) -> Result:
+        for item in args["packages"]:
+            item["url"] = self.usable(item["url"] or "", task_vars) or None
         folder = args.pop("push_from")
         if not folder or args["state"] not in ("present", "staged") or args["check"]:
             return super().act(args, task_vars)

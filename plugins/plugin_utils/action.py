@@ -11,11 +11,16 @@ from pathlib import Path
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible_collections.realip.toa.plugins.plugin_utils import redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 
 Result = dict[str, t.Any]
 Variables = t.Mapping[str, t.Any]
+
+
+# Variables whose URLs may hold passwords; a plan names these URLs without them.
+WITH_PASSWORDS = ("toa_package_mirror", "toa_catalog", "toa_source_url")
 
 
 class ToaError(Exception):
@@ -69,6 +74,8 @@ class ToaAction(ActionBase):
             result = ToaError("target_bug", str(problem), "this is a defect of the collection: report it").result
         result.setdefault("changed", False)
         result.setdefault("failed", False)
+        # Results are shown, registered, and read by reports: here is the border that passwords and tokens do not pass.
+        result = redaction.anything(result)
         self._add_diff(result)
         return result
 
@@ -105,6 +112,19 @@ class ToaAction(ActionBase):
         """A variable of the inventory with its templates resolved, None where it is not set."""
         value = task_vars.get(name)
         return None if value is None else self._templar.template(value)
+
+    def usable(self, url: str, task_vars: Variables) -> str:
+        """A URL out of a plan, with the password or token that the plan does not show; ToaError where no variable has it."""
+        if redaction.HIDDEN not in url:
+            return url
+        found = redaction.restored(url, [self.variable(name, task_vars) for name in WITH_PASSWORDS])
+        if redaction.HIDDEN in found:
+            raise ToaError(
+                "no_password",
+                f"{url} needs a password or token, which a plan does not hold",
+                f"set the variable that it comes from ({', '.join(WITH_PASSWORDS)})",
+            )
+        return found
 
     def _add_diff(self, result: Result) -> None:
         before, after = result.get("before"), result.get("after")

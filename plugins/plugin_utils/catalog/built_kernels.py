@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 
@@ -77,7 +78,7 @@ def render_catalog(
             {"role": package["role"], "file": package["file"], "size": package["size"], "sha256": package["sha256"]}
             for package in built
         ],
-        "source": source,
+        "source": redaction.text(source),
     }
     entries = [item for item in read_catalog(before) if item.get("key") != key]
     text = HEADER + yaml.safe_dump([entry, *entries], sort_keys=False)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 
 HEADER = """\
@@ -34,7 +35,11 @@ def render(fetched: Iterable[Mapping[str, Any]], before: str, update: bool) -> s
                 f"{package['file']} is not the file that was reviewed: the lock file says sha256 {known['sha256']}, {package['url']} now gives "
                 f"{stat['checksum']}; find out why, then run again with toa_lock_update=true to take it"
             )
-        packages[package["file"]] = {"url": package["source"], "size": stat["size"], "sha256": stat["checksum"]}
+        packages[package["file"]] = {
+            "url": redaction.text(package["source"]),
+            "size": stat["size"],
+            "sha256": stat["checksum"],
+        }
     entries = [{"file": file, **packages[file]} for file in sorted(packages)]
     return HEADER + yaml.safe_dump({"packages": entries}, sort_keys=False)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.realip.toa.plugins.plugin_utils import host_text
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, redaction
 
 # Failures that are none: the host was left alone, on purpose.
 NOT_YET = ("outside_window",)
@@ -94,4 +94,4 @@ def still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = No
 
 
 def _word(value: Any) -> str:
-    return host_text.lines(value[: host_text.LIMIT].strip()) if isinstance(value, str) else ""
+    return host_text.lines(redaction.text(value[: host_text.LIMIT]).strip()) if isinstance(value, str) else ""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from ansible_collections.realip.toa.plugins.plugin_utils import redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import (
     Variables,
@@ -284,7 +285,9 @@ def _entry(host: str, variables: Variables, kind: str) -> Entry:
     entry["why"] = _why(entry)
     if entry["attention"] and not entry["remedy"]:
         entry["remedy"] = WORDS.get(state, ("", ""))[1]
-    return entry
+    # Tasks that are not ours show URLs as they were given.
+    cleaned: Entry = redaction.anything(entry)
+    return cleaned
 
 
 def _why(entry: Mapping[str, Any]) -> str:

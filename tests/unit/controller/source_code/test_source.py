@@ -315,3 +315,42 @@ def test_a_git_that_does_not_end_is_ended_with_its_helpers(stand_in, tmp_path, m
         time.sleep(0.01)
     else:
         pytest.fail("the helper lives")
+
+
+@pytest.mark.parametrize(
+    "check, changes, sent", [(True, True, 0), (True, False, 0), (False, False, 0), (False, True, 1)]
+)
+def test_a_signing_key_is_sent_only_where_a_module_is_signed(folder, tmp_path, monkeypatch, check, changes, sent):
+    """Not in check mode, and not to a host that has its module."""
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    key.write_text("-----BEGIN PRIVATE KEY-----\nSECRET\n")
+    certificate.write_text("-----BEGIN CERTIFICATE-----\n")
+    calls = []
+
+    def call(_action, args, _variables, **_more):
+        calls.append(args)
+        return {"changed": changes, "after": {}}
+
+    monkeypatch.setattr(toa_source.ActionModule, "call", call)
+    args = {
+        **{
+            "what": "module",
+            "state": "present",
+            "check": check,
+            "url": str(folder),
+            "sha256": None,
+            "commit": None,
+            "tree": None,
+        },
+        **{
+            "method": "plain",
+            "install_tools": True,
+            "build_once": False,
+            "store": str(tmp_path),
+            "accept_unverified": False,
+        },
+        **{"timeout": 9, "signing_key": str(key), "signing_certificate": str(certificate)},
+    }
+    assert toa_source.ActionModule.__new__(toa_source.ActionModule).act(args, {})["changed"] is changes
+    assert len([args for args in calls if "SECRET" in str(args)]) == sent
+    assert all(args["signing_key"] for args in calls)
