@@ -12,13 +12,16 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-lab demo test lint unit integration sanity importer lab lab-source molecule faults bench jobs quick-start ebpf docs clean
+.PHONY: help setup setup-quick setup-lab demo test quick lint unit integration sanity importer lab lab-source molecule faults bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: ## virtual environments for every ansible-core that a Python here can run
 	@tests/setup.sh
+
+setup-quick: ## the environment of development alone
+	@tests/setup.sh quick
 
 setup-lab: setup ## what the lab needs of Debian (qemu, mmdebstrap, a compiler)
 	@tests/setup.sh lab
@@ -28,6 +31,9 @@ demo: setup-lab ## the main job: lab machines from stock to translating, and pro
 
 test: setup-lab ## all layers, those of this machine beside those of the lab
 	@"$(DEV)/python" tests/all.py
+
+quick: setup-quick ## what to run first: style, types, imports, unit tests on one Python; needs nothing but Python
+	$(NOX) quick
 
 lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck, licences, changelog
 	$(NOX) lint

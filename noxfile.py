@@ -59,6 +59,12 @@ def on_machines(session: nox.Session, tests: str, *words: str) -> None:
         run(session, "lab/lab", "down")
 
 
+@nox.session
+def quick(session: nox.Session) -> None:
+    """what to run first: style, types, imports, unit tests on one Python"""
+    session.run("tests/quick.sh", external=True)
+
+
 @nox.session(tags=["short"])
 def lint(session: nox.Session) -> None:
     """ruff, mypy, yamllint, shellcheck, ansible-lint, licences, changelog"""

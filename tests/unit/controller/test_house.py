@@ -226,6 +226,7 @@ def test_everything_that_is_checked_is_a_session():
         "bench",
         "lab_source",
         "jobs",
+        "quick",
         "quick_start",
     }
 
