@@ -20,9 +20,11 @@ from pathlib import Path
 
 import yaml
 
-from tests.found import found
-
 ROOT = Path(__file__).resolve().parents[1]
+# As a script it has its own folder on the path, and not the checkout.
+sys.path.insert(0, str(ROOT))
+from tests.found import found  # noqa: E402
+
 PAGE = ROOT / "docs" / "variables.md"
 DEFAULTS = ROOT / "roles" / "toa" / "defaults" / "main.yml"
 CONTROLLER = ROOT / "awx" / "controller.yml"
