@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import looked, select
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import after_revert, outcome_of, still_drained
@@ -102,6 +103,23 @@ def toa_gate(
     return as_data(fleet.gate(list(hosts), hostvars, turn, ask))
 
 
+def toa_hook_file(name: str, *folders: str) -> str:
+    """The absolute path of an operator's file of tasks: where the run was started, or in one of these folders."""
+    try:
+        return str(hook_files.resolve(name, _folders(folders)))
+    except ValueError as problem:
+        raise AnsibleFilterError(str(problem)) from problem
+
+
+def toa_hook_problem(hooks: Mapping[str, Any], *folders: str) -> str:
+    """What is wrong with the operator's files of tasks, {variable: file}; "" where nothing is."""
+    return hook_files.problem(hooks, _folders(folders))
+
+
+def _folders(names: Iterable[str]) -> list[Path]:
+    return [Path.cwd(), *(Path(name) for name in names if name)]
+
+
 def toa_failure(task: Any, result: Any, code: str = "") -> dict[str, Any]:
     """What a failed task means for its host; `ansible_failed_task | toa_failure(ansible_failed_result)`."""
     return as_data(outcome_of(task, result, code))
@@ -125,6 +143,8 @@ class FilterModule:
             "toa_after_revert": toa_after_revert,
             "toa_batches": toa_batches,
             "toa_gate": toa_gate,
+            "toa_hook_file": toa_hook_file,
+            "toa_hook_problem": toa_hook_problem,
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,
             "toa_current_group": toa_current_group,

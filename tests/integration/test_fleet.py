@@ -249,6 +249,22 @@ def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path)
     assert run.rc == 0 and fleet.steps("web01").count("package staged") == 1, run.output
 
 
+def test_a_file_of_the_operator_named_like_ours(fleet: Fleet) -> None:
+    """As the guides write it: `toa_drain_tasks: drain.yml`. It is the operator's file beside the inventory, not the role's own."""
+    beside = fleet.controller(NEWEST).folder
+    for name in ("drain.yml", "undrain.yml"):
+        (beside / name).write_text((fleet.folder / name).read_text())
+    run, report = fleet.play(NEWEST, names=["web01"], toa_drain_tasks="drain.yml", toa_undrain_tasks="undrain.yml")
+    assert run.rc == 0 and states(report) == {"web01": "proved"}, run.output
+    assert fleet.hooks("web01") == ["drain", "undrain"]
+
+
+def test_a_missing_file_of_the_operator_is_said_before_any_host_is_asked(fleet: Fleet) -> None:
+    run, report = fleet.play(NEWEST, names=["web01"], toa_health_tasks="helth.yml")
+    assert run.rc != 0 and "toa_health_tasks: there is no file helth.yml" in run.output, run.output
+    assert not fleet.touched("web01") and fleet.host("web01").get("journal", []) == []
+
+
 def test_limit_selection_and_dry_runs(fleet: Fleet) -> None:
     names = fleet.names[:3]
     run, report = fleet.play(NEWEST, names=names, options=("--check", "--diff"), **fleet.hooked())
