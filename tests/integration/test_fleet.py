@@ -265,6 +265,16 @@ def test_a_missing_file_of_the_operator_is_said_before_any_host_is_asked(fleet: 
     assert not fleet.touched("web01") and fleet.host("web01").get("journal", []) == []
 
 
+def test_a_choice_of_hosts_that_comes_too_late_is_refused(fleet: Fleet) -> None:
+    """toa_hosts in the inventory would choose nobody, and all hosts would reboot."""
+    names = fleet.names[:2]
+    run, report = fleet.play(NEWEST, names=names, toa_hosts="web02")
+    assert run.rc != 0 and "toa_hosts is web02, and web01 is not of it" in run.output, run.output
+    assert not any(fleet.touched(name) for name in names)
+    run, report = fleet.play(NEWEST, names=names, options=("-e", "toa_hosts=web02"))
+    assert run.rc == 0 and states(report) == {"web02": "proved"}, run.output
+
+
 def test_limit_selection_and_dry_runs(fleet: Fleet) -> None:
     names = fleet.names[:3]
     run, report = fleet.play(NEWEST, names=names, options=("--check", "--diff"), **fleet.hooked())
