@@ -30,6 +30,8 @@ def sources():
         for name in names
         if name.endswith(".py")
     ]
+    # ansible-test wants the __init__.py of a room to be empty, and in an empty file there is nothing to check.
+    found = [path for path in found if os.path.getsize(path) or os.path.basename(path) != "__init__.py"]
     assert len(found) > 50, "there is no target code in %s" % TARGET
     brought = sorted(glob.glob(os.path.join(ROOT, "tests", "integration", "target", "*.py")))
     assert brought, "tests bring no target code"
