@@ -243,8 +243,8 @@ def refuse_what_is_no_file(path):
     if not stat.S_ISREG(there.st_mode):
         raise TargetError(
             "not_a_file",
-            "%s is no regular file but leads to something else (%s), and is left alone"
-            % (path, os.path.realpath(path)),
+            "%s is no regular file but %s (%s), and is left alone"
+            % (path, "a directory" if stat.S_ISDIR(there.st_mode) else "something else", os.path.realpath(path)),
             "move it out of the way on the host, then run again",
         )
 
