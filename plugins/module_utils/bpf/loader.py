@@ -14,8 +14,8 @@ __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MAPS, PINS, PROGRAMS
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF_LOADER as LOADER
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF_LOADER as LOADER
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 
 FOLDER = STATE_DIR + "/ebpf"
 OBJECT = FOLDER + "/toa.bpf.o"

@@ -16,8 +16,6 @@ from ansible_collections.realip.toa.plugins.module_utils.building.kernel_install
 from ansible_collections.realip.toa.plugins.module_utils.building.stepwise import Build, require_commands
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed, make_harmless
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    LOCK_FILE,
-    HostLock,
     TargetError,
     list_dir,
     read_line,
@@ -25,6 +23,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     remove_empty,
     write_atomic,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every piece of target code needs of the host: files, commands, errors, the lock.
+"""What every piece of target code needs of the host: files, commands, errors.
 
 Runs on the managed host under Python 2.6 to 3.14 with the standard library only (docs/contracts.md).
 """
@@ -11,7 +11,6 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import errno
-import fcntl
 import os
 import signal
 import stat
@@ -22,7 +21,6 @@ import time
 
 # Where everything of ours on a host lives; removed as a whole by the `remove` role.
 STATE_DIR = "/var/lib/realip-toa"
-LOCK_FILE = "/run/realip-toa.lock"
 
 # Commands are found here and nowhere else, whatever PATH a sudo rule or a login left behind.
 COMMAND_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -275,86 +273,3 @@ def remove_empty(folder):
         os.rmdir(folder)
     except OSError:
         pass
-
-
-def wait_for(take, patience, refusal):
-    """Call `take` until it returns None, which says that what it wants is there; after `patience` seconds raises refusal(what it returned)."""
-    deadline = time.time() + patience
-    pause = 0.05
-    while True:
-        holder = take()
-        if holder is None:
-            return
-        if time.time() >= deadline:
-            raise refusal(holder)
-        time.sleep(pause)
-        pause = min(pause * 2, 1.0)
-
-
-class HostLock:
-    """Held around everything that changes the host, so that two controllers never do at once.
-
-    The lock belongs to the open file, so a run that dies lets go of it. What a controller that died has begun ends by itself, as a package manager
-    should: the next run waits for it, up to PATIENCE seconds.
-    """
-
-    PATIENCE = 90
-
-    def __init__(self, path=LOCK_FILE):
-        self.path = path if os.path.isdir(os.path.dirname(path)) else "/var/run/realip-toa.lock"
-        self.handle = None
-
-    def __enter__(self):
-        self.handle = self._opened()
-        wait_for(self._take, self.PATIENCE, self._refusal)
-        self.handle.truncate(0)
-        self.handle.write("pid %d since %s UTC\n" % (os.getpid(), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())))
-        self.handle.flush()
-        return self
-
-    def _opened(self):
-        """The lock's file, which nobody but its owner can open: whoever can open a file can hold its lock, and so every run of ours."""
-        no_link = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        try:
-            descriptor = os.open(self.path, no_link, 0o600)
-        except OSError as problem:
-            if problem.errno != errno.ELOOP:
-                raise
-            raise self._not_ours("is a link")
-        there = os.fstat(descriptor)
-        if there.st_uid != os.geteuid() or not stat.S_ISREG(there.st_mode):
-            os.close(descriptor)
-            raise self._not_ours("is no file of the user that runs this (its owner is %d)" % there.st_uid)
-        os.fchmod(descriptor, 0o600)
-        return os.fdopen(descriptor, "a+")
-
-    def _not_ours(self, why):
-        return TargetError(
-            "lock_not_ours",
-            "the lock %s %s" % (self.path, why),
-            "find out who made it, and remove it on the host",
-        )
-
-    def _take(self):
-        """None when it is ours, else who has it."""
-        try:
-            fcntl.flock(self.handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (IOError, OSError):
-            self.handle.seek(0)
-            return self.handle.read(200).strip() or "unknown"
-        return None
-
-    def _refusal(self, holder):
-        self.handle.close()
-        return TargetError(
-            "host_locked",
-            "another run of realip.toa is changing this host (%s), and still was after %d seconds"
-            % (holder, self.PATIENCE),
-            "wait until it has ended, then run again",
-        )
-
-    def __exit__(self, *unused):
-        # Never unlinked: a run that has just opened it would then lock a file nobody else can see.
-        self.handle.truncate(0)
-        self.handle.close()
-        return False

@@ -21,8 +21,8 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import FILTER_SCRIPT as SCRIPT
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import FILTER_SCRIPT as SCRIPT
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 
 FOLDER = STATE_DIR + "/option-filter"
 TABLE, CHAIN = "realip_toa", "REALIP-TOA"

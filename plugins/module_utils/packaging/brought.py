@@ -9,7 +9,8 @@ __metaclass__ = type
 
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, TEXT, HostLock, list_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, list_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import matches

@@ -12,7 +12,8 @@ import fcntl
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, wait_for
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import wait_for
 
 # Seconds. A kernel's postinst makes an initramfs, which takes minutes on a slow machine.
 TOOL_TIMEOUT = 1800

@@ -21,7 +21,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_bls import Grub2Bls
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy import Legacy
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import Watchdog, settings_text
-from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, HostLock, TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 

@@ -17,7 +17,8 @@ __metaclass__ = type
 
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, HostLock, TargetError, read_line
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, TargetError, read_line
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 
 # Seconds; longer than any one step may be silent (an installation may take an hour).

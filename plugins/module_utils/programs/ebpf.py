@@ -53,7 +53,6 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
 )
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    HostLock,
     TargetError,
     read_line,
     read_text,
@@ -61,6 +60,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     run,
     write_atomic,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
     digest_of,
@@ -76,7 +76,8 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool impor
     remove,
     require,
 )
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import EBPF, init_system
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 
 OURS = (LOADER, OBJECT, SETTINGS, FILL, UNIT, UNIT_LINK)

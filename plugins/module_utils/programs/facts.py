@@ -53,15 +53,9 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import drift_of, proof_of
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, SEEN, seen_drift
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import filter_of
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
-    EBPF,
-    FILTER_SCRIPT,
-    OPTION_FILTER,
-    UNIT_DIRS,
-    find_places,
-    init_system,
-    unit_enabled,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF, FILTER_SCRIPT, OPTION_FILTER
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import UNIT_DIRS, init_system, unit_enabled
 
 OS_FILES = (
     "/etc/os-release",

@@ -14,15 +14,8 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    LOCK_FILE,
-    HostLock,
-    TargetError,
-    list_dir,
-    read_line,
-    read_text,
-    run,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, read_line, read_text, run
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
     TOA_MODULES,

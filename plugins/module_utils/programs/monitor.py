@@ -15,13 +15,8 @@ import sys
 import time
 import zlib
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    HostLock,
-    TargetError,
-    read_line,
-    remove_file,
-    run,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
     digest_of,
@@ -40,7 +35,8 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import
     SEEN,
     SETTINGS,
 )
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import MARKER, init_system
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
 UNITS = "/etc/systemd/system"
 SERVICE, TIMER = "realip-toa-monitor.service", "realip-toa-monitor.timer"

@@ -13,7 +13,8 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import network_key, read_network
-from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
     digest_of,
@@ -44,7 +45,8 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.state imp
     filter_of,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import OPTION_FILTER, init_system
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import OPTION_FILTER
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import STANDARD_KINDS

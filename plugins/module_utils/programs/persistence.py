@@ -16,13 +16,8 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    LOCK_FILE,
-    HostLock,
-    TargetError,
-    to_text,
-    which,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text, which
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
     data_of,
@@ -34,13 +29,12 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, under
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
-    MARKER,
-    OUR_SCRIPTS,
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER, OUR_SCRIPTS
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import (
     UNIT_DIRS,
     boot_script,
     etc_modules_reason,
-    find_places,
     init_system,
     modules_load_reason,
     sysconfig_modules_reason,

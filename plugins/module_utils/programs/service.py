@@ -15,7 +15,8 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
-from ansible_collections.realip.toa.plugins.module_utils.host.io import LOCK_FILE, HostLock, TargetError, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
     loaded_modules,
@@ -24,7 +25,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
     toa_files,
     under,
 )
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import init_system
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 UNIT_FILE = re.compile(r"^(?:/usr)?/(?:lib|etc)/systemd/system/([A-Za-z0-9._-]+\.service)$")

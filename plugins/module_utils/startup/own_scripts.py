@@ -13,12 +13,10 @@ import re
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of, file_image, runnable
-from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import (
-    MARKER,
-    boot_script,
-    find_places,
-    script_loads,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import boot_script
+from ansible_collections.realip.toa.plugins.module_utils.startup.shell_script import script_loads
 
 
 def boot_files(originals, init, name, command, units):

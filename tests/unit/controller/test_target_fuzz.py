@@ -17,7 +17,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host import toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
-from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
+from ansible_collections.realip.toa.plugins.module_utils.startup.shell_script import script_loads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,7 +141,7 @@ def test_any_defaults(text: str) -> None:
 @given(texts(SHELL_WORDS))
 def test_any_script(text: str) -> None:
     lines = text.count("\n") + 1
-    for load in rc_local.script_loads(text):
+    for load in script_loads(text):
         assert load["module"] in toa_modules.STATS_FILES
         assert 1 <= load["line_number"] <= lines
 
@@ -149,15 +149,13 @@ def test_any_script(text: str) -> None:
 @given(texts(SHELL_WORDS))
 def test_nothing_after_a_plain_exit_is_effective(text: str) -> None:
     """Whatever follows, an exit in the first line ends a script."""
-    assert [load for load in rc_local.script_loads("exit 0\n" + text) if not load["reason"]] == []
+    assert [load for load in script_loads("exit 0\n" + text) if not load["reason"]] == []
 
 
 @given(texts(SHELL_WORDS))
 def test_a_comment_more_changes_nothing(text: str) -> None:
-    before = [(load["module"], load["reason"]) for load in rc_local.script_loads(text)]
-    after = [
-        (load["module"], load["reason"], load["line_number"]) for load in rc_local.script_loads("# exit 0\n" + text)
-    ]
+    before = [(load["module"], load["reason"]) for load in script_loads(text)]
+    after = [(load["module"], load["reason"], load["line_number"]) for load in script_loads("# exit 0\n" + text)]
     if not any("line" in load[1] for load in before) and not text.startswith("#!"):
         assert [load[:2] for load in after] == before
 
@@ -240,7 +238,7 @@ def test_hostile_sizes_end_in_time() -> None:
     for text in ("'" * 200_001, '"' * 200_001, "\\" * 200_001, "$(" * 100_000 + "toa", "`" * 100_001 + "toa", "{ " * 100_000, "if " * 100_000,
                  "((" * 50_000 + "toa", "<<toa " * 20_000, "toa\n" * 50_000, "menuentry a { " * 20_000, "submenu a { }\n" * 20_000):  # fmt: skip
         start = time.process_time()
-        rc_local.script_loads(text)
+        script_loads(text)
         grub_config.boot_order(text, {"next_entry": "1"})
         grub_config.parse_grubenv(grub_config.ENV_HEADER + text)
         grub_config.parse_menu_lst(text)

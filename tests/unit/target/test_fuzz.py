@@ -30,7 +30,7 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging import downlo
 from ansible_collections.realip.toa.plugins.module_utils.packaging import brought, dpkg, rpm, rpm_repository, rpm_hold
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from ansible_collections.realip.toa.plugins.module_utils.programs import service
-from ansible_collections.realip.toa.plugins.module_utils.startup import boot_places as rc_local
+from ansible_collections.realip.toa.plugins.module_utils.startup.shell_script import script_loads
 from ansible_collections.realip.toa.plugins.module_utils.testbench import packets as tcp_packets
 
 ROUNDS = 120
@@ -142,7 +142,7 @@ READERS = {
     "bls": (HEALTHY["/boot/loader/entries/a.conf"], lambda text: grub_config.parse_bls_entry(text, "a")),
     "defaults": (HEALTHY["/etc/default/grub"], grub_config.parse_assignments),
     "release_of_image": ("vmlinuz-4.4.87.toa", grub_config.release_of_image),
-    "scripts": (SCRIPT, rc_local.script_loads),
+    "scripts": (SCRIPT, script_loads),
     "statistics": (STATS, toa_modules.parse_counters),
     "module_of_file": ("/lib/modules/5.10/extra/tcp-toa.ko.xz", toa_modules.module_of_file),
     "network": ("2001:db8::/32", lambda text: _refused(ebpf_maps.network_key, text, ValueError)),

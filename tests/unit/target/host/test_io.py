@@ -18,7 +18,8 @@ import time
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
-from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError, run, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, file_image, runnable
 
 LATIN = b"caf\xe9"

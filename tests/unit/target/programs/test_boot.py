@@ -532,7 +532,7 @@ def test_bad_options_name_the_option(host, args):
 
 
 def test_two_controllers_at_once(host, monkeypatch):
-    from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock
+    from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 
     monkeypatch.setattr(HostLock, "PATIENCE", 0)
     with HostLock(host.path("/run/realip-toa.lock")):

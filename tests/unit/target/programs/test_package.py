@@ -25,7 +25,8 @@ try:
 except ImportError:
     from BaseHTTPServer import BaseHTTPRequestHandler, HTTPServer
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import HostLock, TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.state import load
 from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
 
