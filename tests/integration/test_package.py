@@ -83,7 +83,7 @@ def calls(stage: Stage, *several: dict[str, t.Any], **variables: t.Any) -> list[
 
 def ours(stage: Stage) -> dict[str, str]:
     """What is written on the stage, but for dpkg's own bookkeeping and the lock file."""
-    ignored = ("/var/lib/dpkg/", "/var/log/dpkg.log", "/run/realip-toa.lock", "/var/log/btmp")
+    ignored = ("/var/lib/dpkg/", "/var/log/dpkg.log", "/run/realip-toa/lock", "/var/log/btmp")
     return {name: text for name, text in stage.written().items() if not name.startswith(ignored)}
 
 

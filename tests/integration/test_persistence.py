@@ -43,7 +43,7 @@ def call(
 
 def ours(stage: Stage) -> dict[str, str]:
     return {
-        name: text for name, text in stage.written().items() if name not in ("/run/realip-toa.lock", "/var/log/btmp")
+        name: text for name, text in stage.written().items() if name not in ("/run/realip-toa/lock", "/var/log/btmp")
     }
 
 

@@ -49,7 +49,7 @@ def call(
 
 def tree(root: Path) -> dict[str, bytes | None]:
     """Everything on the host but rpm's and dnf's own bookkeeping, our lock and our cache."""
-    ignored = ("var/lib/rpm", "var/lib/dnf", "var/log", "var/cache", "run/realip-toa.lock")
+    ignored = ("var/lib/rpm", "var/lib/dnf", "var/log", "var/cache", "run/realip-toa")
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))

@@ -72,10 +72,7 @@ class Stage:
         return {
             str(path.relative_to(self.root)): path.read_bytes()
             for path in sorted(self.root.rglob("*"))
-            if path.is_file()
-            and not path.is_symlink()
-            and not path.name.startswith("modules.")
-            and path.name != "realip-toa.lock"
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("modules.") and path.name != "lock"
         }
 
     def modinfo(self, field: str) -> str:

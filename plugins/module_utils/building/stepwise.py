@@ -15,7 +15,7 @@ import json
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.building.own_folder import BUILDS, check_folder, own_folder
+from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import BUILDS, check_folder, own_folder
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed, digest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     COMMAND_PATH,

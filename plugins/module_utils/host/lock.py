@@ -7,15 +7,17 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import errno
 import fcntl
 import os
 import stat
 import time
-import errno
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import own_folder
 
-LOCK_FILE = "/run/realip-toa.lock"
+# In a folder of our own: whoever could make or open the file could hold it, and so every run of ours.
+LOCK_FILE = "/run/realip-toa/lock"
 
 
 def wait_for(take, patience, refusal):
@@ -42,7 +44,10 @@ class HostLock:
     PATIENCE = 90
 
     def __init__(self, path=LOCK_FILE):
-        self.path = path if os.path.isdir(os.path.dirname(path)) else "/var/run/realip-toa.lock"
+        self.path = path
+        top = path[: -len(LOCK_FILE)] if path.endswith(LOCK_FILE) else None
+        if top is not None and not os.path.isdir(top + "/run"):  # CentOS 6 has none
+            self.path = (top if os.path.isdir(top + "/var/run") else "") + "/var" + LOCK_FILE
         self.handle = None
 
     def __enter__(self):
@@ -55,7 +60,10 @@ class HostLock:
 
     def _opened(self):
         """The lock's file, which nobody but its owner can open: whoever can open a file can hold its lock, and so every run of ours."""
-        no_link = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        above, name = os.path.split(os.path.dirname(self.path))
+        own_folder(os.path.join(os.path.realpath(above), name))
+        # Not to wait where somebody has put a pipe.
+        no_link = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             descriptor = os.open(self.path, no_link, 0o600)
         except OSError as problem:

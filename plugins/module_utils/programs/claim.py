@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run at a time: a claim on the host that lasts as long as the run, and the mark of a host that is out of service.
 
-hostio.HostLock keeps two calls apart; the minutes between the calls of one rollout belong to its claim. It stands in the section `claim`
+host.lock.HostLock keeps two calls apart; the minutes between the calls of one rollout belong to its claim. It stands in the section `claim`
 of state.json: `owner` (for people), `key` (of the controller's process), `boot_id` and `uptime` (when it was last renewed), `since`, `drained`
 (the run has begun to take the host out of service, so somebody has to put it back). Age is told by the host's uptime, which no clock can upset.
 

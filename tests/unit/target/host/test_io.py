@@ -8,18 +8,14 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import errno
-import fcntl
 import os
 import signal
 import stat
-import subprocess
-import sys
 import time
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, write_atomic
-from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, file_image, runnable
 
 LATIN = b"caf\xe9"
@@ -230,71 +226,6 @@ def test_making_folders_says_whether_one_was_made(tmpdir):
         hostio.make_dirs(str(tmpdir.join("file", "c")))
 
 
-# ---- the lock
-
-
-def test_second_run_is_refused_and_told_who_holds_the_lock(tmpdir, monkeypatch):
-    monkeypatch.setattr(HostLock, "PATIENCE", 0.3)
-    path = str(tmpdir.join("lock"))
-    with HostLock(path):
-        with pytest.raises(TargetError) as problem:
-            with HostLock(path):
-                raise AssertionError("two runs at once")
-        assert problem.value.code == "host_locked"
-        assert "pid %d" % os.getpid() in problem.value.message
-        assert problem.value.remedy
-    with HostLock(path):
-        pass
-
-
-def test_what_a_dead_controller_has_begun_is_waited_for(tmpdir):
-    path = str(tmpdir.join("lock"))
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import fcntl, os, time; f = open(%r, 'a+'); fcntl.flock(f, fcntl.LOCK_EX); os.write(1, b'held'); time.sleep(0.5)"
-            % path,
-        ],
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout.read(4) == b"held"
-    with HostLock(path):
-        assert holder.wait() == 0
-    holder.stdout.close()
-
-
-def test_lock_of_a_run_that_died_is_free(tmpdir, monkeypatch):
-    monkeypatch.setattr(HostLock, "PATIENCE", 0)
-    path = str(tmpdir.join("lock"))
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import fcntl, os, time; f = open(%r, 'a+'); fcntl.flock(f, fcntl.LOCK_EX); os.write(1, b'held'); time.sleep(600)"
-            % path,
-        ],
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout.read(4) == b"held"
-    with pytest.raises(TargetError):
-        HostLock(path).__enter__()
-    holder.kill()
-    holder.wait()
-    holder.stdout.close()
-    with HostLock(path):
-        pass
-
-
-def test_lock_is_let_go_when_the_work_fails(tmpdir):
-    path = str(tmpdir.join("lock"))
-    with pytest.raises(ValueError):
-        with HostLock(path):
-            raise ValueError()
-    with HostLock(path):
-        pass
-
-
 def test_refusal_carries_what_is_needed_to_act():
     problem = TargetError("no_space", "no room", "make room", free=3)
     assert (problem.code, problem.message, problem.remedy, problem.data, str(problem)) == (
@@ -307,60 +238,6 @@ def test_refusal_carries_what_is_needed_to_act():
 
 
 # ---- what root does not write over
-
-
-def nobody_can_lock(path):
-    """Whether a user without rights gets no hold of the lock; asked by a child, which gives up root for good."""
-    child = os.fork()
-    if not child:
-        try:
-            os.setgid(65534)
-            os.setuid(65534)
-            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (IOError, OSError):
-            os._exit(0)
-        os._exit(1)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def everybody_may_enter(folder):
-    while folder != "/":
-        os.chmod(folder, os.stat(folder).st_mode | 0o011)
-        folder = os.path.dirname(folder)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_no_other_user_holds_the_lock(tmpdir):
-    everybody_may_enter(str(tmpdir))
-    path = str(tmpdir.join("lock"))
-    with HostLock(path):
-        pass
-    assert os.stat(path).st_mode & 0o777 == 0o600
-    assert nobody_can_lock(path)
-    os.chmod(path, 0o644)
-    assert not nobody_can_lock(path)  # what is asked here is the mode, and nothing on the way there
-    with HostLock(path):
-        pass
-    assert nobody_can_lock(path)
-
-
-@pytest.mark.parametrize("kind", ["link", "owner", "pipe"])
-def test_lock_that_somebody_planted_is_refused(tmpdir, kind):
-    path, other = str(tmpdir.join("lock")), tmpdir.join("other")
-    other.write("untouched")
-    if kind == "link":
-        os.symlink(str(other), path)
-    elif kind == "pipe":
-        os.mkfifo(path)
-    elif os.geteuid() == 0:
-        open(path, "w").close()
-        os.chown(path, 65534, 65534)
-    else:
-        pytest.skip("only root can give a file away")
-    with pytest.raises(TargetError) as problem:
-        HostLock(path).__enter__()
-    assert problem.value.code == "lock_not_ours" and path in problem.value.message
-    assert other.read() == "untouched"
 
 
 @pytest.mark.parametrize("mask", ["link", "empty"])

@@ -81,7 +81,7 @@ def tree_of(root):
         for name in folders + files:
             path = os.path.join(folder, name)
             below = os.path.relpath(path, root)
-            if not below.startswith(("var/lib/dpkg", "var/log", "run/realip-toa.lock")):
+            if not below.startswith(("var/lib/dpkg", "var/log", "run/realip-toa")):
                 found[below] = None if os.path.isdir(path) else read(path)
     return found
 
@@ -479,7 +479,8 @@ def test_locked_database_names_who_locks_it(root, mirror, tmpdir, lock):
 def test_another_run_of_ours(root, mirror, tmpdir, monkeypatch):
     monkeypatch.setattr(HostLock, "PATIENCE", 0)
     item = mirror.serve(build_deb(tmpdir))
-    handle = open(os.path.join(root, "run/realip-toa.lock"), "a+")
+    os.mkdir(os.path.join(root, "run/realip-toa"), 0o700)
+    handle = open(os.path.join(root, "run/realip-toa/lock"), "a+")
     fcntl.flock(handle.fileno(), fcntl.LOCK_EX)
     try:
         assert refused(root, [item]).code == "host_locked"

@@ -57,7 +57,7 @@ class Tree(object):
             for name in folders + files:
                 path = os.path.join(folder, name)
                 below = path[len(self.base) :]
-                if below == "/run/realip-toa.lock":
+                if below.startswith("/run/realip-toa"):
                     continue
                 mode = os.lstat(path).st_mode
                 if os.path.islink(path):

@@ -9,7 +9,7 @@ import os
 import stat
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.building import own_folder as folders
+from ansible_collections.realip.toa.plugins.module_utils.host import own_folder as folders
 from ansible_collections.realip.toa.plugins.module_utils.building.stepwise import Build
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 

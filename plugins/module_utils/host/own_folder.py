@@ -1,9 +1,9 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A folder in which root builds: nobody else can have put anything into it, and nobody else can put it aside.
+"""A folder of root alone: nobody else can have put anything into it, and nobody else can put it aside.
 
-What lies in such a folder is run as root, so a local user who makes it first, or who may write to a folder above it, is root.
+What lies in such a folder is run, or trusted, as root. So a local user who makes it first, or who may write to a folder above it, is root.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -78,6 +78,6 @@ def _look(path):
 def _unsafe(path, why):
     return TargetError(
         "unsafe_folder",
-        "%s is no safe place to build in: %s" % (path, why),
+        "%s is no safe place for what root runs: %s" % (path, why),
         "remove it, or name a folder (work, toa_kernel_work) that belongs to root and lies in folders to which nobody else may write",
     )
