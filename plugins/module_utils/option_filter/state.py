@@ -10,8 +10,8 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import run
-from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import METHODS
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import FILTER_SCRIPT, OPTION_FILTER
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import METHODS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused
 
 # The section of state.json.

@@ -68,6 +68,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     link_image,
     tell_daemons,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import (
     install,
@@ -76,7 +77,6 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool impor
     remove,
     require,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 

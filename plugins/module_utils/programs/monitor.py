@@ -24,6 +24,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     link_image,
     tell_daemons,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import SECTION as PROOF
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import utc
@@ -35,7 +36,6 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import
     SEEN,
     SETTINGS,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
 UNITS = "/etc/systemd/system"

@@ -22,6 +22,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     link_image,
     tell_daemons,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import OPTION_FILTER
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import (
     BOOT_COMMAND,
@@ -45,7 +46,6 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.state imp
     filter_of,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
-from ansible_collections.realip.toa.plugins.module_utils.host.marks import OPTION_FILTER
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused

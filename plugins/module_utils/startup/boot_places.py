@@ -15,9 +15,12 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.host.marks import (
-    MARKER,
-)
+import os
+import re
+
+from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.startup.findings import (
     SCRIPT_LIMIT,
     file_reason,
@@ -46,15 +49,6 @@ from ansible_collections.realip.toa.plugins.module_utils.startup.shell_script im
     script_loads,
     unquote,
 )
-
-import os
-import re
-
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
-    under,
-)
-
 
 RC_LOCAL_FILES = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
 

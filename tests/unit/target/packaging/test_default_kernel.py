@@ -9,7 +9,8 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.packaging import rpm
 from ansible_collections.realip.toa.plugins.module_utils.packaging.default_kernel import DefaultStays
 from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
-from target.packaging.test_rpm import call, host, refused  # noqa: F401 (host is a fixture)
+from rpm_samples import call, refused, rpm_host  # noqa: F401 (rpm_host is a fixture)
+
 from target.programs.test_boot_el import NEW7, STOCK7, TITLE7, El7, El8
 
 SETTINGS = (
@@ -63,7 +64,7 @@ def test_a_run_that_was_killed_is_mended_by_the_next(tmpdir):
     assert path.read() == SETTINGS % "UPDATEDEFAULT=yes"
 
 
-def test_the_package_manager_sees_the_changed_settings_and_nobody_else(host, tmpdir, monkeypatch):  # noqa: F811
+def test_the_package_manager_sees_the_changed_settings_and_nobody_else(host, tmpdir, monkeypatch):
     path = settings_of(tmpdir.join("root"), SETTINGS % "UPDATEDEFAULT=yes")
     seen = []
 
