@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import boot_order, parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
 
 COLLECTION = Path(__file__).resolve().parents[2]
 STOCK, NEW = "4.4.0-31-generic", "4.4.87.toa"

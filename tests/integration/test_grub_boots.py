@@ -16,12 +16,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "target"))
 import fake_hosts
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
-    boot_order,
-    entry_of_release,
-    parse_grubenv,
-    run_grub_cfg,
-)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order, run_grub_cfg
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import entry_of_release
 
 GRUB_MODULES = "biosdisk ext2 normal configfile echo test true serial terminal halt loadenv reboot"
 # GRUB refuses to nest configurations much deeper than this; the machine starts anew then.

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "target"))
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import (
     parse_legacy_default,
     parse_menu_lst,
     pick_legacy,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import SCRIPT_TEXT
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import SCRIPT_TEXT
 from boot_samples import NEW, STOCK, Died
 from grub_legacy import Grub
 from legacy_samples import DEFAULT_FILE, NEW6, STOCK6, El6, El6Gnu, LegacyHost, OldDebian

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import parse_grubenv
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import SCRIPT_TEXT, settings_text
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import SCRIPT_TEXT, settings_text
 
 SHELLS = ["dash", "bash --posix", "busybox sh"]
 OLD, NEW = "4.4.0-31-generic", "4.4.87.toa"

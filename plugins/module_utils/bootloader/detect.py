@@ -14,17 +14,14 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.bls import parse_bls_entry, sort_bls
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_grubenv
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
     GrubLegacy,
     entry_release,
     legacy_config,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
-    boot_order,
-    parse_bls_entry,
-    parse_grubenv,
-    sort_bls,
-)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_line, read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under

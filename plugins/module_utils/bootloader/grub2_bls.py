@@ -13,7 +13,8 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import BLS_FOLDER, bls_entries
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import Grub2, trial_title, with_trial_options
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import Grub2
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_title, with_trial_options
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 

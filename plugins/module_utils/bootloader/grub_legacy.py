@@ -22,38 +22,34 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_menus import LegacyMenus
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_text import (
+    BACK,
+    TRIAL,
+    UPDATE_DEFAULT,
+    UPDATE_ENTRY,
+    default_setting,
+    default_token,
+    grubby_follows,
+    token_at,
+    top_of_titles,
+    with_last,
+)
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import trial_title, with_trial_options
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
     DEFAULT_FILE,
     FILE,
-    MENU,
     STAGE2,
     WORD,
     WORD_AT,
-    GrubLegacy,
-    header_lines,
     legacy_config,
     our_title,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
-    entry_of_release,
-    legacy_command,
-    pick_legacy,
-)
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import pick_legacy
 
 KERNEL_SETTINGS = "/etc/sysconfig/kernel"
-BACK, TRIAL = 0, 1
-
-_AUTOMAGIC = "### BEGIN AUTOMAGIC KERNELS LIST"
-_UPDATE_DEFAULT = re.compile(r"^([ \t]*UPDATEDEFAULT=)(.*)$", re.M)
-_UPDATE_ENTRY = re.compile(r"^(#[ \t]*updatedefaultentry=)(.*)$", re.M)
-_DEFAULT_TOKEN = re.compile(r"([ \t]*default(?:[ \t]*=[ \t]*|[ \t]+))(\S*)")
-# The line of before goes into this comment, so that the way back is in the menu itself.
-_FALLBACK_MARK = "# realip.toa: until the trial is over, instead of: "
 # GRUB 0.97 writes 10 bytes back, and refuses to make the file longer.
 _DEFAULT_FIELD = 10
 _DEFAULT_TEXT = (
@@ -61,7 +57,7 @@ _DEFAULT_TEXT = (
 )
 
 
-class Legacy(GrubLegacy):
+class Legacy(LegacyMenus):
     """GRUB legacy, with the questions and the steps that programs/boot.py has for a boot loader (bootloader/grub2.py lists them)."""
 
     # The release to go back to from a trial, once programs/boot.py knows it.
@@ -81,7 +77,7 @@ class Legacy(GrubLegacy):
 
     def setting(self):
         """`default` as it would be without our entries: a number, or "saved"."""
-        return _setting(self.parse(self.without_trial(self.text())))
+        return default_setting(self.parse(self.without_trial(self.text())))
 
     def trial(self):
         titles = [our_title(entry) for entry in self.menu()["entries"]]
@@ -118,20 +114,17 @@ class Legacy(GrubLegacy):
         if memory == FILE:
             return {"rewind": DEFAULT_FILE, "rewind_at": 0, "rewind_to": r"%d\012" % BACK}
         menu = self.with_trial(self.text(), release, 1)
-        return {"rewind": self.config, "rewind_at": _token_at(menu), "rewind_if": str(TRIAL), "rewind_to": str(BACK)}
-
-    def memory(self):
-        return MENU if self.problem() else self.kind()
+        return {"rewind": self.config, "rewind_at": token_at(menu), "rewind_if": str(TRIAL), "rewind_to": str(BACK)}
 
     # -- the persistent default ----------------------------------------------------------------------------------------------
 
     def original(self):
         """What `restore` needs, as it was before us."""
         text = self.text()
-        updated = _UPDATE_DEFAULT.findall(self.machine.read_latin(KERNEL_SETTINGS))
-        entry_updated = _UPDATE_ENTRY.findall(text)
+        updated = UPDATE_DEFAULT.findall(self.machine.read_latin(KERNEL_SETTINGS))
+        entry_updated = UPDATE_ENTRY.findall(text)
         return {
-            "default": _default_token(text),
+            "default": default_token(text),
             "default_release": self.default(),
             "update_default": updated[-1][1] if updated else None,
             "update_entry": entry_updated[-1][1] if entry_updated else None,
@@ -151,11 +144,11 @@ class Legacy(GrubLegacy):
 
     def pin(self, release):
         settings = self.machine.read_latin(KERNEL_SETTINGS)
-        wanted = _with_last(_UPDATE_DEFAULT, settings, "no") if _grubby_follows(settings) else settings
+        wanted = with_last(UPDATE_DEFAULT, settings, "no") if grubby_follows(settings) else settings
         if wanted != settings:
             self.machine.write_latin(KERNEL_SETTINGS, wanted)
         text = self.text()
-        menu = _UPDATE_ENTRY.sub(lambda match: match.group(1) + "true", text)
+        menu = UPDATE_ENTRY.sub(lambda match: match.group(1) + "true", text)
         if self.default() != release or self.setting() == "saved":
             menu = self.with_default(menu, self._own_entry(self.menu(), release)["spec"])
         if menu != text:
@@ -169,9 +162,9 @@ class Legacy(GrubLegacy):
         settings = machine.read_latin(KERNEL_SETTINGS)
         if (
             original.get("update_default") is not None
-            and (_UPDATE_DEFAULT.findall(settings) or [("", "")])[-1][1] == "no"
+            and (UPDATE_DEFAULT.findall(settings) or [("", "")])[-1][1] == "no"
         ):
-            wanted = _with_last(_UPDATE_DEFAULT, settings, original["update_default"])
+            wanted = with_last(UPDATE_DEFAULT, settings, original["update_default"])
             if wanted != settings:
                 machine.write_latin(KERNEL_SETTINGS, wanted)
         self._write_default_file(original.get("default_file"))
@@ -182,7 +175,7 @@ class Legacy(GrubLegacy):
         return pick_legacy(menu, self._restored_saved(original))["release"] or None
 
     def restored_setting(self, original):
-        return _setting(self.parse(self._restored(original)))
+        return default_setting(self.parse(self._restored(original)))
 
     # -- the one-shot boot -----------------------------------------------------------------------------------------------------
 
@@ -192,7 +185,7 @@ class Legacy(GrubLegacy):
     def trial_is_current(self, release, panic):
         text = self.text()
         return self.has_trial() and text == self.with_default(
-            self.with_trial(text, release, panic), _default_token(text)
+            self.with_trial(text, release, panic), default_token(text)
         )
 
     def write_trial(self, release, panic):
@@ -227,53 +220,7 @@ class Legacy(GrubLegacy):
     def notes(self, release):
         return []
 
-    # -- menus as text: nothing below here writes but the two about the default file -----------------------------------------------
-
-    def with_default(self, text, token):
-        """The menu with another `default`: in the line that counts, or in a line above the first title."""
-        places = _default_places(text)
-        lines = text.split("\n")
-        if places:
-            lines[places[-1]] = _DEFAULT_TOKEN.sub(lambda match: match.group(1) + token, lines[places[-1]], count=1)
-        else:
-            lines.insert(_top(lines), "default=" + token)
-        return "\n".join(lines)
-
-    def with_trial(self, text, release, panic):
-        """The menu with our two entries on top of it. `default` stays on the entry it is on."""
-        base = self.without_trial(text)
-        menu = self.parse(base)
-        lines = base.split("\n")
-        trial = self._copy(lines, menu, self._own_entry(menu, release), trial_title(release), panic)
-        old = self._own_entry(menu, self.old) or pick_legacy(menu, self.saved())
-        back = self._copy(lines, menu, old, "Back to %s (realip.toa)" % (old["release"] or "unknown"))
-        if self.memory() == FILE:
-            trial.insert(1, "\tsavedefault %d" % BACK)
-        top = _top(lines)
-        lines[top:top] = back + trial
-        text = _with_fallback("\n".join(lines))
-        return (
-            text
-            if menu["default"] == "saved"
-            else self.with_default(text, str(int(pick_legacy(menu)["spec"]) + len((back, trial))))
-        )
-
-    def without_trial(self, text):
-        """The menu without our entries, whatever was put above them meanwhile."""
-        menu = self.parse(text)
-        if _FALLBACK_MARK not in text and not any(our_title(entry) for entry in menu["entries"]):
-            return text
-        default = self.default_entry(menu)
-        own = self._own_entry(menu, default["release"]) if our_title(default) else default
-        lines, ours = [], False
-        for line in text.split("\n"):
-            name, value = legacy_command(line)
-            ours = name == "title" and our_title({"title": value}) is not None or ours and name not in ("", "title")
-            if not ours:
-                lines.append(line)
-        rest = _without_fallback("\n".join(lines))
-        foreign = [entry for entry in menu["entries"] if not our_title(entry)]
-        return self.with_default(rest, str(foreign.index(own)) if own in foreign else "0")
+    # -- writing -----------------------------------------------------------------------------------------------------------------
 
     def _restored(self, original):
         """The menu as it is without us. A number means a kernel where grubby keeps it so, and a place where update-grub does not."""
@@ -281,7 +228,7 @@ class Legacy(GrubLegacy):
         token, release = original.get("default"), original.get("default_release")
         entry_updated = original.get("update_entry")
         if entry_updated is not None:
-            text = _UPDATE_ENTRY.sub(
+            text = UPDATE_ENTRY.sub(
                 lambda match: match.group(1) + (entry_updated if match.group(2) == "true" else match.group(2)), text
             )
         if token != "saved" and (entry_updated is None or entry_updated.strip() == "true"):
@@ -292,8 +239,8 @@ class Legacy(GrubLegacy):
         if token is not None:
             return self.with_default(text, token)
         lines = text.split("\n")
-        if lines[max(_top(lines) - 1, 0)].startswith("default="):
-            del lines[_top(lines) - 1]
+        if lines[max(top_of_titles(lines) - 1, 0)].startswith("default="):
+            del lines[top_of_titles(lines) - 1]
         return "\n".join(lines)
 
     def _restored_saved(self, original):
@@ -302,63 +249,10 @@ class Legacy(GrubLegacy):
         match = re.match(r"\s*([0-9]+)", original.get("default_file") or "")
         return int(match.group(1)) if match else None
 
-    @staticmethod
-    def _own_entry(menu, release):
-        """The distribution's entry of a release, or None."""
-        return (
-            entry_of_release([entry for entry in menu["entries"] if not our_title(entry)], release) if release else None
-        )
-
-    @staticmethod
-    def _body(lines, entry):
-        """Lines of an entry below its title, without blank ones and comments."""
-        number = -1
-        body = []
-        for place, line in enumerate(lines):
-            name = legacy_command(line)[0]
-            if name == "title":
-                following = [legacy_command(other)[0] for other in lines[place + 1 :]]
-                following = [other for other in following if other]
-                number += 1 if following and following[0] != "title" else 0
-            elif name and number == int(entry["spec"]):
-                body.append(line)
-        return body
-
-    def _copy(self, lines, menu, entry, title, panic=None):
-        """An entry's lines under another title: without savedefault, and for a trial with `panic=` and our mark."""
-        body = self._body(lines, entry)
-        copied = ["title " + title]
-        for line in body:
-            name, value = legacy_command(line)
-            if line.rstrip("\r").endswith("\\"):
-                raise TargetError(
-                    "loader_not_supported",
-                    "the entry of kernel %s in %s has a line that goes on in the next one"
-                    % (entry["release"], self.config),
-                    "write that entry with whole lines, then run again",
-                )
-            if panic is not None and name in ("kernel", "module") and entry["image"] in value.split():
-                line = with_trial_options(line, panic)
-            if name != "savedefault":
-                copied.append(line)
-        return copied
-
-    def _initramfs(self, entry):
-        if entry is None:
-            return []
-        words = []
-        for line in self._body(self.text().split("\n"), entry):
-            name, value = legacy_command(line)
-            if name == "initrd":
-                words.extend(value.split())
-            elif name == "module" and entry["image"] not in value.split():
-                words.extend(value.split()[:1])
-        return ["/boot/" + os.path.basename(word) for word in words]
-
     def _follows(self, text):
         """Whether the default moves on to a kernel that is installed."""
-        return _grubby_follows(self.machine.read_latin(KERNEL_SETTINGS)) or any(
-            value.strip() != "true" for _unused, value in _UPDATE_ENTRY.findall(text)
+        return grubby_follows(self.machine.read_latin(KERNEL_SETTINGS)) or any(
+            value.strip() != "true" for _unused, value in UPDATE_ENTRY.findall(text)
         )
 
     def _write_default_number(self, number):
@@ -378,65 +272,3 @@ class Legacy(GrubLegacy):
             self.machine.write_at(DEFAULT_FILE, 0, wanted.encode("latin-1"))
         else:
             self.machine.write_latin(DEFAULT_FILE, wanted)
-
-
-def _setting(menu):
-    return "saved" if menu["default"] == "saved" else pick_legacy(menu)["spec"]
-
-
-def _top(lines):
-    """Place of the first title, or of what update-grub writes anew with all titles in it."""
-    for place, line in enumerate(lines):
-        if line.startswith(_AUTOMAGIC) or legacy_command(line)[0] == "title":
-            return place
-    return len(lines)
-
-
-def _default_places(text):
-    """Numbers of the lines that set `default`; the last one counts."""
-    commands = [legacy_command(line) for line in header_lines(text)]
-    return [place for place, (name, value) in enumerate(commands) if name == "default" and value]
-
-
-def _default_token(text):
-    """Value of `default`, or None where no line sets it."""
-    places = _default_places(text)
-    return _DEFAULT_TOKEN.match(text.split("\n")[places[-1]]).group(2) if places else None
-
-
-def _token_at(text):
-    """Offset of that value."""
-    place = _default_places(text)[-1]
-    lines = text.split("\n")
-    return sum(len(line) + 1 for line in lines[:place]) + _DEFAULT_TOKEN.match(lines[place]).end(1)
-
-
-def _with_fallback(text):
-    lines = text.split("\n")
-    places = [place for place, line in enumerate(header_lines(text)) if legacy_command(line)[0] == "fallback"]
-    was = lines[places[-1]] if places else ""
-    place = places[-1] if places else _top(lines)
-    lines[place : place + len(places[-1:])] = [_FALLBACK_MARK + was, "fallback %d" % BACK]
-    return "\n".join(lines)
-
-
-def _without_fallback(text):
-    lines = text.split("\n")
-    for place, line in enumerate(lines):
-        if line.startswith(_FALLBACK_MARK):
-            ours = 2 if legacy_command("".join(lines[place + 1 : place + 2]))[0] == "fallback" else 1
-            was = line[len(_FALLBACK_MARK) :]
-            lines[place : place + ours] = [was] if was else []
-            break
-    return "\n".join(lines)
-
-
-def _grubby_follows(settings):
-    """new-kernel-pkg makes an installed kernel the default where /etc/sysconfig/kernel says so."""
-    found = _UPDATE_DEFAULT.findall(settings)
-    return bool(found) and found[-1][1].strip().strip("\"'") == "yes"
-
-
-def _with_last(pattern, text, value):
-    last = list(pattern.finditer(text))[-1]
-    return text[: last.start(2)] + value + text[last.end(2) :]

@@ -21,13 +21,13 @@ import os
 import re
 import struct
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import (
     legacy_command,
     parse_legacy_default,
     parse_menu_lst,
     pick_legacy,
-    release_of_image,
 )
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import release_of_image
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
 CONFIGS = ("/boot/grub/grub.conf", "/boot/grub/menu.lst", "/etc/grub.conf")

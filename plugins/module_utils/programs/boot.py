@@ -1,15 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boot another kernel without the risk of losing the host: pin, arm for one boot, confirm or go back.
-
-Each state is a list of steps, worked out from what the host looks like now; a step that is done already is not in the list. So a
-second run changes nothing, check mode knows exactly what would change, and a run that died anywhere is taken up by the next. The
-order of the steps keeps this true at every moment: a host that loses power boots a kernel that is known to work.
-
-The record (section `boot` of state.json): `loader`, `state` (default, armed, confirmed, reverted, and reverted_by_watchdog, which the
-watchdog writes), `kernel` (the trial), `old` (what to go back to), `original` (what to restore), `reason` (the watchdog's).
-"""
+"""Boot another kernel without the risk of losing the host: the options of toa_boot, and one call under the lock."""
 
 from __future__ import absolute_import, division, print_function
 
@@ -17,17 +9,12 @@ __metaclass__ = type
 
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import Grub2
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_bls import Grub2Bls
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy import Legacy
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import Watchdog, settings_text
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.sequence import Boot
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
-from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 
 STATES = ("armed", "confirmed", "reverted", "default")
-BACKENDS = (Grub2, Grub2Bls, Legacy)
 TIMEOUT_RANGE = (30, 86400)
 PANIC_RANGE = (1, 3600)
 
@@ -40,39 +27,43 @@ def main(args):
 
 def perform(args, machine):
     """One call: `args` as the action sends them, on a host or in a folder made to look like one."""
-    wish = checked(args)
-    if wish["check"]:
-        return Boot(machine, wish).result(apply=False)
+    options = checked(args)
+    if options["check"]:
+        return Boot(machine, options).result(apply=False)
     with HostLock(machine.path(LOCK_FILE)):
-        return Boot(machine, wish).result(apply=True)
+        return Boot(machine, options).result(apply=True)
 
 
 def checked(args):
     """The arguments, complete and of the right kind; TargetError(bad_option) names the one that is not."""
-    wish = {"check": bool(args.get("check")), "state": args.get("state"), "kernel": args.get("kernel") or None}
-    if wish["state"] not in STATES:
+    options = {"check": bool(args.get("check")), "state": args.get("state"), "kernel": args.get("kernel") or None}
+    if options["state"] not in STATES:
         raise TargetError(
-            "bad_option", "state is %r; expected one of %s" % (wish["state"], ", ".join(STATES)), "correct `state`"
+            "bad_option", "state is %r; expected one of %s" % (options["state"], ", ".join(STATES)), "correct `state`"
         )
-    if wish["kernel"] is None and wish["state"] != "reverted":
-        raise TargetError(
-            "bad_option", "state %s needs `kernel`, a release as `uname -r` prints it" % wish["state"], "give `kernel`"
-        )
-    if wish["kernel"] is not None and not _RELEASE.match(wish["kernel"]):
+    if options["kernel"] is None and options["state"] != "reverted":
         raise TargetError(
             "bad_option",
-            "kernel is %r; expected a release as `uname -r` prints it, such as 4.4.87.toa" % wish["kernel"],
+            "state %s needs `kernel`, a release as `uname -r` prints it" % options["state"],
+            "give `kernel`",
+        )
+    if options["kernel"] is not None and not _RELEASE.match(options["kernel"]):
+        raise TargetError(
+            "bad_option",
+            "kernel is %r; expected a release as `uname -r` prints it, such as 4.4.87.toa" % options["kernel"],
             "correct `kernel`",
         )
-    wish["confirm_timeout"] = _number(args, "confirm_timeout", 600, TIMEOUT_RANGE)
-    wish["panic"] = _number(args, "panic", 30, PANIC_RANGE)
+    options["confirm_timeout"] = _number(args, "confirm_timeout", 600, TIMEOUT_RANGE)
+    options["panic"] = _number(args, "panic", 30, PANIC_RANGE)
     for name, default in (("watchdog", True), ("accept_no_fallback", False), ("restore", False)):
-        wish[name] = bool(default if args.get(name) is None else args[name])
-    if wish["restore"] and wish["state"] != "reverted":
+        options[name] = bool(default if args.get(name) is None else args[name])
+    if options["restore"] and options["state"] != "reverted":
         raise TargetError(
-            "bad_option", "`restore` goes with state reverted only, not with %s" % wish["state"], "leave `restore` out"
+            "bad_option",
+            "`restore` goes with state reverted only, not with %s" % options["state"],
+            "leave `restore` out",
         )
-    return wish
+    return options
 
 
 def _number(args, name, default, limits):
@@ -84,328 +75,3 @@ def _number(args, name, default, limits):
             "correct `%s`" % name,
         )
     return value
-
-
-def detect(machine):
-    """The backend for this host's boot loader; TargetError(loader_not_supported) where there is none."""
-    for candidate in BACKENDS:
-        backend = candidate.detect(machine)
-        if backend is not None:
-            return backend
-    raise TargetError(
-        "loader_not_supported",
-        "no boot loader that can be handled was found: %s" % _what_is_there(machine),
-        "boot the new kernel by hand; what is handled is GRUB 2 (a generated grub.cfg, or BLS entries) and GRUB legacy",
-    )
-
-
-def _what_is_there(machine):
-    if machine.is_dir("/boot/loader/entries"):
-        return "there are entries in /boot/loader/entries, but no grub.cfg that reads them"
-    for name in ("/boot/grub/grub.conf", "/boot/grub/menu.lst"):
-        if machine.exists(name):
-            return "%s is GRUB legacy's, and has no entry in it" % name
-    return "neither /boot/grub/grub.cfg nor /boot/grub2/grub.cfg has anything in it"
-
-
-class Boot:
-    """What one call finds, decides and does."""
-
-    def __init__(self, machine, wish):
-        self.machine = machine
-        self.wish = wish
-        self.watchdog = Watchdog(machine)
-        self.record = section("boot", machine.path(STATE_FILE))
-        self.backend = self.find_backend()
-        self.steps = []
-        self.notes = []
-        self.before = self.look()
-        self.wanted = dict(self.before)
-        getattr(self, "plan_" + wish["state"])()
-
-    def find_backend(self):
-        try:
-            return detect(self.machine)
-        except TargetError as error:
-            # Where nothing was ever armed there is nothing to take back, whatever boots this host.
-            if self.wish["state"] != "reverted" or self.record or self.watchdog.installed():
-                raise
-            return NoLoader(error.message)
-
-    def look(self):
-        """What `before` and `after` show. Kernels are releases; null where there is none."""
-        backend = self.backend
-        return {
-            "default": backend.default(),
-            "next": backend.next(),
-            "trial": backend.trial(),
-            "watchdog": self.watchdog.installed(),
-            "grub_default_setting": backend.setting(),
-        }
-
-    def result(self, apply):
-        if apply and self.steps:
-            self.apply()
-        possible, reason = self.backend.one_shot(self.wish["kernel"])
-        record = section("boot", self.machine.path(STATE_FILE)) if apply else self.record
-        return {
-            "changed": bool(self.steps),
-            "before": self.before,
-            "after": self.wanted,
-            "one_shot": {"possible": possible, "reason": reason},
-            "notes": self.notes,
-            "steps": [text for text, unused in self.steps],
-            "record": dict((key, record[key]) for key in ("state", "kernel", "old", "reason") if record.get(key)),
-        }
-
-    def apply(self):
-        """The steps in order, then a look whether the host is as planned; whatever fails puts every file back as it was."""
-        kept = Kept(self.machine, self.backend.files() + [STATE_FILE], self.backend.words())
-        had_watchdog = self.watchdog.installed()
-        try:
-            for unused, work in self.steps:
-                work()
-                # Each before the next: a boot loader that saw a later step and not this one could choose what nobody chose.
-                self.machine.settle(self.backend.files())
-            self.verify()
-        except BaseException:
-            kept.put_back()
-            if not had_watchdog:
-                self.watchdog.remove()
-            self.machine.settle(self.backend.files())
-            raise
-
-    def verify(self):
-        found = self.look()
-        wrong = [
-            "%s is %s instead of %s" % (key, found[key], self.wanted[key])
-            for key in sorted(found)
-            if found[key] != self.wanted[key]
-        ]
-        if wrong:
-            raise TargetError(
-                "boot_not_verified",
-                "after the change the boot loader's files do not say what they should: %s; "
-                "they have been put back" % "; ".join(wrong),
-                "look at the boot loader's configuration on the host, then run again",
-            )
-
-    # -- the four states -----------------------------------------------------------------------------------------------------
-
-    def plan_default(self):
-        kernel = self.wish["kernel"]
-        self.need_entry(kernel)
-        on_trial = self.record.get("state") in ("armed", "confirmed") and self.record.get("old")
-        self.keep_record(state=self.record.get("state") or "default", old=self.record["old"] if on_trial else kernel)
-        self.pin(kernel)
-
-    def plan_armed(self):
-        kernel, running = self.wish["kernel"], self.machine.release
-        if kernel == running:
-            self.notes.append("kernel %s is running already; nothing is armed" % kernel)
-            return
-        self.need_bootable(kernel, running)
-        old = self.known_good(running)
-        self.need_fallback(kernel, old)
-        self.backend.old = old
-        self.keep_record(state="armed", kernel=kernel, old=old, reason=None)
-        if self.backend.has(old):
-            self.pin(old)
-        self.notes.extend(self.backend.notes(kernel))
-        if not self.backend.trial_is_current(kernel, self.wish["panic"]):
-            self.step(
-                "write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, self.wish["panic"])
-            )
-        self.wanted["trial"] = kernel if not self.backend.notes(kernel) else None
-        self.plan_watchdog(kernel)
-        if not self.backend.armed(kernel, self.wish["panic"]):
-            self.step("arm %s for the next boot" % kernel, lambda: self.backend.set_next(kernel))
-        self.wanted["next"] = kernel
-
-    def plan_confirmed(self):
-        kernel, running = self.wish["kernel"], self.machine.release
-        if kernel != running:
-            reason = self.record.get("reason")
-            raise TargetError(
-                "wrong_kernel",
-                "kernel %s cannot be confirmed: %s is running%s" % (kernel, running, "; " + reason if reason else ""),
-                "boot %s first (state armed, then reboot)" % kernel,
-            )
-        self.need_entry(kernel)
-        if self.before["watchdog"] and not self.watchdog.told():
-            # First of all: from here on the watchdog lets this boot be, and the old kernel is the default still.
-            self.step("tell the trial watchdog that this boot is good", self.watchdog.confirm)
-        self.keep_record(
-            state="confirmed", kernel=kernel, old=self.record.get("old") or self.other_default(kernel), reason=None
-        )
-        self.pin(kernel)
-        self.plan_disarm()
-
-    def plan_reverted(self):
-        backend = self.backend
-        if not self.record and not backend.has_trial() and not self.before["watchdog"]:
-            self.notes.append("nothing was armed here")
-            return
-        old = self.wish["kernel"] or self.record.get("old")
-        if old:
-            self.need_entry(old)
-        self.plan_disarm()
-        if self.wish["restore"]:
-            self.plan_restore()
-            return
-        if self.record:
-            self.keep_record(state="reverted", old=old)
-        if old and not self.backend.pins() and self.before["default"] == old:
-            old = None  # Never pinned, and right as it is.
-        if old:
-            self.pin(old)
-        if self.wanted["default"] and self.wanted["default"] != self.machine.release:
-            self.notes.append(
-                "kernel %s is still running; %s comes with the next boot"
-                % (self.machine.release, self.wanted["default"])
-            )
-
-    def plan_restore(self):
-        original = self.record.get("original")
-        if original:
-            default = self.backend.restored_default(original)
-            if default != self.record.get("old"):
-                self.notes.append(
-                    "with the setting of before, the default is %s and not %s: it follows what is installed"
-                    % (default, self.record.get("old"))
-                )
-            self.step("put the boot loader's settings back as they were found", lambda: self.backend.restore(original))
-            self.wanted["default"] = default
-            self.wanted["grub_default_setting"] = self.backend.restored_setting(original)
-        # The record last: our folder goes with it, if nothing else is in there.
-        self.step_if(self.watchdog.has_log(), "remove the trial watchdog's log", self.watchdog.remove_log)
-        if self.record:
-            self.step("drop the record", lambda: save_section("boot", None, self.machine.path(STATE_FILE)))
-
-    # -- parts of them -----------------------------------------------------------------------------------------------------------
-
-    def step(self, text, work):
-        self.steps.append((text, work))
-
-    def step_if(self, needed, text, work):
-        if needed:
-            self.step(text, work)
-
-    def keep_record(self, **more):
-        """The record first: whatever is changed after it can then be undone, by whoever comes next."""
-        record = dict(self.record, loader=self.backend.name, **more)
-        record.setdefault("original", self.backend.original())
-        record = dict((key, value) for key, value in record.items() if value is not None)
-        if record != self.record:
-            self.step("record what was found", lambda: save_section("boot", record, self.machine.path(STATE_FILE)))
-
-    def pin(self, release):
-        if not self.backend.pinned(release):
-            self.step("make %s the default entry" % release, lambda: self.backend.pin(release))
-        self.wanted["default"] = release
-        self.wanted["grub_default_setting"] = self.backend.pinned_setting(release)
-
-    def plan_watchdog(self, kernel):
-        if not self.wish["watchdog"]:
-            self.step_if(self.before["watchdog"], "remove the trial watchdog", self.watchdog.remove)
-            self.wanted["watchdog"] = False
-            self.notes.append(
-                "no trial watchdog: if the trial boot comes up but cannot be reached, somebody has to reboot it"
-            )
-            return
-        settings = settings_text(
-            kernel, self.wish["confirm_timeout"], self.machine.boot_id, **self.backend.watchdog_settings(kernel)
-        )
-        if not self.watchdog.current(settings):
-            self.step("install the trial watchdog", lambda: self.watchdog.install(settings))
-        self.wanted["watchdog"] = True
-
-    def plan_disarm(self):
-        backend = self.backend
-        self.step_if(backend.has_next(), "clear the one-shot entry", backend.clear_next)
-        self.step_if(backend.has_trial(), "remove the trial entry", backend.remove_trial)
-        self.step_if(self.before["watchdog"], "remove the trial watchdog", self.watchdog.remove)
-        self.wanted.update(next=None, trial=None, watchdog=False)
-
-    def known_good(self, running):
-        """The kernel to fall back to: the running one, unless that is itself a trial that nobody has confirmed."""
-        if self.record.get("state") == "armed" and self.record.get("kernel") == running and self.record.get("old"):
-            return self.record["old"]
-        return running
-
-    def other_default(self, kernel):
-        return self.before["default"] if self.before["default"] != kernel else None
-
-    def need_entry(self, release):
-        if not self.backend.has(release):
-            raise TargetError(
-                "no_boot_entry",
-                "the boot menu has no entry for kernel %s" % release,
-                "install that kernel, or generate the menu again (update-grub or grub2-mkconfig), then run again",
-            )
-
-    def need_bootable(self, kernel, running):
-        problem = self.backend.boot_files_problem(kernel, running)
-        if problem:
-            raise TargetError(
-                "kernel_incomplete",
-                "kernel %s cannot be booted: %s" % (kernel, problem),
-                "install the kernel package again (is there room in /boot?), then run again",
-            )
-
-    def need_fallback(self, kernel, old):
-        problem = ""
-        possible, reason = self.backend.one_shot(kernel)
-        if not possible:
-            problem = "a one-shot boot is not possible here: %s" % reason
-        elif not self.backend.has(old):
-            problem = "kernel %s, which would be the one to go back to, has no entry in the boot menu" % old
-        if not problem:
-            return
-        if not self.wish["accept_no_fallback"]:
-            raise TargetError(
-                "no_fallback",
-                "kernel %s is not armed, because the host could not come back by itself: %s" % (kernel, problem),
-                "set `toa_accept_no_fallback: true` if somebody can reach the console, or boot it by hand",
-            )
-        self.notes.append("accepted: %s" % problem)
-
-
-class NoLoader:
-    """In a backend's place where `reverted` finds no boot loader that could ever have been armed."""
-
-    name = "other"
-
-    def __init__(self, reason):
-        self.reason = reason
-
-    def default(self):
-        return None
-
-    next = trial = setting = default
-
-    def has_trial(self):
-        return False
-
-    def one_shot(self, release=None):
-        return False, self.reason
-
-
-class Kept:
-    """Contents of a few files, and of a few words (file, offset, length) that have to stay where they are, to put them back."""
-
-    def __init__(self, machine, names, words):
-        self.machine = machine
-        self.contents = dict((name, machine.read_bytes(name)) for name in names)
-        self.words = [
-            (name, offset, machine.read_bytes(name)[offset : offset + length]) for name, offset, length in words
-        ]
-
-    def put_back(self):
-        for name, data in self.contents.items():
-            if data is None:
-                self.machine.remove(name)
-            elif self.machine.read_bytes(name) != data:
-                self.machine.write(name, data)
-        for name, offset, data in self.words:
-            self.machine.write_at(name, offset, data)

@@ -13,13 +13,13 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import (
     ENV_HEADER,
     ENV_SIZE,
-    boot_order,
     parse_assignments,
     parse_grubenv,
 )
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.programs import boot
 

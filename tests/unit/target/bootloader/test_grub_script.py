@@ -1,30 +1,15 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parsers of boot loaders' configurations, on text alone. tests/integration/test_grub_boots.py holds them against GRUB itself."""
+"""GRUB 2 configurations are run, on text alone. tests/integration/test_grub_boots.py holds them against GRUB itself."""
 
 from __future__ import absolute_import, division, print_function
 
 import fake_hosts
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import (
-    boot_order,
-    bootable,
-    compare_versions,
-    entry_of_release,
-    find_entry,
-    parse_assignments,
-    parse_bls_entry,
-    parse_grubenv,
-    parse_legacy_default,
-    parse_menu_lst,
-    pick_entry,
-    pick_legacy,
-    release_of_image,
-    run_grub_cfg,
-    sort_bls,
-    split_spec,
-)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.bls import parse_bls_entry, sort_bls
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order, run_grub_cfg
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import bootable, entry_of_release, find_entry, pick_entry, release_of_image, split_spec
 
 OLD, NEW = "4.4.0-210-generic", "4.4.87.toa"
 UBUNTU = fake_hosts.debian_cfg([NEW, OLD], default="${saved_entry}", name="Ubuntu")
@@ -33,31 +18,6 @@ OLD_SPEC = "gnulinux-advanced-2c1f>gnulinux-%s-advanced-2c1f" % OLD
 
 def default_of(text, env=None, bls=()):
     return boot_order(text, env, bls)["default"]["release"]
-
-
-# -- the environment block
-
-
-def test_environment_block():
-    block = fake_hosts.grubenv(saved_entry=OLD_SPEC, next_entry="1>0")
-    assert len(block) == 1024
-    assert parse_grubenv(block) == {"saved_entry": OLD_SPEC, "next_entry": "1>0"}
-    assert parse_grubenv(fake_hosts.grubenv()) == {}
-
-
-def test_environment_block_with_protected_characters():
-    assert parse_grubenv(fake_hosts.ENV_HEADER + "title=back\\\\slash\\\nand a new line\nother=1\n###") == {
-        "title": "back\\slash\nand a new line",
-        "other": "1",
-    }
-
-
-@pytest.mark.parametrize("text", [None, "", "saved_entry=0\n", "#" * 1024, "# GRUB environment block\nx=1\n"])
-def test_what_is_no_environment_block(text):
-    assert parse_grubenv(text) is None
-
-
-# -- which entry is booted
 
 
 @pytest.mark.parametrize(
@@ -200,9 +160,6 @@ def test_every_spec_names_its_entry():
         assert find_entry(entries, entry["spec"]) is entry
 
 
-# -- the language
-
-
 def test_quoting_comments_and_continuations():
     text = r"""
 # menuentry 'commented out' { linux /vmlinuz-1.1 ; }
@@ -297,9 +254,6 @@ def test_a_configuration_that_hands_over_to_a_menu_lst():
     assert boot_order("insmod legacycfg\nlegacy_configfile /boot/grub/menu.lst\n")["uses_legacy"] is True
 
 
-# -- names and versions
-
-
 @pytest.mark.parametrize(
     "path, release",
     [
@@ -317,130 +271,3 @@ def test_a_configuration_that_hands_over_to_a_menu_lst():
 )
 def test_release_of_an_image(path, release):
     assert release_of_image(path) == release
-
-
-@pytest.mark.parametrize(
-    "left, right, order",
-    [
-        ("1.0", "1.0", 0),
-        ("1.0", "2.0", -1),
-        ("2.0.1", "2.0", 1),
-        ("5.5p1", "5.5p10", -1),
-        ("10xyz", "10.1xyz", -1),
-        ("xyz.4", "8", -1),
-        ("1.0~rc1", "1.0", -1),
-        ("1.0~rc1", "1.0~rc2", -1),
-        ("1.0^", "1.0", 1),
-        ("1.0^", "1.0.1", -1),
-        ("007", "7", 0),
-        ("1160", "693", 1),
-        ("70.30.1.el9_0", "284.el9", -1),
-        ("", "1", -1),
-    ],
-)
-def test_versions_compare_as_rpm_has_it(left, right, order):
-    assert (compare_versions(left, right), compare_versions(right, left)) == (order, -order)
-
-
-def test_bls_entries_are_sorted_as_blscfg_does():
-    releases = [
-        "5.14.0-70.30.1.el9_0.x86_64",
-        "0-rescue",
-        "5.14.0-284.30.1.el9_2.x86_64",
-        "6.0.6-1.el9.elrepo.x86_64",
-        "5.14.0-284.el9.x86_64",
-    ]
-    entries = []
-    for release in releases:
-        path, text = fake_hosts.bls(fake_hosts.MACHINE_ID, release)
-        entries.append(parse_bls_entry(text, path.rsplit("/", 1)[1]))
-    assert [entry["release"] for entry in sort_bls(entries)] == [
-        "6.0.6-1.el9.elrepo.x86_64",
-        "5.14.0-284.30.1.el9_2.x86_64",
-        "5.14.0-284.el9.x86_64",
-        "5.14.0-70.30.1.el9_0.x86_64",
-        "0-rescue",
-    ]
-
-
-def test_a_bls_entry():
-    path, text = fake_hosts.bls(fake_hosts.MACHINE_ID, "5.14.0-70.30.1.el9_0.x86_64")
-    entry = parse_bls_entry("# comment\nlinux /vmlinuz\n" + text, path.rsplit("/", 1)[1])
-    assert entry["id"] == fake_hosts.MACHINE_ID + "-5.14.0-70.30.1.el9_0.x86_64"
-    assert (entry["image"], entry["release"]) == ("/vmlinuz", "5.14.0-70.30.1.el9_0.x86_64")
-    assert parse_bls_entry("", "x.conf")["release"] == ""
-
-
-def test_a_machine_id_that_starts_with_a_digit_is_no_number():
-    path, text = fake_hosts.bls("0123", "5.14.0-70.el9.x86_64")
-    other = parse_bls_entry(fake_hosts.bls("0123", "5.14.0-99.el9.x86_64")[1], "0123-5.14.0-99.el9.x86_64.conf")
-    entries = sort_bls([other, parse_bls_entry(text, path.rsplit("/", 1)[1])])
-    assert pick_entry(entries, "0123-5.14.0-70.el9.x86_64")["release"] == "5.14.0-70.el9.x86_64"
-
-
-# -- /etc/default/grub
-
-
-def test_assignments():
-    text = '# GRUB_DEFAULT=1\nGRUB_DEFAULT=0\nexport GRUB_DEFAULT="saved" # why not\nGRUB_CMDLINE_LINUX="a=\\"b\\" c"\nGRUB_X=\'single $x\'\nbad line\n'
-    assert parse_assignments(text) == {"GRUB_DEFAULT": "saved", "GRUB_CMDLINE_LINUX": 'a="b" c', "GRUB_X": "single $x"}
-    assert parse_assignments(None) == {}
-
-
-# -- GRUB legacy
-
-LEGACY = fake_hosts.CENTOS6["/boot/grub/grub.conf"]
-
-
-def test_a_legacy_menu():
-    menu = parse_menu_lst(LEGACY)
-    assert [entry["release"] for entry in menu["entries"]] == [
-        "2.6.32-220.23.1.el6.toa.x86_64",
-        "2.6.32-754.35.1.el6.x86_64",
-    ]
-    assert [entry["spec"] for entry in menu["entries"]] == ["0", "1"]
-    assert pick_legacy(menu)["release"] == "2.6.32-754.35.1.el6.x86_64"
-
-
-@pytest.mark.parametrize(
-    "line, saved, place",
-    [
-        ("default=0", None, 0),
-        ("default 1", None, 1),
-        ("default = 1", None, 1),
-        ("default=saved", 1, 1),
-        ("default saved", None, 0),
-        ("default=7", None, 0),
-        ("default=x", None, 0),
-        ("#default=1", None, 0),
-        ("default\t1", None, 1),
-        ("default= 1", None, 1),
-        ("DEFAULT=1", None, 1),
-    ],
-)
-def test_the_default_of_a_legacy_menu(line, saved, place):
-    menu = parse_menu_lst(line + "\n" + LEGACY.split("default=1\n")[1])
-    assert pick_legacy(menu, saved) is menu["entries"][place]
-
-
-def test_a_legacy_entry_without_a_kernel_counts():
-    menu = parse_menu_lst(
-        "default=1\ntitle Windows\nrootnoverify (hd0,0)\nchainloader +1\n"
-        "title L\nkernel --no-mem-option /boot/vmlinuz-2.6.32-71.el6.x86_64 ro\n"
-    )
-    assert pick_legacy(menu)["release"] == "2.6.32-71.el6.x86_64"
-    assert pick_legacy(menu)["options"] == "ro"
-    assert pick_legacy(parse_menu_lst("")) is None
-
-
-def test_a_xen_entry_of_a_legacy_menu_boots_its_module():
-    menu = parse_menu_lst(
-        "title Xen\nkernel /xen.gz dom0\nmodule /vmlinuz-2.6.18-8.el5xen ro\nmodule /initrd-2.6.18-8.el5xen.img\n"
-    )
-    assert menu["entries"][0]["release"] == "2.6.18-8.el5xen"
-
-
-def test_the_legacy_default_file():
-    assert parse_legacy_default("2\n#\n#\n#\n") == 2
-    assert parse_legacy_default("") is None
-    assert parse_legacy_default(None) is None
