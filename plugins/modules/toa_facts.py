@@ -64,7 +64,12 @@ ansible_facts:
         boot:
           description:
             - C(boot_id), C(loader) (C(grub2), C(grub2_bls), C(grub_legacy), C(other)), C(config), C(default) and C(next) (releases), C(env_writable),
-              C(one_shot) and C(reason) why not, C(free_kib) in /boot (null where it is not known).
+              C(one_shot) and C(reason) why not, C(free_kib) in /boot (null where it is not known), C(oopses) of the running kernel so far.
+          type: dict
+        hardware:
+          description:
+            - What a kernel has to know of the machine, C(firmware) (C(uefi), C(bios)), C(root_driver) as in C(dm+nvme), C(nic_driver) of the interface
+              with the default route, and C(machine), which is the same for one machine under several names.
           type: dict
         kernels:
           description: Installed kernels, each with C(release), C(image), C(toa_modules) and C(package).

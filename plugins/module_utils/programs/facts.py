@@ -27,6 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.inspection.container import look_at_container
 from ansible_collections.realip.toa.plugins.module_utils.inspection.ebpf import NO_EBPF, look_at_ebpf
+from ansible_collections.realip.toa.plugins.module_utils.inspection.hardware import look_at_hardware, oopses
 from ansible_collections.realip.toa.plugins.module_utils.inspection.kernels import (
     look_at_kernels,
     look_at_loaded,
@@ -99,7 +100,8 @@ class Host:
             "package_manager": self.guarded("package_manager", lambda: look_at_package_manager(self), "none"),
             "python": {"executable": sys.executable or "", "version": list(sys.version_info[:3])},
             "init": self.init,
-            "boot": self.guarded("boot", lambda: look_at_boot(self.root), {}),
+            "boot": self.guarded("boot", lambda: dict(look_at_boot(self.root), oopses=oopses(self.root)), {}),
+            "hardware": self.guarded("hardware", lambda: look_at_hardware(self.root), {}),
             "kernels": self.kernels,
             "modules": self.modules,
             "counters": self.guarded("counters", lambda: sum_of_counters(self, ebpf), {}),

@@ -34,8 +34,9 @@ CLEAN: dict[str, Cleaner] = {
     "init": one_of("systemd", "upstart", "sysvinit", "other"),
     "boot": record(
         boot_id=text, loader=one_of("grub2", "grub2_bls", "grub_legacy", "other"), config=text, default=text, next=text,
-        env_writable=flag, one_shot=flag, reason=text, free_kib=number,
+        env_writable=flag, one_shot=flag, reason=text, free_kib=number, oopses=number,
     ),
+    "hardware": record(firmware=one_of("uefi", "bios", ""), root_driver=text, nic_driver=text, machine=text),
     "kernels": records(release=text, image=text, toa_modules=many(text), package=text),
     "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text, refcount=number, state=text),
     "counters": mapping(number),
