@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-
-_TIMEOUT_VARIABLE = "toa_confirm_timeout"
+from ansible_collections.realip.toa.plugins.plugin_utils.action import ToaAction
 
 
 class ActionModule(ToaAction):
@@ -30,20 +27,4 @@ class ActionModule(ToaAction):
             ("state", "confirmed", ["kernel"]),
         ],
     }
-
-    def prepare(self, args: Result, task_vars: Variables) -> Result:
-        if args["confirm_timeout"] is None:
-            args["confirm_timeout"] = self._timeout_of_host(task_vars)
-        return args
-
-    def _timeout_of_host(self, task_vars: Variables) -> int | None:
-        value = self._templar.template(task_vars.get(_TIMEOUT_VARIABLE))
-        if value is None:
-            return None
-        if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}", str(value)):
-            raise ToaError(
-                "bad_option",
-                f"{_TIMEOUT_VARIABLE} is {value!r}; expected seconds, as a whole number",
-                f"correct {_TIMEOUT_VARIABLE}",
-            )
-        return int(value)
+    VARIABLES: t.ClassVar[dict[str, str]] = {"confirm_timeout": "toa_confirm_timeout"}

@@ -24,21 +24,18 @@ class ActionModule(ToaAction):
         "accept_conflicts": {"type": "bool", "default": False},
         "install_bpftool": {"type": "bool", "default": False},
     }
+    VARIABLES: t.ClassVar[dict[str, str]] = {
+        "option_kinds": "toa_option_kinds",
+        "vendor": "toa_vendor",
+        "trusted_sources": "toa_trusted_sources",
+    }
     TIMEOUT = 900
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
-        vendor = args.pop("vendor") or self.variable("toa_vendor", task_vars) or ""
-        listed = (
-            args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
-        )
-        trusted = (
-            args["trusted_sources"]
-            if args["trusted_sources"] is not None
-            else self.variable("toa_trusted_sources", task_vars)
-        )
+        vendor, listed = args.pop("vendor") or "", args["option_kinds"] or []
         try:
-            args["option_kinds"] = option_formats.wanted(vendor, listed or []) or list(option_formats.COMMON)
-            args["trusted_sources"] = trusted_networks.normalise(trusted or [])
+            args["option_kinds"] = option_formats.wanted(vendor, listed) or list(option_formats.COMMON)
+            args["trusted_sources"] = trusted_networks.normalise(args["trusted_sources"] or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_ebpf`") from None
         unknown = option_formats.unknown(args["option_kinds"])

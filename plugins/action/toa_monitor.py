@@ -40,26 +40,27 @@ class ActionModule(ToaAction):
         "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {"required_if": [("state", "recorded", ("backend",))]}
+    VARIABLES: t.ClassVar[dict[str, str]] = {
+        "textfile_dir": "toa_monitor_textfile_dir",
+        "interval": "toa_monitor_interval",
+        "option_kinds": "toa_option_kinds",
+        "vendor": "toa_vendor",
+    }
     TIMEOUT = 300
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
-        def given(option: str, variable: str) -> t.Any:
-            return args[option] if args[option] is not None else self.variable(variable, task_vars)
-
-        trusted = self.variable("toa_trusted_sources", task_vars) or []
+        trusted = self.setting("toa_trusted_sources", {"type": "list", "elements": "str"}, task_vars) or []
         try:
-            minutes = int(given("interval", "toa_monitor_interval") or 5)
-            kinds = option_formats.wanted(
-                given("vendor", "toa_vendor") or "", given("option_kinds", "toa_option_kinds") or []
-            )
+            kinds = option_formats.wanted(args["vendor"] or "", args["option_kinds"] or [])
             probe_args = {
                 "option_kinds": kinds,
                 "peers": probe_addresses.trusted_peers(trusted),
                 "families": probe_addresses.trusted_families(trusted),
                 "rows": "none",
             }
-        except (ValueError, TypeError) as problem:
+        except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_monitor`") from None
+        minutes = 5 if args["interval"] is None else args["interval"]
         if not 1 <= minutes <= LONGEST:
             raise ToaError(
                 "bad_option", f"interval {minutes}: expected minutes from 1 to {LONGEST}", "leave it out for 5 minutes"
@@ -68,7 +69,7 @@ class ActionModule(ToaAction):
             "state": args["state"],
             "backend": args["backend"],
             "check": args["check"],
-            "textfile_dir": given("textfile_dir", "toa_monitor_textfile_dir") or "",
+            "textfile_dir": args["textfile_dir"] or "",
             "minutes": minutes,
             "probe": args["probe"],
             "probe_args": probe_args,

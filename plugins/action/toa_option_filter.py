@@ -22,33 +22,28 @@ class ActionModule(ToaAction):
         "ports": {"type": "list", "elements": "int"},
         "method": {"type": "str", "choices": ["auto", "nft", "iptables"]},
     }
+    VARIABLES: t.ClassVar[dict[str, str]] = {
+        "trusted_sources": "toa_trusted_sources",
+        "option_kinds": "toa_option_kinds",
+        "vendor": "toa_vendor",
+        "ports": "toa_option_filter_ports",
+        "method": "toa_option_filter_method",
+    }
     TIMEOUT = 180
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
-        def given(option: str, variable: str) -> t.Any:
-            return args[option] if args[option] is not None else self.variable(variable, task_vars)
-
-        vendor = given("vendor", "toa_vendor") or ""
         try:
             kinds = option_formats.stripped_kinds(
-                option_formats.wanted(vendor, given("option_kinds", "toa_option_kinds") or [])
+                option_formats.wanted(args["vendor"] or "", args["option_kinds"] or [])
             )
-            trusted = trusted_networks.normalise(given("trusted_sources", "toa_trusted_sources") or [])
-            ports = [int(port) for port in given("ports", "toa_option_filter_ports") or []]
-        except (ValueError, TypeError) as problem:
+            trusted = trusted_networks.normalise(args["trusted_sources"] or [])
+        except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_option_filter`") from None
-        method = given("method", "toa_option_filter_method") or "auto"
-        if method not in self.SPEC["method"]["choices"]:
-            raise ToaError(
-                "bad_option",
-                f"toa_option_filter_method is {method!r:.40}; expected auto, nft or iptables",
-                "leave it out to take what works",
-            )
         return {
             "state": args["state"],
             "check": args["check"],
             "kinds": kinds,
             "trusted_sources": trusted,
-            "ports": ports,
-            "method": method,
+            "ports": args["ports"] or [],
+            "method": args["method"] or "auto",
         }

@@ -9,8 +9,8 @@ import typing as t
 from collections.abc import Mapping
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses, variables
-from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
@@ -20,6 +20,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy a
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
 CATALOG = catalog.load()
@@ -29,9 +30,6 @@ LOCKFILE = "toa.lock.yml"
 CATALOG_FILE = "toa.catalog.yml"
 # A lock file of a large fleet has some kilobytes; what has more is something else, in bytes.
 LOCKFILE_LIMIT = 1 << 20
-
-# Options that come from a variable of the same name with `toa_` in front where the task does not give them.
-FROM_VARIABLES = (*policy_module.POLICY, "catalog", "catalog_file", "lockfile")
 
 
 class ActionModule(ToaAction):
@@ -79,20 +77,16 @@ class ActionModule(ToaAction):
         "lockfile": {"type": "path"},
     }
 
+    VARIABLES: t.ClassVar[dict[str, str]] = {
+        key: f"toa_{key}" for key in (*policy_module.POLICY, "catalog", "catalog_file", "lockfile")
+    }
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        self._given = {**self._from_variables(task_vars or {}), **self._task.args}
-        self._task.args, before = self._given, self._task.args
-        try:
-            # The same for every host of this task, and for no other task: a playbook that is imported twice makes two runs.
-            return {
-                **super().run(tmp, task_vars),
-                "run": hashlib.sha256(str(self._task._uuid).encode()).hexdigest()[:12],
-            }
-        finally:
-            self._task.args = before
+        # The same for every host of this task, and for no other task: a playbook that is imported twice makes two runs.
+        return {**super().run(tmp, task_vars), "run": hashlib.sha256(str(self._task._uuid).encode()).hexdigest()[:12]}
 
     def act(self, args: Result, task_vars: Variables) -> Result:
-        strange = variables.misspelt(task_vars)
+        strange = table.misspelt(task_vars)
         if strange:
             raise ToaError(
                 "unknown_variable",
@@ -151,27 +145,17 @@ class ActionModule(ToaAction):
         url, commit = policy["source_url"], policy["source_commit"]
         if not url or commit or "source_module" not in policy["backends"] or source_archive.is_for_host(url, commit):
             return policy
-        taken = source_archive.take(url, "", policy["source_sha256"], bases(task_vars))
+        taken = source_archive.take(url, "", policy["source_sha256"], places.folders(task_vars))
         return {**policy, "source_sha256": taken.sha256}
-
-    def _from_variables(self, task_vars: Variables) -> Result:
-        """Options out of `toa_*` variables, templates resolved."""
-        given = {key: task_vars[f"toa_{key}"] for key in FROM_VARIABLES if task_vars.get(f"toa_{key}") is not None}
-        return {key: self._templar.template(value) for key, value in given.items()}
 
     def _read_catalog(self, path: str | None, task_vars: Variables) -> list[dict[str, t.Any]]:
         """Entries of toa.catalog.yml, none where there is no such file. Raises CatalogError."""
-        found = next(
-            (base / (path or CATALOG_FILE) for base in bases(task_vars) if (base / (path or CATALOG_FILE)).is_file()),
-            None,
-        )
+        found = places.found(path or CATALOG_FILE, places.folders(task_vars))
         return built_kernels.read_catalog(found.read_text(encoding="utf-8")) if found else []
 
     def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
         """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""
-        found = next(
-            (base / (path or LOCKFILE) for base in bases(task_vars) if (base / (path or LOCKFILE)).is_file()), None
-        )
+        found = places.found(path or LOCKFILE, places.folders(task_vars))
         if found is None:
             return None
         try:

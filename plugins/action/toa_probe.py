@@ -38,6 +38,8 @@ class ActionModule(ToaAction):
         "capabilities": {"type": "dict", "default": {}},
     }
 
+    VARIABLES: t.ClassVar[dict[str, str]] = {"option_kinds": "toa_option_kinds", "vendor": "toa_vendor"}
+
     def prepare(self, args: Result, task_vars: Variables) -> Result:
         if not 1 <= args["timeout"] <= LONGEST:
             raise ToaError(
@@ -45,17 +47,14 @@ class ActionModule(ToaAction):
                 f"timeout {args['timeout']}: expected seconds from 1 to {LONGEST}",
                 "leave it out for 10 seconds",
             )
-        vendor = args.pop("vendor") or self.variable("toa_vendor", task_vars) or ""
-        listed = (
-            args["option_kinds"] if args["option_kinds"] is not None else self.variable("toa_option_kinds", task_vars)
-        )
-        trusted = self.variable("toa_trusted_sources", task_vars)
+        vendor, listed = args.pop("vendor") or "", args["option_kinds"] or []
+        trusted = self.setting("toa_trusted_sources", {"type": "list", "elements": "str"}, task_vars) or []
         try:
-            args["option_kinds"] = option_formats.wanted(vendor, listed or [])
+            args["option_kinds"] = option_formats.wanted(vendor, listed)
             args["also_kinds"] = option_formats.normalise(args["also_kinds"] or [])
-            args["families"] = probe_addresses.trusted_families(trusted or [])
-            args["peers"] = args["peers"] or probe_addresses.trusted_peers(trusted or [])
-            strangers = probe_addresses.strangers(trusted or [])
+            args["families"] = probe_addresses.trusted_families(trusted)
+            args["peers"] = args["peers"] or probe_addresses.trusted_peers(trusted)
+            strangers = probe_addresses.strangers(trusted)
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
         if not args["untrusted_peers"]:
@@ -68,7 +67,7 @@ class ActionModule(ToaAction):
 
     def finish(self, result: Result, task_vars: Variables) -> Result:
         probe = probe_of(result.get("probe")) or {}
-        options = self.options()
+        options = self.options(task_vars)
         if not options["require"]:
             return {**result, "probe": probe}
         if probe.get("verdict") != "translating":

@@ -9,8 +9,8 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.plugin_utils import host_text
-from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables, bases
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, places
+from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import store as source_store
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
@@ -118,7 +118,7 @@ class ActionModule(ToaAction):
                     "name it in toa_source_sha256, or set toa_accept_unverified_packages: true",
                 )
             return {"url": url, "sha256": sha256, "commit": "", "archive": ""}
-        archive = source_store.archive(url, commit, sha256, bases(task_vars), Path(args["store"]).expanduser())
+        archive = source_store.archive(url, commit, sha256, places.folders(task_vars), Path(args["store"]).expanduser())
         return {
             "url": url,
             "sha256": archive.sha256,
@@ -150,7 +150,7 @@ class ActionModule(ToaAction):
         }
         request["room_kib"] = (args["room"] or 0) << 10
         request["patches"] = [
-            {"name": Path(path).name, "data": _packed(path, bases(task_vars))} for path in args["patches"]
+            {"name": Path(path).name, "data": _packed(path, places.folders(task_vars))} for path in args["patches"]
         ]
         request.update(format=args["what"], source={"url": args["url"], "sha256": (args["sha256"] or "").lower()})
         changed, told, said_at = False, "", 0.0

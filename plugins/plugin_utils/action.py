@@ -7,11 +7,11 @@ from __future__ import annotations
 import contextlib
 import json
 import typing as t
-from pathlib import Path
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.realip.toa.plugins.plugin_utils import redaction
+from ansible_collections.realip.toa.plugins.plugin_utils import redaction, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 
@@ -43,6 +43,8 @@ class ToaAction(ActionBase):
     """Argument spec of the options."""
     RULES: t.ClassVar[dict[str, t.Any]] = {}
     """mutually_exclusive, required_if, required_together, required_one_of, required_by, as in an argument spec."""
+    VARIABLES: t.ClassVar[t.Mapping[str, str]] = {}
+    """Options that a variable of the inventory fills in where the task leaves them out: {option: variable}."""
     TIMEOUT: t.ClassVar[int | None] = None
     """Seconds that the host may take; None is 600."""
     SEARCH: t.ClassVar[tuple[str, ...]] = ()
@@ -65,7 +67,7 @@ class ToaAction(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            args = self.options()
+            args = self.options(variables)
             args["check"] = bool(self._task.check_mode)
             result = self.act(args, variables)
         except ToaError as problem:
@@ -100,18 +102,46 @@ class ToaAction(ActionBase):
         """main(args) of a target module on the host (see channel.call); failures come back as answers."""
         return channel.call(self, entry or self.ENTRY, args, task_vars, timeout or self.TIMEOUT, self.SEARCH)
 
-    def options(self) -> Result:
-        """The task's options, checked against SPEC, with defaults; raises ToaError (bad_option)."""
-        given = dict(self._task.args)
+    def options(self, task_vars: Variables) -> Result:
+        """The task's options in the types of SPEC, those that it leaves out from VARIABLES, with defaults; raises ToaError (bad_option)."""
+        given = {name: value for name, value in self._task.args.items() if name not in self.SPEC}
+        for option, spec in self.SPEC.items():
+            value = self._task.args.get(option)
+            if not typed.is_left_out(value, spec):
+                given[option] = self._converted(option, value, spec, f"see `ansible-doc {self._task.action}`")
+            elif option in self.VARIABLES:
+                value = self.setting(self.VARIABLES[option], spec, task_vars)
+                given.update({} if value is None else {option: value})
         validation = ArgumentSpecValidator(self.SPEC, **self.RULES).validate(given)
         if validation.error_messages:
             raise ToaError("bad_option", "; ".join(validation.error_messages), f"see `ansible-doc {self._task.action}`")
         return dict(validation.validated_parameters)
 
+    def setting(self, name: str, spec: t.Mapping[str, t.Any], task_vars: Variables) -> t.Any:
+        """A variable in the type of `spec`, None where it is not set. Raises ToaError for anything else."""
+        value = self.variable(name, task_vars)
+        return None if value is None else self._converted(name, value, spec, f"correct {name}")
+
+    def _converted(self, name: str, value: t.Any, spec: t.Mapping[str, t.Any], remedy: str) -> t.Any:
+        try:
+            return typed.convert(value, spec)
+        except ValueError as problem:
+            raise ToaError("bad_option", f"{name} is {typed.shown(value)}; {problem}", remedy) from None
+
     def variable(self, name: str, task_vars: Variables) -> t.Any:
-        """A variable of the inventory with its templates resolved, None where it is not set."""
+        """A variable of the inventory with its templates resolved; None where it is not set, or is empty. Raises ToaError where it cannot be evaluated."""
         value = task_vars.get(name)
-        return None if value is None else self._templar.template(value)
+        if value is None:
+            return None
+        secret = typed.is_encrypted(value)
+        try:
+            value = self._templar.template(value)
+        except AnsibleError as problem:
+            sentence = f"{name} is {typed.shown(value)}, which cannot be evaluated: {problem}"
+            raise ToaError("bad_option", sentence, f"correct {name}") from None
+        if typed.is_unset(value) or value == task_vars.get("omit"):
+            return None
+        return typed.Secret(value) if secret else value
 
     def usable(self, url: str, task_vars: Variables) -> str:
         """A URL out of a plan, with the password or token that the plan does not show; ToaError where no variable has it."""
@@ -130,11 +160,6 @@ class ToaAction(ActionBase):
         before, after = result.get("before"), result.get("after")
         if self._task.diff and before != after:
             result["diff"] = {"before": _diff_text(before), "after": _diff_text(after)}
-
-
-def bases(task_vars: Variables) -> list[Path]:
-    """What the path of an operator's file may be relative to, in this order."""
-    return [Path.cwd(), *(Path(task_vars[name]) for name in ("playbook_dir", "inventory_dir") if task_vars.get(name))]
 
 
 def _diff_text(value: t.Any) -> str:

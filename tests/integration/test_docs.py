@@ -23,7 +23,7 @@ from ansible_collections.realip.toa.plugins.module_utils.programs import metrics
 from ansible_collections.realip.toa.plugins.module_utils.testbench import packets as tcp_packets
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
+from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN
 from ebpf_stage import EbpfStage
 from sshd import ROOT
 

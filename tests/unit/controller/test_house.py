@@ -148,7 +148,7 @@ def test_one_variable_has_one_default():
 
 def test_every_public_variable_is_known():
     """What a role or playbook reads as toa_x is a variable that toa_plan does not call misspelt."""
-    from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN
+    from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN
 
     read = set()
     for path in [*found(ROOT, "roles/**/*.yml"), *found(ROOT, "playbooks/*.yml")]:
@@ -161,7 +161,7 @@ def test_every_public_variable_is_known():
 
 def test_what_repeats_the_code_is_as_the_code_has_it():
     """Written by `python tests/derived.py`; every variable that the collection knows is on the page of variables."""
-    from ansible_collections.realip.toa.plugins.plugin_utils.variables import KNOWN, RESULTS
+    from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN, RESULTS
 
     from tests import derived
 

@@ -181,7 +181,7 @@ def test_the_proof_of_a_rollout_asks_for_what_the_plan_promises(monkeypatch):
     def verdict(promised, seen):
         action = object.__new__(toa_probe.ActionModule)
         promises = {"getpeername": True, "getsockopt_1348": promised, "ipv6": True}
-        monkeypatch.setattr(action, "options", lambda: {"require": True, "capabilities": promises}, raising=False)
+        monkeypatch.setattr(action, "options", lambda *_: {"require": True, "capabilities": promises}, raising=False)
         proof = {**PROOF, "capabilities": {"getpeername": True, "getsockopt_1348": seen, "ipv6": False}}
         try:
             action.finish({"probe": proof}, {})

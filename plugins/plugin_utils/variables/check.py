@@ -1,0 +1,157 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether what somebody has set is right, for a whole run at once: one sentence for all hosts that share a fault. Asks no host."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ansible_collections.realip.toa.plugins.plugin_utils import typed
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files, selection, waves
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY, policy_of
+from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
+
+Values = Mapping[str, Any]
+
+# Read once for all hosts of a run; two values would be one too many.
+ONE_FOR_ALL = (
+    "toa_lock_mirror", "toa_lock_update", "toa_only", "toa_pause_after_canary", "toa_report_dir", "toa_report_formats", "toa_report_keep",
+    "toa_report_parts", "toa_report_tasks",
+)  # fmt: skip
+HOOKS = ("toa_drain_tasks", "toa_health_tasks", "toa_report_tasks", "toa_undrain_tasks")
+# How many hosts a sentence names.
+NAMED = 3
+
+
+class Broken(NamedTuple):
+    """Stands for the value of a variable whose template cannot be evaluated."""
+
+    text: str
+    why: str
+
+
+def problems(hosts: Mapping[str, Values], folders: Sequence[Path] = ()) -> list[str]:
+    """A sentence for each fault in the variables of a run's hosts ({host: {name: value, templates resolved}}), the hosts that share it named."""
+    found: dict[str, list[str]] = {}
+    known: dict[str, list[str]] = {}
+    for host, values in hosts.items():
+        key = repr(sorted((name, value) for name, value in values.items()))
+        if key not in known:
+            known[key] = list(dict.fromkeys(faults(values, folders)))
+        for sentence in known[key]:
+            found.setdefault(sentence, []).append(host)
+    told = [sentence + _who(names, len(hosts)) for sentence, names in sorted(found.items())]
+    return told or list(disagreements(hosts))
+
+
+def faults(values: Values, folders: Sequence[Path] = ()) -> Iterable[str]:
+    """A sentence for each fault in the variables of one host."""
+    yield from table.misspelt(values)
+    settled: dict[str, Any] = {}
+    for name, value in sorted(values.items()):
+        if name not in table.SPECS or typed.is_unset(value):
+            continue
+        if isinstance(value, Broken):
+            yield f"{name} is {typed.shown(value.text)}, which cannot be evaluated: {value.why}"
+            continue
+        try:
+            settled[name] = table.convert(name, value)
+        except ValueError as problem:
+            yield f"{name} is {typed.shown(value)}; {problem}"
+    policy = {key: settled[f"toa_{key}"] for key in POLICY if f"toa_{key}" in settled}
+    yield from _of_policy(policy)
+    for name, check in CHECKS.items():
+        if name in settled:
+            yield from _refused(check, settled[name])
+    for name in HOOKS:
+        if name in settled and (sentence := hook_files.problem({name: settled[name]}, folders)):
+            yield sentence
+
+
+def _of_policy(policy: Values) -> Iterable[str]:
+    """What is wrong with each policy by itself, the variable named; with several together where each is right."""
+    alone = [
+        sentence if "toa_" in sentence else f"toa_{key}: {sentence}"
+        for key, value in policy.items()
+        if key != "vendor"
+        for sentence in _refused(policy_of, {key: value})
+    ]
+    yield from alone or _refused(policy_of, policy)
+
+
+def disagreements(hosts: Mapping[str, Values]) -> Iterable[str]:
+    """A sentence for each variable that has several values where a run takes one."""
+    for name in ONE_FOR_ALL:
+        if name not in table.SPECS:
+            continue
+        said: dict[str, list[str]] = {}
+        for host, values in hosts.items():
+            said.setdefault(typed.shown(table.setting(name, values.get(name))), []).append(host)
+        if len(said) > 1:
+            each = "; ".join(f"{value}{_who(names, 0)}" for value, names in said.items())
+            yield f"{name} is one value for all hosts of a run, and there are {len(said)}: {each}; set it for all of them, or with -e"
+
+
+def _refused(check: Callable[[Any], object], value: Any) -> Iterable[str]:
+    try:
+        check(value)
+    except ValueError as problem:
+        yield str(problem)
+
+
+def _who(hosts: list[str], total: int) -> str:
+    if len(hosts) == total:
+        return ""
+    more = f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else ""
+    return f" ({', '.join(hosts[:NAMED])}{more})"
+
+
+# ---- what a type does not say
+
+
+def _window(value: Any) -> None:
+    change_window.closed(value, datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc))
+
+
+def _only(value: str) -> None:
+    if sentence := selection.problem(value):
+        raise ValueError(sentence)
+
+
+def _address(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError(
+            f"toa_package_mirror is {typed.shown(value)}; expected the address of a mirror, as in http://mirror.example/toa"
+        )
+
+
+CHECKS: dict[str, Callable[[Any], object]] = {
+    "toa_catalog": entries.load,
+    "toa_max_failures": lambda value: waves.amount(value, 100, "toa_max_failures"),
+    "toa_only": _only,
+    "toa_package_mirror": _address,
+    "toa_waves": lambda value: waves.wave_sizes(1000, value),
+    "toa_window": _window,
+}
+"""Of a value in its type, what is wrong with it: ValueError is a whole sentence."""
+
+
+def missing(hosts: Mapping[str, Values], required: Iterable[str]) -> list[str]:
+    """A sentence for each variable that a playbook cannot do without and that some host does not have."""
+    found = []
+    for name in required:
+        without = [host for host, values in hosts.items() if typed.is_unset(values.get(name))]
+        if without:
+            spec = table.SPECS[name]
+            found.append(f"{name} is not set; expected {typed.expected(spec, table.bounds(name))}{_who(without, len(hosts))}")
+    return found

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of a run, checked for all of its hosts at once."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY
+from ansible_collections.realip.toa.plugins.plugin_utils.variables import check, table
+from hypothesis import given
+from hypothesis import strategies as some
+
+HOSTS = [f"web{number}" for number in range(1, 12)]
+
+# What no variable of a type may be, and what says nothing.
+WRONG: dict[str, list[t.Any]] = {
+    "bool": ["maybe", 2, [], {"a": 1}],
+    "int": ["soon", -1, "-1", True, [1], {"a": 1}, 1.5],
+    "str": [["a"], {"a": 1}, True],
+    "path": [["a"], {"a": 1}],
+    "list": [{"a": 1}, True, [None], [[]]],
+    "dict": ["x", 5, ["a"]],
+}
+
+
+@pytest.mark.parametrize("name", sorted(table.SPECS))
+def test_a_value_of_the_wrong_type_is_told_once(name: str) -> None:
+    for value in WRONG.get(table.SPECS[name].get("type", "str"), []):
+        (told,) = check.problems(dict.fromkeys(HOSTS, {name: value}))
+        assert told.startswith(name) and "web" not in told, (value, told)
+        assert "expected" in told
+
+
+@pytest.mark.parametrize("name", sorted(table.SPECS))
+@pytest.mark.parametrize("value", [None, "", "  ", "\n"])
+def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
+    assert check.problems({"web1": {name: value}}) == []
+    assert table.setting(name, value) == table.SPECS[name].get("default")
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"toa_vendor": "tencnt"}, "toa_vendor is 'tencnt'; expected one of tencent, "),
+        ({"toa_vendor": "tencnt"}, "did you mean tencent?"),
+        ({"toa_vendro": "tencent"}, "toa_vendro is not a variable of realip.toa; did you mean toa_vendor?"),
+        ({"toa_reboot_timeout": 0}, "expected a whole number from 1 to 86400"),
+        ({"toa_reboot_timeout": "15m"}, "expected a whole number from 1 to 86400"),
+        ({"toa_monitor_interval": 60}, "from 1 to 59"),
+        ({"toa_backends": "ebf"}, "did you mean ebpf?"),
+        ({"toa_window": "sometimes"}, "toa_window is 'sometimes'; expected days"),
+        ({"toa_window": ["Sat 01:00-05:00", "x"]}, "toa_window is 'x'"),
+        ({"toa_waves": "1,many"}, "toa_waves is 'many'; expected a whole number"),
+        ({"toa_waves": {"a": 1}}, "toa_waves"),
+        ({"toa_waves": True}, "toa_waves"),
+        ({"toa_max_failures": "-1"}, "toa_max_failures is '-1'; expected"),
+        ({"toa_only": "plan.stat == 'x'"}, "did you mean plan.state?"),
+        ({"toa_option_kinds": ["2/8"]}, "toa_option_kinds: option kind 2"),
+        ({"toa_trusted_sources": ["10.0.0.0/99"]}, "toa_trusted_sources"),
+        ({"toa_trusted_sources": "10.0.0.0/99"}, "toa_trusted_sources"),
+        ({"toa_vendor": "custom"}, "toa_option_kinds"),
+        ({"toa_option_filter_ports": [0]}, "toa_option_filter_ports"),
+        ({"toa_package_mirror": "mirror.example"}, "as in http://mirror.example/toa"),
+        ({"toa_source_tree": "ucluod"}, "toa_source_tree"),
+        ({"toa_catalog": [{"key": "x"}]}, "toa_catalog"),
+        ({"toa_drain_tasks": "no-such-file.yml"}, "toa_drain_tasks: there is no file no-such-file.yml"),
+        ({"toa_hosts": ["web"]}, "toa_hosts is ['web']; expected a text"),
+        ({"toa_vendor": check.Broken("{{ nope }}", "'nope' is undefined")}, "which cannot be evaluated: 'nope' is"),
+    ],
+)  # fmt: skip
+def test_one_sentence_for_a_fault(values: dict, words: str) -> None:
+    (told,) = check.problems({"web1": values, "web2": dict(values)})
+    assert words in told and "web1" not in told
+
+
+def test_who_shares_a_fault_is_named() -> None:
+    hosts = {host: {"toa_vendor": "tencnt"} for host in HOSTS} | {"db1": {"toa_stage_all": "perhaps"}}
+    vendor, stage = sorted(check.problems(hosts), reverse=True)
+    assert vendor.endswith("(web1, web2, web3 and 8 more)")
+    assert stage == "toa_stage_all is 'perhaps'; expected true or false (db1)"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"toa_stage_all": "false", "toa_max_failures": "10%", "toa_waves": "1,5%,100%", "toa_max_rebooting": "3"},
+        {"toa_waves": [1, "5%"], "toa_option_kinds": "200/8,254/8", "toa_vendor": "custom"},
+        {"toa_report_formats": ["html"], "toa_trusted_sources": "10.0.0.0/8", "toa_window": "Sat 01:00-05:00"},
+        {"toa_kernel_match": {"id": "debian", "major": 12}, "toa_report": {"summary": {}}, "other": object()},
+        {"toa_source_tree": {"module": "toa"}, "toa_hosts": "web:!web3"},
+    ],
+)
+def test_what_is_right_is_not_told(values: dict) -> None:
+    assert check.problems({"web1": values}) == []
+
+
+def test_a_run_has_one_value_of_what_it_reads_once() -> None:
+    hosts = {"web1": {"toa_report_dir": "/a"}, "web2": {"toa_report_dir": "/b"}, "web3": {}}
+    (told,) = check.problems(hosts)
+    assert told.startswith("toa_report_dir is one value for all hosts of a run, and there are 3: '/a' (web1); ")
+    assert check.problems({"web1": {"toa_only": ""}, "web2": {"toa_only": None}, "web3": {}}) == []
+
+
+@given(
+    some.dictionaries(
+        some.sampled_from(sorted(table.SPECS)),
+        some.none() | some.text(max_size=8) | some.integers() | some.lists(some.text(max_size=4), max_size=2),
+        max_size=4,
+    )
+)
+def test_whatever_is_set_is_told_in_sentences(values: dict) -> None:
+    for told in check.problems({"web1": values}):
+        assert told.startswith("toa_") or "toa_" in told, told
+
+
+def test_the_specs_are_those_of_toa_plan() -> None:
+    for key in POLICY:
+        ours, plans = table.SPECS[f"toa_{key}"], Plan.SPEC[key]
+        assert (ours["type"], ours.get("elements")) == (plans["type"], plans.get("elements")), key
+        assert [c for c in ours.get("choices") or [] if c] == [c for c in plans.get("choices") or [] if c], key
+    assert set(table.BOUNDS) <= set(table.SPECS)
+    assert all(table.SPECS[name]["type"] == "int" for name in table.BOUNDS)
