@@ -52,16 +52,11 @@ hosts:
   description: How many hosts were checked.
   returned: success
   type: int
-problems:
+msg:
   description: A sentence for each fault, with the hosts that share it unless all do.
   returned: failure
-  type: list
-  elements: str
-  sample: ["toa_vendor is 'tencnt'; expected one of tencent, alibaba; did you mean tencent? (web1, web2)"]
-msg:
-  description: The sentences in one line.
-  returned: failure
   type: str
+  sample: "toa_vendor is 'tencnt'; expected one of tencent, alibaba; did you mean tencent? (web1, web2)"
 code:
   description: V(bad_variable).
   returned: failure

@@ -153,5 +153,7 @@ def missing(hosts: Mapping[str, Values], required: Iterable[str]) -> list[str]:
         without = [host for host, values in hosts.items() if typed.is_unset(values.get(name))]
         if without:
             spec = table.SPECS[name]
-            found.append(f"{name} is not set; expected {typed.expected(spec, table.bounds(name))}{_who(without, len(hosts))}")
+            found.append(
+                f"{name} is not set; expected {typed.expected(spec, table.bounds(name))}{_who(without, len(hosts))}"
+            )
     return found
