@@ -12,18 +12,18 @@ from urllib.parse import urlsplit
 
 from ansible_collections.realip.toa.plugins.plugin_utils import typed
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files, selection, waves
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files, limits, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY, policy_of
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
 Values = Mapping[str, Any]
 
-# Read once for all hosts of a run; two values would be one too many.
+# Read once for all hosts of a run. Of limits the strictest counts, as fleet/agreement.py says; of these, two values would be one too many.
 ONE_FOR_ALL = (
-    "toa_lock_mirror", "toa_lock_update", "toa_only", "toa_pause_after_canary", "toa_report_dir", "toa_report_formats", "toa_report_keep",
+    "toa_lock_mirror", "toa_lock_update", "toa_only", "toa_report_dir", "toa_report_formats", "toa_report_keep",
     "toa_report_parts", "toa_report_tasks",
 )  # fmt: skip
-HOOKS = ("toa_drain_tasks", "toa_health_tasks", "toa_report_tasks", "toa_undrain_tasks")
+HOOKS = ("toa_drain_tasks", "toa_health_tasks", "toa_report_tasks", "toa_undrain_tasks", "toa_wave_tasks")
 # How many hosts a sentence names.
 NAMED = 3
 
@@ -137,10 +137,12 @@ def _address(value: str) -> None:
 
 CHECKS: dict[str, Callable[[Any], object]] = {
     "toa_catalog": entries.load,
-    "toa_max_failures": lambda value: waves.amount(value, 100, "toa_max_failures"),
+    "toa_max_failures": lambda value: limits.amount(value, 100, "toa_max_failures"),
+    "toa_max_unavailable": lambda value: limits.amount(value, 100, "toa_max_unavailable"),
     "toa_only": _only,
     "toa_package_mirror": _address,
-    "toa_waves": lambda value: waves.wave_sizes(1000, value),
+    "toa_soak": lambda value: limits.seconds(value, "toa_soak"),
+    "toa_waves": lambda value: limits.wave_targets(1000, value),
     "toa_window": _window,
 }
 """Of a value in its type, what is wrong with it: ValueError is a whole sentence."""
