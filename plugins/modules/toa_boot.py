@@ -26,10 +26,12 @@ options:
       - V(default) makes O(kernel) the persistent default, so that a kernel installed later does not become it. The entry is named by
         its id, which stays when the menu is generated again. GRUB legacy knows numbers only; there whatever edits the menu (grubby,
         update-grub) is told to keep the number on its entry.
-      - V(armed) boots O(kernel) at the next boot only, with C(panic=) on its command line, and installs the trial watchdog. The persistent
-        default stays or becomes the running kernel.
+      - V(armed) boots O(kernel) at the next boot only, and installs the trial watchdog. The persistent default stays or becomes the running
+        kernel. The trial's command line turns what would stand still into a reboot (panics, oopses, loops and hanging tasks in the kernel,
+        emergency shells of the initramfs, crashes of systemd), and ends with a mark that bears a number of this one trial.
       - V(confirmed) makes O(kernel), which must be running, the persistent default, and removes the trial entry and the trial watchdog.
-        The old kernel stays installed.
+        The old kernel stays installed. What the trial was told is taken out of every command line that has got hold of it, and the running
+        kernel gets back what it did about panics before.
       - V(reverted) takes back whatever of this is there, and makes the old kernel the default again. Nothing happens where nothing was armed.
     type: str
     required: true

@@ -141,7 +141,7 @@ CASES = (
         "old kernel, by the revert of the run",
         "boot_not_finished",
         on=SYSTEMD,
-        fault="printf '[Unit]\\nConditionKernelCommandLine=realip_toa.trial=1\\n[Service]\\nType=oneshot\\nTimeoutStartSec=infinity\\n"
+        fault="printf '[Unit]\\nConditionKernelCommandLine=realip_toa.trial\\n[Service]\\nType=oneshot\\nTimeoutStartSec=infinity\\n"
         "ExecStart=/bin/sleep 90000\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/fault.service"
         " && systemctl daemon-reload && systemctl enable fault",
         cure="systemctl disable fault; rm -f /etc/systemd/system/fault.service; systemctl daemon-reload",

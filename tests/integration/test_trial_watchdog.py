@@ -18,7 +18,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_fil
 SHELLS = ["dash", "bash --posix", "busybox sh"]
 OLD, NEW = "4.4.0-31-generic", "4.4.87.toa"
 ARMED_BOOT, THIS_BOOT = "5c0e8e5e-0000-4000-8000-000000000001", "5c0e8e5e-0000-4000-8000-000000000002"
-PLAIN, MARKED = "root=UUID=1 ro quiet", "root=UUID=1 ro quiet panic=30 realip_toa.trial=1"
+PLAIN, MARKED = "root=UUID=1 ro quiet", "root=UUID=1 ro quiet panic=30 realip_toa.trial=5eed"
 
 
 class Host:
@@ -65,7 +65,14 @@ class Host:
         scratch.rename(self.proc / "uptime")
 
     def settings(self, timeout: int | str) -> None:
-        text = settings_text(NEW, 1, ARMED_BOOT, "/usr/bin/grub-editenv", str(self.grubenv))
+        text = settings_text(
+            NEW,
+            1,
+            ARMED_BOOT,
+            "realip_toa.trial=5eed",
+            30,
+            {"editenv": "/usr/bin/grub-editenv", "grubenv": str(self.grubenv)},
+        )
         (self.dir / "watchdog.conf").write_text(text.replace("timeout=1\n", f"timeout={timeout}\n"))
 
     def start(self) -> subprocess.Popen[str]:
@@ -270,8 +277,19 @@ def test_odd_release_cannot_break_the_record(host: Host) -> None:
     assert host.record()["reason"].startswith("kernel 5.0xtouchpwned was not confirmed")
 
 
+@pytest.mark.parametrize(("found", "left"), [("0", "30"), ("10", "10")])
+def test_a_panic_is_a_reboot_whatever_the_hosts_sysctl_says(host: Host, found: str, left: str) -> None:
+    panic = host.proc / "sys/kernel/panic"
+    panic.write_text(found + "\n")
+    child = host.start()
+    until(lambda: panic.read_text().strip() == left and host.log())
+    (host.dir / "confirmed").write_text(THIS_BOOT + "\n")
+    host.ends(child)
+    assert panic.read_text().strip() == left
+
+
 def test_something_like_the_mark_is_not_the_mark(host: Host) -> None:
-    host.boots(OLD, "root=UUID=1 xrealip_toa.trial=1 realip_toa.trial=10")
+    host.boots(OLD, "root=UUID=1 xrealip_toa.trial=5eed realip_toa.trial=5eed0 realip_toa.trial=1 panic=30")
     host.uptime(600)
     host.run()
     assert not host.rebooted.exists() and "left no trace" in host.record()["reason"]

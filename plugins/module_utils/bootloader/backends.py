@@ -53,5 +53,8 @@ class NoLoader:
     def has_trial(self):
         return False
 
+    def places_with_trial_words(self):
+        return []
+
     def one_shot(self, release=None):
         return False, self.reason

@@ -14,7 +14,7 @@ What a boot loader's backend gives to programs/boot.py (`Grub2` here; others loo
 * `pinned(release)`, `pin(release)`: the release is the persistent default, whatever is installed later; `pins()`: some release is;
   `pinned_setting(release)`: what `setting()` is then;
 * `old`: the release to go back to, given to it before something is armed;
-* `armed(release, panic)`, `trial_is_current(release, panic)`, `write_trial(release, panic)`, `has_trial()`, `remove_trial()`,
+* `armed(release, words)`, `trial_is_current(release, words)`, `write_trial(release, words)`, `has_trial()`, `remove_trial()`,
   `set_next(release)`, `has_next()`, `clear_next()`, `notes(release)`;
 * `restore(original)`, `restored_default(original)`, `restored_setting(original)`;
 * `watchdog_settings(release)`: how the trial watchdog takes back what is armed (settings_text()).
@@ -24,6 +24,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
+
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import (
+    block_problem,
+    one_shot_problem,
+)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments, parse_grubenv
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_menu import Grub2Menu
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text import (
     ADDED,
@@ -37,15 +44,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text i
     without_trial,
 )
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import DEFAULT_FILE
-import os
-
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import (
-    block_problem,
-    one_shot_problem,
-)
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments, parse_grubenv
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import run_grub_cfg
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import TRIAL_MARK
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import without_trial_words
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
@@ -58,7 +58,7 @@ class Grub2(Grub2Menu):
     # -- what is so --------------------------------------------------------------------------------------------------------
 
     def files(self):
-        return [self._default_file(), self.config, self.block, self.custom]
+        return [self._default_file(), self.config, self.block, self.custom] + self.places_with_trial_words()
 
     @staticmethod
     def words():
@@ -165,16 +165,16 @@ class Grub2(Grub2Menu):
 
     # -- the one-shot boot -----------------------------------------------------------------------------------------------------
 
-    def armed(self, release, panic):
+    def armed(self, release, words):
         """The trial entry is what `write_trial` would write, and it is armed."""
-        return self._env().get("next_entry") == self._next_spec(release) and self.trial_is_current(release, panic)
+        return self._env().get("next_entry") == self._next_spec(release) and self.trial_is_current(release, words)
 
-    def trial_is_current(self, release, panic):
-        return self.machine.read_latin(self.custom) == self._custom_with_trial(release, panic)
+    def trial_is_current(self, release, words):
+        return self.machine.read_latin(self.custom) == self._custom_with_trial(release, words)
 
-    def write_trial(self, release, panic):
-        """Our own copy of the release's entry, with `panic=`, in custom.cfg; what else is in that file stays."""
-        text = self._custom_with_trial(release, panic)
+    def write_trial(self, release, words):
+        """Our own copy of the release's entry, with the trial's words, in custom.cfg; what else is in that file stays."""
+        text = self._custom_with_trial(release, words)
         self._check_script(text)
         self._write_custom(text)
 
@@ -189,6 +189,15 @@ class Grub2(Grub2Menu):
             if self._env().get(name) is not None:
                 self._edit_env("unset", name)
 
+    def remove_trial_words(self, name):
+        """In the environment block by its own editor: its length and its padding have to stay as GRUB wants them."""
+        if name != self.block:
+            Grub2Menu.remove_trial_words(self, name)
+            return
+        for variable, value in sorted(self._env().items()):
+            if without_trial_words(value) != value:
+                self._edit_env("set", "%s=%s" % (variable, without_trial_words(value)))
+
     def has_next(self):
         return bool(self._env().get("next_entry"))
 
@@ -200,8 +209,8 @@ class Grub2(Grub2Menu):
         if self._takes_trial():
             return []
         return [
-            "%s does not read custom.cfg (41_custom is missing), so the trial boots the kernel's own entry, without panic=: "
-            "a panic needs a watchdog or the console" % self.config
+            "%s does not read custom.cfg (41_custom is missing), so the trial boots the kernel's own entry, which is told nothing of it: "
+            "a panic, or a shell of the initramfs, needs a watchdog or the console" % self.config
         ]
 
     # -- writing ---------------------------------------------------------------------------------------------------------------
@@ -209,18 +218,18 @@ class Grub2(Grub2Menu):
     def _next_spec(self, release):
         return self.TRIAL_ID if self._takes_trial() else self._spec(release)
 
-    def _custom_with_trial(self, release, panic):
+    def _custom_with_trial(self, release, words):
         rest = without_trial(self.machine.read_latin(self.custom))
         if not self._takes_trial():
             return rest
         body = self._body(self._entry(release))
-        trial = trial_entry(body, release, panic, self.TRIAL_ID) if body else ""
+        trial = trial_entry(body, release, words, self.TRIAL_ID) if body else ""
         made = run_grub_cfg("menuentry_id_option=--id\n" + trial)["entries"]
         if (
             len(made) != 1
             or made[0]["id"] != self.TRIAL_ID
             or made[0]["release"] != release
-            or TRIAL_MARK not in made[0]["options"].split()
+            or not made[0]["options"].endswith(words)
         ):
             raise TargetError(
                 "loader_not_supported",

@@ -14,7 +14,7 @@ import os
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import BLS_FOLDER, bls_entries
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2 import Grub2
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_title, with_trial_options
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_title, with_trial_words
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
@@ -29,11 +29,14 @@ class Grub2Bls(Grub2):
     def files(self):
         return Grub2.files(self) + [self._file(self.TRIAL_ID)]
 
-    def trial_is_current(self, release, panic):
-        return self.machine.read_latin(self._file(self.TRIAL_ID)) == self._trial_file(release, panic)
+    def trial_files(self):
+        return [self._file(self.TRIAL_ID)]
 
-    def write_trial(self, release, panic):
-        self.machine.write_latin(self._file(self.TRIAL_ID), self._trial_file(release, panic))
+    def trial_is_current(self, release, words):
+        return self.machine.read_latin(self._file(self.TRIAL_ID)) == self._trial_file(release, words)
+
+    def write_trial(self, release, words):
+        self.machine.write_latin(self._file(self.TRIAL_ID), self._trial_file(release, words))
 
     def remove_trial(self):
         self.machine.remove(self._file(self.TRIAL_ID))
@@ -65,15 +68,15 @@ class Grub2Bls(Grub2):
     def _body(self, entry):
         return self.machine.read(self._file(entry["id"])) if entry else None
 
-    def _trial_file(self, release, panic):
-        """The release's own file with another title and with `panic=` on its command line."""
+    def _trial_file(self, release, words):
+        """The release's own file with another title and with the trial's words on its command line."""
         lines, told = [], False
         for line in self.machine.read_latin(self._file(self._entry(release)["id"])).rstrip("\n").split("\n"):
             field = line.split()[:1]
             if field == ["title"]:
                 line = "title " + trial_title(release)
             elif field == ["options"] and not told:
-                line, told = with_trial_options(line, panic), True
+                line, told = with_trial_words(line, words), True
             lines.append(line)
         if not told:
             raise TargetError(

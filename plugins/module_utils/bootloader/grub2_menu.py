@@ -7,6 +7,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
+import re
+
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import (
     custom_config,
     environment_block,
@@ -24,8 +27,6 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text i
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_tools import Grub2Tools
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order, run_grub_cfg
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import bootable, entry_of_release, find_entry
-import os
-import re
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir
 
 DEFAULT_FILE = "/etc/default/grub"
@@ -67,6 +68,9 @@ class Grub2Menu(Grub2Tools):
 
     def trial(self):
         return self._release(find_entry(self._order()["entries"], self.TRIAL_ID))
+
+    def loader_files(self):
+        return [self.config, self.block]
 
     def has(self, release):
         return self._entry(release) is not None

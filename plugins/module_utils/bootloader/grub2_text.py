@@ -9,7 +9,7 @@ __metaclass__ = type
 
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_title, with_trial_options
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_title, with_trial_words
 
 BEGIN = "### BEGIN realip.toa trial boot ###\n"
 END = "### END realip.toa trial boot ###\n"
@@ -48,13 +48,13 @@ def without_trial(text):
     return text[:start] + (text[end + len(END) :] if end >= 0 else "")
 
 
-def trial_entry(body, release, panic, identity):
-    """An entry's text -> the same under our id, with `panic=` and our mark on its kernel line, at the top level of the menu."""
+def trial_entry(body, release, words, identity):
+    """An entry's text -> the same under our id, with the trial's words on its kernel line, at the top level of the menu."""
     lines = body.split("\n")
     lines[0] = _trial_header(lines[0], release, identity)
     for place, line in enumerate(lines):
         if _KERNEL_LINE.match(line):
-            lines[place] = with_trial_options(line, panic)
+            lines[place] = with_trial_words(line, words)
     return SAVES_DEFAULT.sub("", "\n".join(lines).rstrip("\n") + "\n")
 
 

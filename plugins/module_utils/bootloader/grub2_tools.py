@@ -7,11 +7,12 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import CommandLines
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
-class Grub2Tools:
+class Grub2Tools(CommandLines):
     """What a GRUB 2 backend has done by commands. `machine`, `config` and `block` are the backend's."""
 
     def _editenv(self):

@@ -22,6 +22,19 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
+import re
+
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
+    DEFAULT_FILE,
+    FILE,
+    STAGE2,
+    WORD,
+    WORD_AT,
+    legacy_config,
+    our_title,
+)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_menus import lines_of_ours
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_menus import LegacyMenus
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_text import (
     BACK,
@@ -35,19 +48,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_
     top_of_titles,
     with_last,
 )
-import os
-import re
-
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
-    DEFAULT_FILE,
-    FILE,
-    STAGE2,
-    WORD,
-    WORD_AT,
-    legacy_config,
-    our_title,
-)
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import pick_legacy
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import without_trial_words
 
 KERNEL_SETTINGS = "/etc/sysconfig/kernel"
 # GRUB 0.97 writes 10 bytes back, and refuses to make the file longer.
@@ -70,7 +72,7 @@ class Legacy(LegacyMenus):
     # -- what is so --------------------------------------------------------------------------------------------------------
 
     def files(self):
-        return [self.config, DEFAULT_FILE, KERNEL_SETTINGS]
+        return [self.config, DEFAULT_FILE, KERNEL_SETTINGS] + self.places_with_trial_words()
 
     def words(self):
         return [(STAGE2, WORD_AT, 4)] if self.kind() == WORD else []
@@ -113,7 +115,7 @@ class Legacy(LegacyMenus):
             return {"rewind": STAGE2, "rewind_at": WORD_AT + 1, "rewind_to": r"\000\000\000"}
         if memory == FILE:
             return {"rewind": DEFAULT_FILE, "rewind_at": 0, "rewind_to": r"%d\012" % BACK}
-        menu = self.with_trial(self.text(), release, 1)
+        menu = self.with_trial(self.text(), release, "")
         return {"rewind": self.config, "rewind_at": token_at(menu), "rewind_if": str(TRIAL), "rewind_to": str(BACK)}
 
     # -- the persistent default ----------------------------------------------------------------------------------------------
@@ -179,17 +181,17 @@ class Legacy(LegacyMenus):
 
     # -- the one-shot boot -----------------------------------------------------------------------------------------------------
 
-    def armed(self, release, panic):
-        return self.next() == release and self.trial_is_current(release, panic)
+    def armed(self, release, words):
+        return self.next() == release and self.trial_is_current(release, words)
 
-    def trial_is_current(self, release, panic):
+    def trial_is_current(self, release, words):
         text = self.text()
         return self.has_trial() and text == self.with_default(
-            self.with_trial(text, release, panic), default_token(text)
+            self.with_trial(text, release, words), default_token(text)
         )
 
-    def write_trial(self, release, panic):
-        self.machine.write_latin(self.config, self.with_trial(self.text(), release, panic))
+    def write_trial(self, release, words):
+        self.machine.write_latin(self.config, self.with_trial(self.text(), release, words))
 
     def has_trial(self):
         return any(our_title(entry) for entry in self.menu()["entries"])
@@ -206,6 +208,15 @@ class Legacy(LegacyMenus):
         if memory == FILE:
             self._write_default_number(TRIAL)
         self.machine.write_latin(self.config, self.with_default(self.text(), "saved" if memory == FILE else str(TRIAL)))
+
+    def loader_files(self):
+        return [self.config]
+
+    def _told(self, name):
+        if name != self.config:
+            return LegacyMenus._told(self, name)
+        lines = self.text().split("\n")
+        return "\n".join(line if ours else without_trial_words(line) for line, ours in zip(lines, lines_of_ours(lines)))
 
     def has_next(self):
         return self.next() is not None

@@ -7,6 +7,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
+
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import CommandLines
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
     FILE,
     GrubLegacy,
@@ -24,12 +27,15 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_
 )
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import legacy_command, pick_legacy
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import entry_of_release
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_title, with_trial_options
-import os
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import (
+    back_title,
+    trial_title,
+    with_trial_words,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
-class LegacyMenus(GrubLegacy):
+class LegacyMenus(GrubLegacy, CommandLines):
     """GRUB legacy, with the menus that it would have after a change."""
 
     def memory(self):
@@ -45,14 +51,14 @@ class LegacyMenus(GrubLegacy):
             lines.insert(top_of_titles(lines), "default=" + token)
         return "\n".join(lines)
 
-    def with_trial(self, text, release, panic):
+    def with_trial(self, text, release, words):
         """The menu with our two entries on top of it. `default` stays on the entry it is on."""
         base = self.without_trial(text)
         menu = self.parse(base)
         lines = base.split("\n")
-        trial = self._copy(lines, menu, self._own_entry(menu, release), trial_title(release), panic)
+        trial = self._copy(lines, menu, self._own_entry(menu, release), trial_title(release), words)
         old = self._own_entry(menu, self.old) or pick_legacy(menu, self.saved())
-        back = self._copy(lines, menu, old, "Back to %s (realip.toa)" % (old["release"] or "unknown"))
+        back = self._copy(lines, menu, old, back_title(old["release"]))
         if self.memory() == FILE:
             trial.insert(1, "\tsavedefault %d" % BACK)
         top = top_of_titles(lines)
@@ -71,13 +77,8 @@ class LegacyMenus(GrubLegacy):
             return text
         default = self.default_entry(menu)
         own = self._own_entry(menu, default["release"]) if our_title(default) else default
-        lines, ours = [], False
-        for line in text.split("\n"):
-            name, value = legacy_command(line)
-            ours = name == "title" and our_title({"title": value}) is not None or ours and name not in ("", "title")
-            if not ours:
-                lines.append(line)
-        rest = without_fallback("\n".join(lines))
+        lines = text.split("\n")
+        rest = without_fallback("\n".join(line for line, ours in zip(lines, lines_of_ours(lines)) if not ours))
         foreign = [entry for entry in menu["entries"] if not our_title(entry)]
         return self.with_default(rest, str(foreign.index(own)) if own in foreign else "0")
 
@@ -103,8 +104,8 @@ class LegacyMenus(GrubLegacy):
                 body.append(line)
         return body
 
-    def _copy(self, lines, menu, entry, title, panic=None):
-        """An entry's lines under another title: without savedefault, and for a trial with `panic=` and our mark."""
+    def _copy(self, lines, menu, entry, title, words=None):
+        """An entry's lines under another title: without savedefault, and for a trial with its words."""
         body = self._body(lines, entry)
         copied = ["title " + title]
         for line in body:
@@ -116,8 +117,8 @@ class LegacyMenus(GrubLegacy):
                     % (entry["release"], self.config),
                     "write that entry with whole lines, then run again",
                 )
-            if panic is not None and name in ("kernel", "module") and entry["image"] in value.split():
-                line = with_trial_options(line, panic)
+            if words is not None and name in ("kernel", "module") and entry["image"] in value.split():
+                line = with_trial_words(line, words)
             if name != "savedefault":
                 copied.append(line)
         return copied
@@ -133,3 +134,13 @@ class LegacyMenus(GrubLegacy):
             elif name == "module" and entry["image"] not in value.split():
                 words.extend(value.split()[:1])
         return ["/boot/" + os.path.basename(word) for word in words]
+
+
+def lines_of_ours(lines):
+    """For each line of a menu whether it belongs to one of our two entries."""
+    found, ours = [], False
+    for line in lines:
+        name, value = legacy_command(line)
+        ours = name == "title" and our_title({"title": value}) is not None or ours and name not in ("", "title")
+        found.append(ours)
+    return found

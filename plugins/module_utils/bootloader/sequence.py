@@ -8,7 +8,8 @@ second run changes nothing, check mode knows exactly what would change, and a ru
 order of the steps keeps this true at every moment: a host that loses power boots a kernel that is known to work.
 
 The record (section `boot` of state.json): `loader`, `state` (default, armed, confirmed, reverted, and reverted_by_watchdog, which the
-watchdog writes), `kernel` (the trial), `old` (what to go back to), `original` (what to restore), `reason` (the watchdog's).
+watchdog writes), `kernel` (the trial), `old` (what to go back to), `original` (what to restore), `reason` (the watchdog's), `nonce` (the
+number of the trial that is armed), `kernel_settings` (what the old kernel did about panics).
 """
 
 from __future__ import absolute_import, division, print_function
@@ -17,6 +18,13 @@ __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.backends import NoLoader, detect
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.backup import Backup
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import is_on_trial
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.panic_settings import (
+    kernel_settings,
+    put_settings_back,
+    settings_to_put_back,
+)
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import new_nonce, trial_mark, trial_words
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial_watchdog import Watchdog
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import settings_text
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
@@ -34,9 +42,11 @@ class Boot:
         self.backend = self.find_backend()
         self.steps = []
         self.notes = []
+        self._nonce = None
         self.before = self.look()
         self.wanted = dict(self.before)
         getattr(self, "plan_" + options["state"])()
+        self.plan_told()
 
     def find_backend(self):
         try:
@@ -123,17 +133,25 @@ class Boot:
         old = self.known_good(running)
         self.need_fallback(kernel, old)
         self.backend.old = old
-        self.keep_record(state="armed", kernel=kernel, old=old, reason=None)
+        words = self.trial_words(kernel)
+        self.keep_record(
+            state="armed",
+            kernel=kernel,
+            old=old,
+            reason=None,
+            nonce=self.nonce(kernel),
+            kernel_settings=self.record.get("kernel_settings")
+            if is_on_trial(self.machine)
+            else kernel_settings(self.machine),
+        )
         if self.backend.has(old):
             self.pin(old)
         self.notes.extend(self.backend.notes(kernel))
-        if not self.backend.trial_is_current(kernel, self.options["panic"]):
-            self.step(
-                "write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, self.options["panic"])
-            )
+        if not self.backend.trial_is_current(kernel, words):
+            self.step("write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, words))
         self.wanted["trial"] = kernel if not self.backend.notes(kernel) else None
         self.plan_watchdog(kernel)
-        if not self.backend.armed(kernel, self.options["panic"]):
+        if not self.backend.armed(kernel, words):
             self.step("arm %s for the next boot" % kernel, lambda: self.backend.set_next(kernel))
         self.wanted["next"] = kernel
 
@@ -151,10 +169,20 @@ class Boot:
             # First of all: from here on the watchdog lets this boot be, and the old kernel is the default still.
             self.step("tell the trial watchdog that this boot is good", self.watchdog.confirm)
         self.keep_record(
-            state="confirmed", kernel=kernel, old=self.record.get("old") or self.other_default(kernel), reason=None
+            state="confirmed",
+            kernel=kernel,
+            old=self.record.get("old") or self.other_default(kernel),
+            reason=None,
+            nonce=None,
         )
         self.pin(kernel)
         self.plan_disarm()
+        settings = settings_to_put_back(self.machine, self.record.get("kernel_settings") or {}, self.options["panic"])
+        if settings and is_on_trial(self.machine):
+            self.step(
+                "put back what the trial told the running kernel about panics",
+                lambda: put_settings_back(self.machine, settings),
+            )
 
     def plan_reverted(self):
         backend = self.backend
@@ -169,7 +197,7 @@ class Boot:
             self.plan_restore()
             return
         if self.record:
-            self.keep_record(state="reverted", old=old)
+            self.keep_record(state="reverted", old=old, nonce=None)
         if old and not self.backend.pins() and self.before["default"] == old:
             old = None  # Never pinned, and right as it is.
         if old:
@@ -229,7 +257,12 @@ class Boot:
             )
             return
         settings = settings_text(
-            kernel, self.options["confirm_timeout"], self.machine.boot_id, **self.backend.watchdog_settings(kernel)
+            kernel,
+            self.options["confirm_timeout"],
+            self.machine.boot_id,
+            trial_mark(self.nonce(kernel)),
+            self.options["panic"],
+            self.backend.watchdog_settings(kernel),
         )
         if not self.watchdog.current(settings):
             self.step("install the trial watchdog", lambda: self.watchdog.install(settings))
@@ -241,6 +274,24 @@ class Boot:
         self.step_if(backend.has_trial(), "remove the trial entry", backend.remove_trial)
         self.step_if(self.before["watchdog"], "remove the trial watchdog", self.watchdog.remove)
         self.wanted.update(next=None, trial=None, watchdog=False)
+
+    def nonce(self, kernel):
+        """The number of this trial: that of the record for as long as this very trial lasts."""
+        if not self._nonce:
+            same = self.record.get("state") == "armed" and self.record.get("kernel") == kernel
+            self._nonce = self.record.get("nonce") if same else None
+            self._nonce = self._nonce or new_nonce()
+        return self._nonce
+
+    def trial_words(self, kernel):
+        return trial_words(self.options["panic"], self.nonce(kernel))
+
+    def plan_told(self):
+        """No other entry, and nothing that later kernels take their command line from, keeps what a trial was told."""
+        for name in self.backend.places_with_trial_words():
+            self.step(
+                "take the trial's words out of %s" % name, lambda name=name: self.backend.remove_trial_words(name)
+            )
 
     def known_good(self, running):
         """The kernel to fall back to: the running one, unless that is itself a trial that nobody has confirmed."""

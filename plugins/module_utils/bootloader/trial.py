@@ -1,21 +1,64 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A trial boot: what its entry is called, and what its kernel is told."""
+"""A trial boot: what its entry is called, and what its kernel is told, so that a boot that gets stuck becomes a reboot.
+
+The words stand at the end of the command line, where the last of equals counts, and end with a mark that bears a number of this one
+trial. So a boot of another entry that has got hold of them (tools copy command lines) is no trial, and they can be found and taken out.
+"""
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import binascii
+import os
+import re
 
-# Said on the kernel command line of a trial boot.
-TRIAL_MARK = "realip_toa.trial=1"
+MARK_NAME = "realip_toa.trial"
+
+# (what would otherwise stand still, the word that makes it a reboot, the same as a regular expression)
+NO_WAY_TO_GET_STUCK = (
+    ("kernel panic, and the shell of initramfs-tools", "panic=%d", r"panic=\d+"),
+    ("kernel oops", "oops=panic", r"oops=panic"),
+    ("CPU that loops in the kernel", "softlockup_panic=1", r"softlockup_panic=1"),
+    ("task that hangs in the kernel", "hung_task_panic=1", r"hung_task_panic=1"),
+    ("emergency shell of dracut", "rd.shell=0 rd.emergency=reboot", r"rd\.shell=0[ \t]+rd\.emergency=reboot"),
+    ("crash of systemd", "systemd.crash_reboot=1", r"systemd\.crash_reboot=1"),
+)
+_WORDS = re.compile(
+    "".join(r"(?:[ \t]*(?<![^\s\"'=])%s)?" % pattern for unused, unused_word, pattern in NO_WAY_TO_GET_STUCK)
+    + r"[ \t]*(?<![^\s\"'=])%s=[0-9a-zA-Z]*(?![^\s\"'])" % re.escape(MARK_NAME)
+)
+
+
+def new_nonce():
+    return binascii.hexlify(os.urandom(6)).decode("ascii")
+
+
+def trial_mark(nonce):
+    return "%s=%s" % (MARK_NAME, nonce)
+
+
+def trial_words(panic, nonce):
+    """What is added to the command line of a trial boot."""
+    words = [word % panic if "%" in word else word for unused, word, unused_pattern in NO_WAY_TO_GET_STUCK]
+    return " ".join(words + [trial_mark(nonce)])
+
+
+def without_trial_words(text):
+    """A text in which no kernel is told that it is on trial, whichever trial that was; all else as it stands."""
+    return _WORDS.sub("", text) if MARK_NAME in text else text
 
 
 def trial_title(release):
     return "Trial boot of %s (realip.toa)" % release
 
 
-def with_trial_options(line, panic):
-    """A kernel line with what a trial boot is told; the kernel takes the last `panic=` that it is given."""
-    return "%s panic=%d %s" % (line.rstrip(), panic, TRIAL_MARK)
+def back_title(release):
+    return "Back to %s (realip.toa)" % (release or "unknown")
+
+
+def with_trial_words(line, words):
+    """A line with a kernel's options, and the trial's words behind them."""
+    return "%s %s" % (line.rstrip(), words)

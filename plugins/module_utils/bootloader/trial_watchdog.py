@@ -8,8 +8,9 @@ file `confirmed` with the boot_id of this very boot; when that has not come `tim
 (/proc/uptime, so a wrong clock does not matter), it says why and reboots. The boot loader's one-shot entry is spent by then, so
 the host comes up with its old kernel. It acts once: with its settings file gone it never reboots anything again.
 
-What it cannot see is a kernel that never gets as far as user space. A panic is covered by `panic=` on the trial boot's command
-line; a kernel that hangs without a panic needs a watchdog (hardware, or the hypervisor's).
+What it cannot see is a kernel that never gets as far as user space: there the words on the trial boot's command line turn panics,
+oopses, loops and shells of the initramfs into a reboot (bootloader/trial.py); a kernel that hangs before any of that needs a watchdog
+(hardware, or the hypervisor's). Where systemd ends in emergency mode a unit of its own reboots at once: nothing there can be confirmed.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -17,15 +18,14 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import os
+import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TargetError,
-    list_dir,
-    make_dirs,
-    remove_empty,
-    remove_file,
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import MARK_NAME
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import (
+    EMERGENCY_LINKS,
+    EMERGENCY_TEXT,
+    EMERGENCY_UNIT,
 )
-
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import (
     CONFIRMED,
     LOG,
@@ -40,6 +40,13 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_fil
     UNIT_LINKS,
     UNIT_TEXT,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    list_dir,
+    make_dirs,
+    remove_empty,
+    remove_file,
+)
 
 
 class Watchdog:
@@ -51,7 +58,7 @@ class Watchdog:
 
     def installed(self):
         """True where any piece of it is on the host."""
-        return any(self.machine.exists(name) for name in (SCRIPT, SETTINGS, UNIT, SYSV))
+        return any(self.machine.exists(name) for name in (SCRIPT, SETTINGS, UNIT, EMERGENCY_UNIT, SYSV))
 
     def current(self, settings):
         """True where all of it is exactly as `install` would leave it."""
@@ -60,7 +67,7 @@ class Watchdog:
         ):
             return False
         if self.systemd:
-            return all(os.path.islink(self.machine.path(link)) for link in UNIT_LINKS)
+            return all(os.path.islink(self.machine.path(link)) for link in UNIT_LINKS + EMERGENCY_LINKS)
         return bool(self._sysv_links())
 
     def install(self, settings):
@@ -70,8 +77,9 @@ class Watchdog:
         for name, text, mode in self._files(settings):
             self.machine.write(name, text, mode)
         if self.systemd:
-            for link in UNIT_LINKS:
-                _symlink(UNIT, self.machine.path(link))
+            for unit, links in ((UNIT, UNIT_LINKS), (EMERGENCY_UNIT, EMERGENCY_LINKS)):
+                for link in links:
+                    _symlink(unit, self.machine.path(link))
             self._reload()
         else:
             self._enable_sysv()
@@ -91,10 +99,10 @@ class Watchdog:
             machine.remove(name)
         if machine.live and self.systemd and machine.exists(UNIT):
             machine.run(["systemctl", "stop", "realip-toa-trial-watchdog.service"], timeout=30)
-        for link in UNIT_LINKS:
+        for link in UNIT_LINKS + EMERGENCY_LINKS:
             machine.remove(link)
             remove_empty(os.path.dirname(machine.path(link)))
-        if machine.remove(UNIT):
+        if any([machine.remove(unit) for unit in (UNIT, EMERGENCY_UNIT)]):
             self._reload()
         if machine.exists(SYSV):
             self._disable_sysv()
@@ -109,16 +117,20 @@ class Watchdog:
 
     def _files(self, settings):
         if self.systemd:
-            starter = (UNIT, UNIT_TEXT, 0o644)
+            mark = re.search(r"(?m)^mark=(.*)$", settings)
+            starters = [
+                (EMERGENCY_UNIT, EMERGENCY_TEXT % {"mark": mark.group(1) if mark else MARK_NAME}, 0o644),
+                (UNIT, UNIT_TEXT, 0o644),
+            ]
         elif self.machine.is_dir("/etc/init.d"):
-            starter = (SYSV, SYSV_TEXT, 0o755)
+            starters = [(SYSV, SYSV_TEXT, 0o755)]
         else:
             raise TargetError(
                 "no_watchdog",
                 "this host has neither systemd nor /etc/init.d, so nothing could start the trial watchdog",
                 "set `watchdog: false` if the host has another way back, such as a hardware watchdog",
             )
-        return [(SETTINGS, settings, 0o644), (SCRIPT, SCRIPT_TEXT, 0o755), starter]
+        return [(SETTINGS, settings, 0o644), (SCRIPT, SCRIPT_TEXT, 0o755)] + starters
 
     def _reload(self):
         if self.machine.live and self.systemd:

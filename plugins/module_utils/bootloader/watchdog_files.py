@@ -20,6 +20,12 @@ UNIT_LINKS = tuple(
     "/etc/systemd/system/%s.target.wants/realip-toa-trial-watchdog.service" % target
     for target in ("sysinit", "emergency", "rescue")
 )
+# On the root file system alone: what /var holds may be what could not be mounted.
+EMERGENCY_UNIT = "/etc/systemd/system/realip-toa-trial-emergency.service"
+EMERGENCY_LINKS = tuple(
+    "/etc/systemd/system/%s.target.wants/realip-toa-trial-emergency.service" % target
+    for target in ("emergency", "rescue")
+)
 SYSV = "/etc/init.d/realip-toa-trial-watchdog"
 SYSV_RUNLEVELS = ("2", "3", "4", "5")
 
@@ -77,8 +83,9 @@ say() { # TEXT
 }
 
 on_trial() {
+    mark=$(setting mark)
     case " $(first_line "$proc/cmdline") " in
-    *" realip_toa.trial=1 "*) return 0 ;;
+    *" ${mark:-nothing is marked} "*) return 0 ;;
     esac
     [ "$running" = "$trial" ]
 }
@@ -118,6 +125,7 @@ boot=$(first_line "$proc/sys/kernel/random/boot_id")
 running=$(first_line "$proc/sys/kernel/osrelease" | tr -cd 'A-Za-z0-9._+~-')
 trial=$(setting release)
 timeout=$(setting timeout)
+panic=$(setting panic)
 case $timeout in
 '' | *[!0-9]*) timeout=600 ;;
 esac
@@ -145,6 +153,8 @@ while :; do
     fi
     tick
     [ "$now" -ge "$timeout" ] && break
+    # The host's own sysctl settings may have told this kernel to stand still when it panics.
+    [ -n "$panic" ] && [ "$(first_line "$proc/sys/kernel/panic")" = 0 ] && echo "$panic" 2>/dev/null >"$proc/sys/kernel/panic"
     sleep "$poll"
 done
 editenv=$(setting editenv)
@@ -177,6 +187,24 @@ StandardInput=null
 WantedBy=sysinit.target emergency.target rescue.target
 """ % {"settings": SETTINGS, "script": SCRIPT}
 
+# Emergency mode asks for a password, for ever. `reboot -f` asks no service; the magic key asks nobody.
+EMERGENCY_TEXT = """[Unit]
+Description=realip.toa: a trial boot that ends in emergency mode goes back to the old kernel
+DefaultDependencies=no
+Conflicts=shutdown.target
+Before=shutdown.target
+ConditionKernelCommandLine=%(mark)s
+
+[Service]
+Type=simple
+ExecStart=/bin/sh -c 'echo "<2>realip.toa: the trial boot ended in emergency mode; back to the old kernel" >/dev/kmsg; \\
+  sleep 10; sync & sleep 5; reboot -f & sleep 10; echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger'
+StandardInput=null
+
+[Install]
+WantedBy=emergency.target rescue.target
+"""
+
 SYSV_TEXT = """#!/bin/sh
 ### BEGIN INIT INFO
 # Provides:          realip-toa-trial-watchdog
@@ -200,17 +228,21 @@ exit 0
 """ % {"settings": SETTINGS, "script": SCRIPT}
 
 
-def settings_text(release, timeout, boot_id, editenv="", grubenv="", **rewind):
+def settings_text(release, timeout, boot_id, mark, panic, take_back):
     """watchdog.conf: what is tried, how long (seconds since the kernel started), the boot in which it was armed, and how to disarm it.
 
-    GRUB 2: `editenv`, the editor, and `grubenv`, its block. GRUB legacy: `rewind`, a file; `rewind_at`, an offset in it; `rewind_to`,
+    `mark`: the word on the command line by which a boot of this trial is known; `panic`: seconds after which a panic has to be a reboot.
+
+    `take_back`: GRUB 2: `editenv`, the editor, and `grubenv`, its block. GRUB legacy: `rewind`, a file; `rewind_at`, an offset in it; `rewind_to`,
     the bytes to put there, as printf(1) takes them; and `rewind_if`, the characters that are to be there now ("" for any).
     """
-    text = "release=%s\ntimeout=%d\narmed_boot=%s\neditenv=%s\ngrubenv=%s\n" % (
+    text = "release=%s\ntimeout=%d\narmed_boot=%s\nmark=%s\npanic=%d\neditenv=%s\ngrubenv=%s\n" % (
         release,
         timeout,
         boot_id,
-        editenv,
-        grubenv,
+        mark,
+        panic,
+        take_back.get("editenv", ""),
+        take_back.get("grubenv", ""),
     )
-    return text + "".join("%s=%s\n" % item for item in sorted(rewind.items()))
+    return text + "".join("%s=%s\n" % item for item in sorted(take_back.items()) if item[0].startswith("rewind"))

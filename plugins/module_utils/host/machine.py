@@ -104,6 +104,14 @@ class Machine:
         finally:
             handle.close()
 
+    def set_kernel_setting(self, name, value):
+        """A file below /proc/sys/kernel, which can be written and not replaced."""
+        handle = open(self.path("/proc/sys/kernel/" + name), "w")
+        try:
+            handle.write(value + "\n")
+        finally:
+            handle.close()
+
     def remove(self, name):
         return remove_file(self.path(name))
 

@@ -20,7 +20,9 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment 
     parse_grubenv,
 )
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_words
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
+from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, section
 from ansible_collections.realip.toa.plugins.module_utils.programs import boot
 
 SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "samples")
@@ -192,6 +194,10 @@ class Host:
         self.write("/proc/cmdline", options + "\n")
         return release
 
+    def told_of_trial(self):
+        """The running kernel was told all that a trial is told, as the last of its command line."""
+        return self.text("/proc/cmdline").strip().endswith(" " + trial_words(30, self.record()["nonce"]))
+
     # -- commands
 
     def find(self, name):
@@ -223,4 +229,4 @@ class Host:
         return FragileMachine(self.root, self.run, self.find, changes)
 
     def record(self):
-        return boot.section("boot", self.path(boot.STATE_FILE))
+        return section("boot", self.path(STATE_FILE))
