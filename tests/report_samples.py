@@ -101,7 +101,7 @@ def _looked(number: int, policy: tuple[tuple[str, t.Any], ...]) -> str:
     plan = planner.decide(
         known, policy_module.policy_of({**policy_module.POLICY, **dict(policy)}), catalog.load(), {}, None
     )
-    return json.dumps({"__toa_looked": {"plan": plan, "probe": None, "failed": False}, "ansible_facts": {"toa": known}})
+    return json.dumps({"__toa": {"plan": plan, "probe": None, "failed": False}, "ansible_facts": {"toa": known}})
 
 
 def moment(seconds: float) -> str:
@@ -117,25 +117,25 @@ def rollout(
     hostvars = {}
     for number in range(count):
         variables = host(number, accept_unverified_packages=True, accept_kernel_downgrade=True)
-        plan = variables["__toa_looked"]["plan"]
+        plan = variables["__toa"]["plan"]
         wave = next(index for index, end in enumerate(ends, 1) if number < end)
         if plan["state"] == "pending":
-            variables["__toa_turn"] = {"wave": wave, "of": 4, "part": wave, "size": 1, "allowed": 0}
+            variables["__toa"]["slot"] = {"wave": wave, "of": 4, "part": wave, "size": 1, "allowed": 0}
             if wave <= begun_waves:
                 began = 300 * (wave - 1) + number % 20
-                variables["__toa_timing"] = {"began": moment(began), "ended": moment(began + 120 + number % 60)}
+                variables["__toa"]["times"] = {"began": moment(began), "ended": moment(began + 120 + number % 60)}
                 boot = (
                     {"elapsed": 40.0 + number % 30, "kernel": plan["kernel_target"], "began": moment(began + 50)}
                     if plan["reboot"]
                     else {}
                 )
-                variables["__toa_outcome"] = {"state": "proved", "probe": proof(), "boot": boot}
+                variables["__toa"]["outcome"] = {"state": "proved", "probe": proof(), "boot": boot}
                 if number in failed:
-                    variables["__toa_outcome"] = {**FAILED, "probe": proof(works=False), "boot": boot}
+                    variables["__toa"]["outcome"] = {**FAILED, "probe": proof(works=False), "boot": boot}
                 if number in lost:
-                    variables["__toa_outcome"] = LOST
+                    variables["__toa"]["outcome"] = LOST
             else:
-                variables["__toa_outcome"] = WAITING
+                variables["__toa"]["outcome"] = WAITING
         hostvars[f"web{number + 1:04d}"] = variables
     return hostvars
 
@@ -149,7 +149,7 @@ def hostile() -> dict[str, dict[str, t.Any]]:
         known["os"]["pretty_name"] = known["os"]["id"] = words
         known["kernel"]["release"] = known["kernel"]["arch"] = words
         plan = {
-            **variables["__toa_looked"]["plan"],
+            **variables["__toa"]["plan"],
             "state": "pending",
             "backend": words,
             "steps": [words],
@@ -157,7 +157,7 @@ def hostile() -> dict[str, dict[str, t.Any]]:
             "kernel_target": words,
         }
         plan["reasons"] = [{"code": words, "severity": "block", "message": words, "remedy": words, "backend": words}]
-        variables["__toa_looked"]["plan"] = plan
+        variables["__toa"]["plan"] = plan
         row = {"case": words, "kind": words, "packet": words, "listener": words, "family": 4, "expected": words, "accept": words, "getpeername": words,
                "getsockopt_1348": words, "ok": False, "note": words}  # fmt: skip
         probe = {
@@ -166,10 +166,10 @@ def hostile() -> dict[str, dict[str, t.Any]]:
             "matrix": [row],
             "summary": {"cases": 1, "ok": 0, "failed": [words], "untestable": []},
         }
-        variables["__toa_outcome"] = {"state": "failed", "stage": words, "code": words, "message": words, "remedy": words, "probe": probe,
+        variables["__toa"]["outcome"] = {"state": "failed", "stage": words, "code": words, "message": words, "remedy": words, "probe": probe,
                                     "boot": {"kernel": words, "elapsed": 3.0, "began": words}}  # fmt: skip
-        variables["__toa_turn"] = {"wave": 1}
-        variables["__toa_timing"] = {"began": words, "ended": words}
+        variables["__toa"]["slot"] = {"wave": 1}
+        variables["__toa"]["times"] = {"began": words, "ended": words}
         hostvars[f"bad{number}"] = variables
     hostvars['<b onmouseover="x">'] = host(0)
     return hostvars

@@ -12,7 +12,7 @@ import zlib
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS, REGISTRY
 
 # The target module that the program is made of.
 PROGRAM = "programs.metrics"
@@ -67,7 +67,7 @@ class ActionModule(ToaAction):
             )
         return {
             "state": args["state"],
-            "backend": args["backend"],
+            "proved": _proved(args["backend"]),
             "check": args["check"],
             "textfile_dir": args["textfile_dir"] or "",
             "minutes": minutes,
@@ -75,3 +75,11 @@ class ActionModule(ToaAction):
             "probe_args": probe_args,
             "program": packed() if args["state"] == "present" else "",
         }
+
+
+def _proved(name: str | None) -> Result:
+    """What the host is to know of a backend, so that it can tell later what has gone."""
+    backend = REGISTRY.get(name or "")
+    if backend is None:
+        return {}
+    return {"backend": name, "brings_kernel": backend.brings_kernel, "runs_programs": backend.runs_programs}

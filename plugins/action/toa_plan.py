@@ -19,6 +19,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide a
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
@@ -30,6 +31,13 @@ LOCKFILE = "toa.lock.yml"
 CATALOG_FILE = "toa.catalog.yml"
 # A lock file of a large fleet has some kilobytes; what has more is something else, in bytes.
 LOCKFILE_LIMIT = 1 << 20
+
+
+def _checked(entries: list[catalog.Entry]) -> list[catalog.Entry]:
+    """The entries, each of which is for a backend that there is; CatalogError otherwise."""
+    for entry in entries:
+        backend_of(entry)
+    return entries
 
 
 class ActionModule(ToaAction):
@@ -98,7 +106,7 @@ class ActionModule(ToaAction):
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
             own = [*(args["catalog"] or []), *self._read_catalog(args["catalog_file"], task_vars)]
-            entries = catalog.load(own) if own else CATALOG
+            entries = _checked(catalog.load(own)) if own else CATALOG
             lock = catalog.read_lock(
                 args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars)
             )

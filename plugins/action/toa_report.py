@@ -15,12 +15,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 # What a report is made of; the other variables of a host are left where they are.
-READ = ("__toa_looked", "__toa_outcome", "__toa_turn", "__toa_timing", "__toa_left", "ansible_facts")
+READ = (records.NAME, records.SLOT, "ansible_facts")
 
 # The report of before is read whole; what is larger is none of ours.
 LARGEST = 256 << 20
@@ -95,7 +96,7 @@ def _run(task_vars: Variables) -> str:
     """The run that this play is the end of. Its first host may have nothing to say: one whose variables are broken was never looked at."""
     hostvars = task_vars["hostvars"]
     for host in task_vars.get("ansible_play_hosts") or []:
-        seen = hostvars.raw_get(host).get("__toa_looked")
+        seen = hostvars.raw_get(host).get(records.NAME)
         if isinstance(seen, Mapping) and seen.get("run"):
             return str(seen["run"])
     return ""

@@ -60,6 +60,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.progress import P
 # Two lines: tools that read the documentation stumble over a tuple.
 PLAN = "realip.toa.toa_plan"
 REBOOT = "realip.toa.toa_reboot"
+RECORD = "realip.toa.toa_record"
 BAD = ("failed", "lost")
 
 
@@ -100,10 +101,10 @@ class CallbackModule(CallbackBase):
         ):
             return
         # A turn does not change, and to ask for all of them costs a second or two in a large fleet.
-        run = _mapping(hostvars.raw_get(batch[0]).get("__toa_turn")).get("run")
+        run = _mapping(hostvars.raw_get(batch[0]).get("__toa_slot")).get("run")
         for host in everyone:
             if host not in self._turns or self._turns[host].get("run") != run:
-                self._turns[host] = _mapping(hostvars.raw_get(host).get("__toa_turn"))
+                self._turns[host] = _mapping(hostvars.raw_get(host).get("__toa_slot"))
         sizes = Counter(self._turns[host].get("part", 1) for host in everyone)
         self._in_wave = True
         self._progress.batch(
@@ -155,14 +156,14 @@ class CallbackModule(CallbackBase):
                 "lost" if lost else "failed" if failed else str(_mapping(data.get("plan")).get("state") or "failed")
             )
             self._tell()
-        elif self._in_wave:
-            self._outcome(host, _mapping(data.get("ansible_facts")))
+        elif task.action == RECORD and self._in_wave:
+            self._outcome(host, data)
 
-    def _outcome(self, host: str, facts: Mapping[str, Any]) -> None:
-        state = _mapping(facts.get("__toa_outcome")).get("state")
+    def _outcome(self, host: str, record: Mapping[str, Any]) -> None:
+        state = _mapping(record.get("outcome")).get("state")
         if state:
             self._outcomes[host] = str(state)
-        if _mapping(facts.get("__toa_timing")).get("ended"):
+        if _mapping(record.get("times")).get("ended"):
             end = self._outcomes.get(host, "lost")
             self._progress.ended(host, end)
             self._tell(at_once=end in BAD)

@@ -14,8 +14,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import looked, select
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import select
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import after_revert, outcome_of, still_drained
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import SLOT, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching, problem
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
 
@@ -69,13 +70,12 @@ def toa_turns(
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
     taken = [
-        {"host": item["host"], "turn": {**item["turn"], "run": run}, "group": fleet.group_of(run), "left": {}}
-        for item in turns
+        {"host": item["host"], "slot": {**item["turn"], "run": run}, "group": fleet.group_of(run)} for item in turns
     ]
     return as_data(
         taken
         + [
-            {"host": host, "turn": {}, "group": "toa_outside_window", "left": {**fleet.outside(shut[host]), "run": run}}
+            {"host": host, "slot": {"run": run, "left": fleet.outside(shut[host])}, "group": "toa_outside_window"}
             for host in shut
         ]
     )
@@ -93,7 +93,7 @@ def toa_current_group(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) ->
 
 def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
     """`serial` for the hosts of a play that have turns."""
-    return fleet.batches(hostvars[host]["__toa_turn"] for host in hosts)
+    return fleet.batches(hostvars[host][SLOT] for host in hosts)
 
 
 def toa_gate(

@@ -69,7 +69,7 @@ def test_ten_thousand_hosts_on_one_core() -> None:
     plans = [planner.decide(one, policy, entries, lock, None) for one in known]
     decided = clock()
     looked = {
-        f"web{number}": {"__toa_looked": {"plan": plan}, "ansible_facts": {"toa": known[number]}}
+        f"web{number}": {"__toa": {"plan": plan}, "ansible_facts": {"toa": known[number]}}
         for number, plan in enumerate(plans)
     }
     told = report.build(looked, "plan")

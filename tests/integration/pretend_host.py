@@ -265,7 +265,7 @@ def monitor(host, args, modules):
     if not args["check"]:
         host["state"].pop("proof", None)
         if args["state"] == "recorded":
-            host["state"]["proof"] = {"backend": args["backend"], "kernel": host["kernel"]}
+            host["state"]["proof"] = dict(args["proved"], kernel=host["kernel"])
     return {"changed": False, "before": {}, "after": {}}
 
 
@@ -385,7 +385,7 @@ def steering(host, nonce, answer):
     mark = TEMPLATE % host["faults"]["mark"]
     answer.update(
         unreachable=True,
-        ansible_facts={"ansible_connection": "local", "__toa_outcome": {"state": "proved"}},
+        ansible_facts={"ansible_connection": "local", "__toa": {"outcome": {"state": "proved"}}},
         add_host={"host_name": "x"},
         warnings=[mark],
         exception=mark,

@@ -27,12 +27,12 @@ PLAYBOOK = [
     {
         "name": "Waves", "hosts": "toa_pending", "gather_facts": False, "serial": [1, 2, 2], "max_fail_percentage": 100,
         "tasks": [
-            {"ansible.builtin.set_fact": {"__toa_outcome": {"state": "lost"}, "__toa_timing": {"began": "2026-11-22T01:00:00Z"}}},
+            {"realip.toa.toa_record": {"step": "begin"}, "register": "__toa"},
             # Refused, because this machine is the controller.
             {"realip.toa.toa_reboot": {"kernel": "4.4.87.toa"}, "ignore_errors": True},
             {"ansible.builtin.command": "true", "when": "inventory_hostname == 'web4'", "vars": {"ansible_connection": "ssh"}},
-            {"ansible.builtin.set_fact": {"__toa_outcome": {"state": "{{ end }}"}}},
-            {"ansible.builtin.set_fact": {"__toa_timing": {"ended": "2026-11-22T01:02:00Z"}}},
+            {"realip.toa.toa_record": {"outcome": {"state": "{{ end }}"}}, "register": "__toa"},
+            {"realip.toa.toa_record": {"step": "end"}, "register": "__toa"},
         ],
     },
 ]  # fmt: skip
@@ -60,7 +60,7 @@ OTHER = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("progress")
     hosts = {
-        host: {"end": state, "__toa_turn": {"wave": PARTS[host], "of": 3, "part": PARTS[host], "size": 1, "allowed": 1}, "ansible_host": "127.0.0.1",
+        host: {"end": state, "__toa_slot": {"wave": PARTS[host], "of": 3, "part": PARTS[host], "size": 1, "allowed": 1}, "ansible_host": "127.0.0.1",
                "ansible_port": 1, "ansible_connection": "local"}
         for host, state in STATES.items()
     }  # fmt: skip

@@ -19,7 +19,7 @@ from tests import report_samples
 SCHEMA = json.loads((writers.PAGE / "report.schema.json").read_text())
 PLAYBOOK = [{"hosts": "all", "gather_facts": False, "tasks": [
     # What a task of a play registers or sets is data; so is this, on every core.
-    {"ansible.builtin.set_fact": {"__toa_looked": "{{ (lookup('file', folder ~ '/hosts.json') | from_json)[inventory_hostname] }}", "cacheable": False}},
+    {"ansible.builtin.set_fact": {"__toa": "{{ (lookup('file', folder ~ '/hosts.json') | from_json)[inventory_hostname] }}", "cacheable": False}},
     {"ansible.builtin.import_role": {"name": "realip.toa.report", "rolespec_validate": False}, "vars": {"report_kind": "plan"},
      "run_once": True, "delegate_to": "localhost"},
 ]}]  # fmt: skip
@@ -29,7 +29,7 @@ PLAYBOOK = [{"hosts": "all", "gather_facts": False, "tasks": [
 def folder(tmp_path: Path) -> Path:
     """A run of three hosts; one could not be looked at, and one has words that would be commands."""
     words = "{{ lookup('pipe', 'touch " + str(tmp_path / "owned") + "') }} </script>"
-    plans = {"web1": report_samples.host(1)["__toa_looked"], "web2": report_samples.host(4)["__toa_looked"]}
+    plans = {"web1": report_samples.host(1)["__toa"], "web2": report_samples.host(4)["__toa"]}
     plans["web1"]["plan"]["reasons"] = [
         {"code": "no_digest", "severity": "block", "message": words, "remedy": words, "backend": ""}
     ]

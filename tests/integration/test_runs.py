@@ -83,9 +83,9 @@ def test_the_rollout_role_refuses_what_is_not_pending(fleet: Fleet, core: str) -
     own = {
         "hosts": "all", "gather_facts": False,
         "tasks": [
-            {"realip.toa.toa_plan": {"accept_unverified_packages": False}, "register": "__toa_looked"},
-            {"ansible.builtin.include_role": {"name": "realip.toa.rollout"}, "vars": {"rollout_plan": "{{ __toa_looked.plan }}"}},
-            {"ansible.builtin.debug": {"msg": "{{ __toa_outcome.state }}: {{ __toa_outcome.message }}"}},
+            {"realip.toa.toa_plan": {"accept_unverified_packages": False}, "register": "__toa"},
+            {"ansible.builtin.include_role": {"name": "realip.toa.rollout"}, "vars": {"rollout_plan": "{{ __toa.plan }}"}},
+            {"ansible.builtin.debug": {"msg": "{{ __toa.outcome.state }}: {{ __toa.outcome.message }}"}},
         ],
     }  # fmt: skip
     run, _ = site(fleet, core, own)

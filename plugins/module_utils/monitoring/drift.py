@@ -34,8 +34,6 @@ KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD = (
     "hold_gone",
 )
 CODES = (KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD)
-# Backends that brought a kernel of their own.
-KERNELS = ("kernel_package", "source_kernel")
 
 
 def utc(seconds):
@@ -63,18 +61,25 @@ def seconds_of(text):
 
 
 def proof_of(state):
-    """The record of the last rollout's proof as {backend, kernel, boot_id, time: texts}, or None."""
+    """The record of the last rollout's proof as {backend, kernel, boot_id, time: texts; brings_kernel, runs_programs: bool}, or None."""
     record = state.get(SECTION)
     if not isinstance(record, dict):
         return None
     proof = dict((key, "%s" % record.get(key, "")) for key in ("backend", "kernel", "boot_id", "time"))
+    for key in ("brings_kernel", "runs_programs"):
+        proof[key] = record.get(key) is True
     return proof if proof["backend"] and proof["kernel"] and seconds_of(proof["time"]) is not None else None
 
 
 def is_live(facts):
     """Does something on this host translate, as far as can be seen without a packet?"""
-    live = [module["name"] for module in facts["modules"] if module["live"] and module["name"] not in HELPER_MODULES]
-    return bool(live or facts["ebpf"].get("complete"))
+    return bool(translators(facts, "live"))
+
+
+def translators(facts, state):
+    """What on this host translates: the modules that are `live`, or `loaded` at least, and the programs."""
+    names = [module["name"] for module in facts["modules"] if module[state] and module["name"] not in HELPER_MODULES]
+    return names + (["ebpf"] if facts["ebpf"].get("complete") else [])
 
 
 def drift_of(facts, booted, installed, seen):
@@ -103,7 +108,7 @@ def _translation(facts, proof, booted, installed):
     if is_live(facts):
         return None
     proved = "it was proved at %s" % proof["time"]
-    if proof["backend"] == EBPF.partition("_")[0]:
+    if proof["runs_programs"]:
         return EBPF, "the eBPF programs are not attached any more; %s" % proved, None
     running = facts["uname"]["release"]
     if running == proof["kernel"]:
@@ -142,7 +147,7 @@ def _option_filter(facts):
 
 def _default(facts, proof):
     default = facts["boot"].get("default")
-    if proof["backend"] not in KERNELS or not default or default == proof["kernel"]:
+    if not proof["brings_kernel"] or not default or default == proof["kernel"]:
         return None
     return DEFAULT, "the next boot takes %s, not %s, which was proved" % (default, proof["kernel"]), None
 
@@ -153,7 +158,7 @@ def _hold(facts, proof):
     held = packages.get("held") if isinstance(packages, dict) else None
     lost = (
         [name for name in held if name not in facts["held"]]
-        if isinstance(held, list) and proof["backend"] in KERNELS
+        if isinstance(held, list) and proof["brings_kernel"]
         else []
     )
     return (

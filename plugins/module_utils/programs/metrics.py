@@ -15,9 +15,14 @@ import json
 import os
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import write_atomic
-from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import CODES, is_live, proof_of, seconds_of
+from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import (
+    CODES,
+    is_live,
+    proof_of,
+    seconds_of,
+    translators,
+)
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import (
     METRICS,
     SEEN,
@@ -94,7 +99,7 @@ def samples_of(facts, probe, since, now, asked=True):
             "info",
             {
                 "release": facts["uname"]["release"],
-                "translator": translator(facts),
+                "translator": ",".join(translators(facts, "loaded")),
                 "boot_id": facts["boot"].get("boot_id") or "",
             },
             1,
@@ -119,14 +124,6 @@ def samples_of(facts, probe, since, now, asked=True):
         samples.append(("events_total", {"event": counter}, facts["counters"][counter]))
     samples.append(("run_time_seconds", {}, now))
     return sorted(samples, key=lambda sample: ORDER.index(sample[0]))
-
-
-def translator(facts):
-    """The module or the programs that do it, as a label."""
-    loaded = [
-        module["name"] for module in facts["modules"] if module["loaded"] and module["name"] not in HELPER_MODULES
-    ]
-    return ",".join(loaded + (["ebpf"] if facts["ebpf"].get("complete") else []))
 
 
 def exposition(samples):

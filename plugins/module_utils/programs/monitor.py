@@ -73,7 +73,7 @@ _PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+\Z")
 
 
 def main(args):
-    """args: state, backend, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
+    """args: state, proved, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
     return {"present": _present, "absent": _absent, "status": _status, "recorded": _recorded}[args["state"]](
         Monitor(), args
     )
@@ -125,7 +125,7 @@ def _recorded(monitor, args):
             boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
             save_section(
                 PROOF,
-                {"backend": args["backend"], "kernel": os.uname()[2], "boot_id": boot_id, "time": utc(time.time())},
+                dict(args["proved"], kernel=os.uname()[2], boot_id=boot_id, time=utc(time.time())),
             )
     return _status(monitor, args)
 

@@ -21,7 +21,6 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_rel
 
 DATA = Path(__file__).with_name("catalog.yml")
 
-BACKENDS = ("kernel_package", "source_kernel")
 # `tree` is the archive of a kernel's source, which a host compiles for itself.
 FORMATS = ("deb", "rpm", "tree")
 ROLES = ("firmware", "image", "headers")
@@ -63,6 +62,7 @@ class Entry:
     key: str
     vendor: str
     backend: str
+    """The backend that installs it; "" for the one of vendors' kernels. Whether there is such a backend is for the planner to say."""
     ids: tuple[str, ...]
     major: int
     versions: tuple[str, ...]
@@ -187,7 +187,7 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
     entry = Entry(
         key=_text(item, "key", where, _KEY),
         vendor=_choice(item, "vendor", option_formats.VENDOR_CHOICES, where, default=option_formats.CUSTOM),
-        backend=_choice(item, "backend", BACKENDS, where, default=BACKENDS[0]),
+        backend=_text(item, "backend", where, _KEY, default=""),
         ids=tuple(name.lower() for name in _texts(match, "id", f"{where}, match")),
         major=_whole(match, "major", f"{where}, match"),
         versions=tuple(_texts(match, "version", f"{where}, match", needed=False)),
@@ -199,11 +199,6 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
         packages=_packages(item, packaging, where),
         source=_text(item, "source", where, default=""),
         notes=_text(item, "notes", where, default=""),
-    )
-    _check(
-        entry.format != "tree" or entry.backend == "source_kernel",
-        where,
-        "`format` tree goes with `backend` source_kernel",
     )
     _check(
         bool(entry.major or entry.versions),

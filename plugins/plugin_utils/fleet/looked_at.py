@@ -5,41 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import Variables, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
-
-Variables: TypeAlias = Mapping[str, Any]
-
-
-def looked(variables: Variables) -> Mapping[str, Any] | None:
-    """What play 1 registered for a host, or None for a host that the run was not about."""
-    value = variables.get("__toa_looked")
-    return value if isinstance(value, Mapping) else None
-
-
-def record(variables: Variables) -> dict[str, Any]:
-    """The one record of a host's run: {run, plan, slot, outcome, times}. What another run of the same invocation has left does not count.
-
-    Every part bears the id that play 1 gave the run. A host that was told that it does not begin has an outcome (`__toa_left`) and no times.
-    """
-    seen = looked(variables) or {}
-    run = seen.get("run")
-
-    def of_this_run(name: str) -> dict[str, Any]:
-        value = variables.get(name)
-        return dict(value) if isinstance(value, Mapping) and value.get("run") == run else {}
-
-    times, left = of_this_run("__toa_timing"), of_this_run("__toa_left")
-    outcome = variables.get("__toa_outcome")
-    begun = bool(times) or run is None
-    return {
-        "run": run or "",
-        "plan": seen.get("plan"),
-        "slot": of_this_run("__toa_turn"),
-        "outcome": dict(outcome) if begun and isinstance(outcome, Mapping) else left,
-        "times": times,
-    }
 
 
 def of_run(hostvars: Mapping[str, Variables], run: str | None) -> dict[str, Variables]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import left_out, looked
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import left_out
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import looked
 
 
 def wanted_packages(hostvars: Mapping[str, Any], mirror: str, only: str = "") -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import record
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 
 Variables: TypeAlias = Mapping[str, Any]
 
@@ -126,7 +126,7 @@ def current_group(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Va
     names = [name for name in groups if name == GROUP or name.startswith(f"{GROUP}_")]
     if not names or not groups[names[-1]] or not hostvars:
         return NOBODY
-    found = record(hostvars[groups[names[-1]][0]])
+    found = records.of(hostvars[groups[names[-1]][0]])
     return NOBODY if found["outcome"] or group_of(found["run"]) != names[-1] else names[-1]
 
 
@@ -142,7 +142,7 @@ def gate(
     ends here. Only hosts of this wave are looked at: their variables are dear.
     """
     begun, waiting = hosts[turn["first"] : turn["until"]], hosts[turn["until"] :]
-    states = {host: str(record(hostvars[host])["outcome"].get("state") or "lost") for host in begun}
+    states = {host: str(records.of(hostvars[host])["outcome"].get("state") or "lost") for host in begun}
     unproven = [host for host in begun if states[host] not in FINE]
     closed = len(unproven) > turn["allowed"]
     why = ""

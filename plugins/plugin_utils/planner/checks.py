@@ -30,16 +30,6 @@ def is_drained(case: Case) -> bool:
     return isinstance(claim, Mapping) and claim.get("drained") is True
 
 
-def is_for_source(case: Case) -> bool:
-    return bool(case.policy["source_url"]) and "source_module" in case.policy["backends"]
-
-
-def built_here(case: Case) -> Mapping[str, Any]:
-    """The host's own record of what was built from source on it; empty where nothing was."""
-    record = case.facts["state"].get("source")
-    return record if isinstance(record, Mapping) and record.get("module") else {}
-
-
 # ---- what several backends ask
 
 
@@ -121,7 +111,8 @@ def check_conflicts(case: Case, offer: Offer) -> None:
     others = sorted(name for name, module in case.modules.items() if module["loaded"] and name != offer.module)
     if others:
         offer.block("conflict_toa_module", accepted, detail=listed(others))
-    if offer.backend != "ebpf" and case.facts["ebpf"]["attached"]:
+    # Ours, beside another backend: both would translate.
+    if not offer.programs and case.facts["ebpf"]["attached"]:
         offer.block("conflict_ebpf_toa", accepted)
     for item in case.facts["conflicts"]:
         if item["code"] == "cilium_present":

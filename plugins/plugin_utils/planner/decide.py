@@ -68,8 +68,13 @@ def decide(
 
 def wants_headers(plan: Plan, facts: Facts) -> bool:
     """Whether this plan depends on what nobody has asked the host yet: if its repositories have the headers of its kernel."""
-    build = facts["build"]
-    building = plan["goal"] == "install" and plan["backend"] == "source_module" and plan["state"] in (PENDING, BLOCKED)
+    backend, build = REGISTRY.get(plan["backend"]), facts["build"]
+    building = (
+        backend is not None
+        and backend.needs_headers
+        and plan["goal"] == "install"
+        and plan["state"] in (PENDING, BLOCKED)
+    )
     return building and not build["headers"] and not build["headers_package"]
 
 

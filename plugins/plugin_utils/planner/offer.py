@@ -23,9 +23,6 @@ VTOA_DOCUMENTED = ("254/8", "253/20")
 # Read as well, by ANCK net/vtoa.
 VTOA_READS = (*VTOA_DOCUMENTED, "254/20", "250/8", "252/20", "249/40")
 
-# How findings of persistence call what attaches the programs at boot.
-EBPF = "ebpf"
-
 # Option kinds of modules that leave no choice; `toa` is the name that every vendor uses.
 MODULE_READS = {"vtoa": VTOA_READS, "slb_vtoa": VTOA_READS, "tcp_toa": ("28/7",), "ip_vs_ca": ("200/8",)}
 # TencentOS-kernel net/toa.
@@ -86,6 +83,8 @@ class Offer:
     option_kinds: list[str] = field(default_factory=list)
     getsockopt_1348: bool = False
     ipv6: bool = False
+    programs: bool = False
+    """It is this collection's eBPF programs, attached to the kernel."""
     reboot: bool = False
     service: str = ""
     """Package of the host's repositories, and unit, that loads the module now and at boot."""

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry
@@ -13,18 +13,15 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_rel
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import checks, offer
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import plan as plan_module
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import vtoa as vtoa_module
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Left
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import REGISTRY
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import BLOCKED, CONVERGED, PENDING, Case, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import reason
 
-EBPF, VTOA = offer.EBPF, vtoa_module.VTOA
 # How findings of persistence call the rules against strangers.
 OPTION_FILTER = "option_filter"
-# Section of the host's record that toa_source keeps.
-SOURCE = "source"
-# ... and the one of a kernel that the host has compiled for itself.
-TREE = "kernel_tree"
+# ... and all that is no module.
+NO_MODULES = {"", OPTION_FILTER, *(name for backend in REGISTRY.values() for name in backend.at_boot)}
 # Sections that go with what they are about, without the boot loader being asked.
 OF_OTHERS = {
     *("schema", "claim", "proof", "monitor", OPTION_FILTER),
@@ -47,18 +44,25 @@ def decide(facts: offer.Facts, policy: Mapping[str, Any], catalog: Sequence[Entr
 
 
 def _plan(case: Case, goal: str) -> Plan:
-    packages = _packages(case)
+    found = {name: what for name, backend in REGISTRY.items() if (what := backend.left(case))}
+    packages = _packages(case, found.values())
     releases = {package["release"] for package in packages if package["release"]}
     loaded = sorted(name for name, module in case.modules.items() if module["loaded"])
+    left = {name: item for name, item in found.items() if not (goal == "rollback" and item.is_kernel)}
     plan = plan_module.empty_plan(case, CONVERGED, [])
     plan.update(
+        # Their roles take them away, in this order.
+        left=list(left),
+        backend=next(iter(left), ""),
         packages=packages,
         reboot=case.running in releases,
         module=_module(case, loaded),
-        service=VTOA if case.facts["service"] else "",
+        service=next((item.service for item in left.values() if item.service), ""),
     )
     plan["steps"] = [
         *_left_at_boot(case, plan),
+        *(step for item in left.values() for step in item.steps),
+        *_left_beside(case, plan),
         *_running_now(case, plan, loaded, releases),
         *_on_the_disk(case, plan, goal),
     ]
@@ -68,24 +72,18 @@ def _plan(case: Case, goal: str) -> Plan:
 
 
 def _left_at_boot(case: Case, plan: Plan) -> list[str]:
-    """Steps that take away what would come back with the next boot, and what stays on the host beside a kernel."""
-    steps = []
-    service = plan["service"]
-    # What others wrote stays: taking ours away puts it back as it was found.
+    """Steps that take away what would load a module with the next boot. What others wrote stays: taking ours away puts it back as it was found."""
     places = [
         place["path"]
         for place in case.facts["persistence"]
-        if place["ours"]
-        and place["module"] not in (EBPF, OPTION_FILTER)
-        and not (service and place["kind"] == "systemd")
+        if place["ours"] and place["module"] not in NO_MODULES and not (plan["service"] and place["kind"] == "systemd")
     ]
-    if places:
-        steps.append(f"take TOA out of {offer.listed(places)}")
-    if service:
-        steps.append(f"stop {service} and start it no more at boot")
-    if has_ebpf(case.facts):
-        plan["backend"] = EBPF
-        steps.append("detach the eBPF programs")
+    return [f"take TOA out of {offer.listed(places)}"] if places else []
+
+
+def _left_beside(case: Case, plan: Plan) -> list[str]:
+    """Steps that take away what stays on a host beside any backend."""
+    steps = []
     if case.facts["firewall"]["option_filter"]:
         plan["option_filter"] = True
         steps.append("take away the rules that strip the option from strangers")
@@ -111,10 +109,6 @@ def _running_now(case: Case, plan: Plan, loaded: list[str], releases: set[str]) 
 def _on_the_disk(case: Case, plan: Plan, goal: str) -> list[str]:
     """Steps that remove what was installed or built; a rollback leaves kernels where they are."""
     steps = []
-    if case.facts["state"].get(SOURCE):
-        steps.append(
-            f"remove {checks.built_here(case).get('module', 'what')} that was built from source, and the packages that came for it"
-        )
     if goal == "rollback":
         plan["packages"] = [package for package in plan["packages"] if package["repository"]]
         if not plan["reboot"] and checks.boot_record(case).get("state", "reverted") not in ("reverted", "default"):
@@ -128,7 +122,7 @@ def _on_the_disk(case: Case, plan: Plan, goal: str) -> list[str]:
     return steps
 
 
-def _packages(case: Case) -> list[dict[str, Any]]:
+def _packages(case: Case, left: Iterable[Left]) -> list[dict[str, Any]]:
     """What we installed, by the host's own record, and every TOA kernel of the catalog that is there."""
     found: dict[str, dict[str, Any]] = {}
     recorded = case.facts["state"].get("packages")
@@ -140,18 +134,8 @@ def _packages(case: Case) -> list[dict[str, Any]]:
             found[name] = plan_module.repository_package(name)
         else:
             found[file or name] = {"name": name, "role": _word(words, "role"), "file": file, "release": release}
-    if case.facts["service"]:
-        found[VTOA] = plan_module.repository_package(VTOA)
-    tree = case.facts["state"].get(TREE)
-    compiled = _word(tree, "release") if isinstance(tree, Mapping) else ""
-    if compiled:
-        found[compiled] = {
-            "name": f"kernel {compiled}",
-            "role": "image",
-            "file": "",
-            "release": compiled,
-            "format": "tree",
-        }
+    for item in left:
+        found.update({str(package["file"] or package["name"]): dict(package) for package in item.packages})
     releases = {item["release"] for item in case.facts["kernels"]} | {case.running}
     for entry in case.catalog:
         if entry.release in releases and entry.format != "tree":
@@ -164,12 +148,6 @@ def _packages(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def has_ebpf(facts: offer.Facts) -> bool:
-    """Is anything of the eBPF backend on the host: programs, files, or something that attaches them at boot?"""
-    at_boot = any(place["module"] == EBPF and place["ours"] for place in facts["persistence"])
-    return bool(facts["ebpf"]["attached"] or facts["state"].get(EBPF) or at_boot)
-
-
 def _word(item: Mapping[str, Any], key: str) -> str:
     value = item.get(key)
     return value if isinstance(value, str) else ""
@@ -177,7 +155,7 @@ def _word(item: Mapping[str, Any], key: str) -> str:
 
 def _module(case: Case, loaded: Sequence[str]) -> str:
     """The module that is loaded, or that something means to load at boot."""
-    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in ("", EBPF, OPTION_FILTER)]
+    named = [place["module"] for place in case.facts["persistence"] if place["module"] not in NO_MODULES]
     return next(iter([*loaded, *named]), "toa")
 
 

@@ -13,14 +13,9 @@ from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils import redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import (
-    Variables,
-    facts_of,
-    left_out,
-    looked,
-    of_run,
-    record,
-)
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import facts_of, left_out, of_run
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import Variables, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
 from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
     mapping,
@@ -248,7 +243,7 @@ def _entry(host: str, variables: Variables, kind: str) -> Entry:
     result = looked(variables) or {}
     plan = mapping(result.get("plan"))
     facts = facts_of(variables)
-    run = record(variables)
+    run = records.of(variables)
     outcome, turn, timing = run["outcome"], run["slot"], run["times"]
     probe = outcome.get("probe") or result.get("probe") or {}
     boot = mapping(outcome.get("boot"))

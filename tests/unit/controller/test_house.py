@@ -240,3 +240,41 @@ def test_an_empty_list_of_cases_fails() -> None:
     """pytest itself would skip a test that goes through no file, and stay green."""
     settings = re.findall(r"^empty_parameter_set_mark = (.*)$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert settings == ['"fail_at_collect"']
+
+
+def _writers_of_the_record(tasks: list, conditions: tuple = ()) -> list:
+    """Each task that registers `__toa`, with the conditions under which it runs."""
+    written = []
+    for task in tasks or []:
+        here = (*conditions, *([task["when"]] if "when" in task else []))
+        if task.get("register") == "__toa":
+            written.append((task, here))
+        for part in ("block", "rescue", "always"):
+            written += _writers_of_the_record(task.get(part), here)
+    return written
+
+
+def test_the_record_of_a_run_has_no_other_writers_and_none_that_may_be_skipped():
+    """A skipped task registers too: the record would be gone, and with it what has to be undone."""
+    files = found(ROOT / "roles", "*/tasks/*.yml")
+    imported = {
+        str(arguments.get("name") or "").rpartition(".")[2] for _play, arguments in _of_files(files, "import_role")
+    }
+    written = [item for path in files for item in _writers_of_the_record(yaml.safe_load(path.read_text()))]
+    assert len(written) > 10
+    for task, conditions in written:
+        assert not conditions, (task["name"], conditions)
+        assert "realip.toa.toa_record" in task or "realip.toa.toa_plan" in task, task["name"]
+    # What is imported takes the conditions of its place with it.
+    assert not imported & {"hooks", "rollout", "remove"}
+    for path in files:
+        assert not re.search(r"set_fact:[^\n]*\n(\s+#[^\n]*\n)*\s+__toa", path.read_text()), path
+
+
+def _of_files(files: list, word: str) -> list:
+    return [
+        (task, task[f"ansible.builtin.{word}"])
+        for path in files
+        for task in yaml.safe_load(path.read_text()) or []
+        if f"ansible.builtin.{word}" in task
+    ]

@@ -10,16 +10,18 @@ from ansible_collections.realip.toa.plugins.module_utils.common.kernels import E
 from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend, Left
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     add_proof_step,
     check_conflicts,
     judge,
     persistence_of,
 )
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import EBPF, Case, Offer, listed
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
 
 OLDEST_KERNEL = ".".join(map(str, EBPF_KERNEL))
+# Its section of the host's record, and what findings of persistence call that which attaches the programs at boot.
+EBPF = "ebpf"
 # The object is little-endian.
 EBPF_ARCHES = ("x86_64", "aarch64", "ppc64le", "riscv64", "loongarch64")
 
@@ -31,9 +33,12 @@ class Ebpf(Backend):
     policy: ClassVar = {"ebpf_getsockopt": True, "install_bpftool": True}
     filters_sources = True
     records = (EBPF,)
+    at_boot = (EBPF,)
+    runs_programs = True
 
     def offer(self, case: Case) -> Offer:
-        offer = Offer("ebpf", "the eBPF backend", getsockopt_1348=case.policy["ebpf_getsockopt"], ipv6=True)
+        offer = Offer("ebpf", "the eBPF backend", programs=True, ipv6=True)
+        offer.getsockopt_1348 = case.policy["ebpf_getsockopt"]
         ebpf = case.facts["ebpf"]
         if not kernel.at_least(case.kernel, OLDEST_KERNEL):
             return offer.reject("kernel_too_old", running=case.running, wanted=OLDEST_KERNEL)
@@ -64,6 +69,12 @@ class Ebpf(Backend):
             offer.steps.append("attach them at every boot")
         add_proof_step(offer)
         return offer
+
+    def left(self, case: Case) -> Left | None:
+        at_boot = any(place["module"] == EBPF and place["ours"] for place in case.facts["persistence"])
+        if not (case.facts["ebpf"]["attached"] or case.facts["state"].get(EBPF) or at_boot):
+            return None
+        return Left(steps=["detach the eBPF programs"])
 
 
 def _check_bpftool(case: Case, offer: Offer) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import source_module
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     agree_on_kinds,
-    built_here,
     check_conflicts,
     check_signature,
-    is_for_source,
     settle_module,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
@@ -36,9 +36,9 @@ class InTree(Backend):
         offer = Offer("in_tree", f"module {name}", module=name, ipv6=name in IPV6_MODULES)
         if module is None:
             return offer.reject("no_module", running=case.running)
-        if case.running_entry and case.running_entry.backend in case.policy["backends"]:
+        if case.running_entry and backend_of(case.running_entry) in case.policy["backends"]:
             return offer.reject("already_toa_kernel", running=case.running, entry=case.running_entry.key)
-        if is_for_source(case) and built_here(case).get("module") == name:
+        if source_module.is_wanted(case) and source_module.built_here(case).get("module") == name:
             return offer.reject("built_from_source", module=name)
         if case.kernel["debug"]:
             return offer.reject("debug_kernel", running=case.running)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import PackagedKernel
 
 
@@ -12,3 +13,7 @@ class KernelPackage(PackagedKernel):
 
     name = "kernel_package"
     none_code = "no_module_package"
+
+    @classmethod
+    def takes(cls, entry: Entry) -> bool:
+        return entry.backend in ("", cls.name) and entry.format != "tree"

@@ -36,12 +36,18 @@ class PackagedKernel(Backend):
         "accept_unverified_packages": False,
         "accept_no_fallback": False,
     }
+    brings_kernel = True
     none_code: ClassVar[str]
     """The reason where the catalog has no kernel for a host."""
 
+    @classmethod
+    def takes(cls, entry: Entry) -> bool:
+        """Is this kernel of the catalog for it?"""
+        return entry.backend == cls.name
+
     def offer(self, case: Case) -> Offer:
         offer = Offer(self.name, "a TOA kernel")
-        entry = _entry_for(case, offer, self.none_code)
+        entry = _entry_for(case, offer, [entry for entry in case.catalog if self.takes(entry)], self.none_code)
         if entry is None:
             return offer
         offer.entry, offer.module, offer.what = entry, entry.module, f"kernel {entry.release}"
@@ -56,9 +62,20 @@ class PackagedKernel(Backend):
         return offer
 
 
-def _entry_for(case: Case, offer: Offer, none_code: str) -> Entry | None:
+def backend_of(entry: Entry) -> str:
+    """The name of the backend that a kernel of the catalog is for; CatalogError where there is none."""
+    kinds = PackagedKernel.__subclasses__()
+    found = next((kind.name for kind in kinds if kind.takes(entry)), None)
+    if found is None:
+        names = ", ".join(kind.name for kind in kinds)
+        raise catalogs.CatalogError(
+            f"toa_catalog entry {entry.key}: `backend` is {entry.backend!r:.80}; expected one of {names} that installs `format` {entry.format}"
+        )
+    return found
+
+
+def _entry_for(case: Case, offer: Offer, entries: list[Entry], none_code: str) -> Entry | None:
     """The entry of the running kernel; else the first for this host that reads a wanted format; else the first at all."""
-    entries = [entry for entry in case.catalog if entry.backend == offer.backend]
     mine = case.running_entry
     if mine in entries and _reads_any(case, mine):
         return mine

@@ -7,18 +7,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend, Left
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     agree_on_kinds,
-    built_here,
     check_conflicts,
     enforcement,
-    is_for_source,
     settle_module,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 
+NAME = "source_module"
+# Its section of the host's record.
+RECORD = "source"
 # States of /sys/kernel/security/lockdown in which modules must be signed.
 LOCKED_DOWN = ("integrity", "confidentiality")
 
@@ -26,7 +27,7 @@ LOCKED_DOWN = ("integrity", "confidentiality")
 class SourceModule(Backend):
     """Built on each host, or on one host for all that have the same kernel."""
 
-    name = "source_module"
+    name = NAME
     policy: ClassVar = {
         "source_url": "",
         "source_sha256": "",
@@ -37,18 +38,19 @@ class SourceModule(Backend):
         "signing_key": "",
         "accept_unverified_packages": False,
     }
-    records = ("source",)
+    records = (RECORD,)
+    needs_headers = True
 
     def check(self, policy: Mapping[str, Any]) -> None:
         source_trees.find(policy["source_tree"])
 
     def is_kept(self, case: Case) -> bool:
         """A host that has got a module built from source keeps to that, also when a kernel update has left it without."""
-        return bool(built_here(case)) and is_for_source(case)
+        return bool(built_here(case)) and is_wanted(case)
 
     def offer(self, case: Case) -> Offer:
         tree = source_trees.find(case.policy["source_tree"])
-        offer = Offer("source_module", "a module built from source", module=tree.module)
+        offer = Offer(NAME, "a module built from source", module=tree.module)
         if not case.policy["source_url"]:
             return offer.reject("no_source")
         if case.kernel["debug"]:
@@ -65,6 +67,23 @@ class SourceModule(Backend):
             offer.steps += missing
         settle_module(case, offer)
         return offer
+
+    def left(self, case: Case) -> Left | None:
+        if not case.facts["state"].get(RECORD):
+            return None
+        built = built_here(case).get("module", "what")
+        return Left(steps=[f"remove {built} that was built from source, and the packages that came for it"])
+
+
+def is_wanted(case: Case) -> bool:
+    """Does the operator name a source, and this backend?"""
+    return bool(case.policy["source_url"]) and NAME in case.policy["backends"]
+
+
+def built_here(case: Case) -> Mapping[str, Any]:
+    """The host's own record of what was built from source on it; empty where nothing was."""
+    record = case.facts["state"].get(RECORD)
+    return record if isinstance(record, Mapping) and record.get("module") else {}
 
 
 def _missing_of_source(case: Case, offer: Offer) -> list[str]:

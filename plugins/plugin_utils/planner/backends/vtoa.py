@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import kernel_release as kernel
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend, Left
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     NO_STATISTICS,
     add_proof_step,
@@ -23,6 +23,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
     Offer,
     listed,
 )
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.plan import repository_package
 
 # Alibaba Cloud, "Use vtoa to get the real client address": getpeername from the first, getsockopt(IPPROTO_IP, 1348) from the second.
 VTOA = "vtoa"
@@ -61,6 +62,12 @@ class Vtoa(Backend):
         check_conflicts(case, offer)
         _check_service(case, offer)
         return offer
+
+    def left(self, case: Case) -> Left | None:
+        if not case.facts["service"]:
+            return None
+        stop = f"stop {VTOA} and start it no more at boot"
+        return Left(steps=[stop], packages=[repository_package(VTOA)], service=VTOA)
 
 
 def _check_service(case: Case, offer: Offer) -> None:

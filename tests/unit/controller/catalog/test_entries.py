@@ -130,7 +130,7 @@ def test_operators_extend_and_override():
         ({"base_url": "ftp://mirror.example"}, "not a URL"),
         ({"packages": [{"file": "kernel-1-1.x86_64.rpm", "size": -1}]}, "`size` is -1"),
         ({"module": "toa; reboot"}, "`module` is 'toa; reboot'"),
-        ({"backend": "vtoa"}, "`backend` is 'vtoa'"),
+        ({"backend": "no word"}, "`backend` is 'no word'"),
         ({"colour": "red"}, "unknown key colour"),
     ],
 )

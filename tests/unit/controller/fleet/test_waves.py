@@ -62,8 +62,10 @@ def variables(states, waves, **options):
     turns = fleet.schedule(list(states), waves, **options)
     return {
         item["host"]: {
-            "__toa_turn": item["turn"],
-            "__toa_outcome": {"state": states[item["host"]]} if states[item["host"]] else {},
+            "__toa": {
+                "slot": item["turn"],
+                "outcome": {"state": states[item["host"]]} if states[item["host"]] else {},
+            },
         }
         for item in turns
     }
@@ -71,7 +73,7 @@ def variables(states, waves, **options):
 
 def look(states, waves, host, ask=False, **options):
     known = variables(states, waves, **options)
-    return fleet.gate(list(states), known, known[host]["__toa_turn"], ask)
+    return fleet.gate(list(states), known, known[host]["__toa"]["slot"], ask)
 
 
 def test_a_host_without_an_outcome_is_lost():

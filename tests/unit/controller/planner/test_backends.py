@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import (
+    PackagedKernel,
+    backend_of,
+)
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -51,8 +57,30 @@ def test_two_backends_agree_on_the_default_of_a_variable_that_both_read():
     assert seen
 
 
+@pytest.mark.parametrize("backend", registry.BACKENDS)
+@pytest.mark.parametrize("packing", ["deb", "rpm", "tree"])
+def test_a_kernel_of_the_catalog_is_for_one_backend_or_named(backend, packing):
+    entry = dataclasses.replace(catalog.load()[0], backend=backend, format=packing)
+    takers = [
+        name for name, item in registry.REGISTRY.items() if isinstance(item, PackagedKernel) and item.takes(entry)
+    ]
+    assert len(takers) <= 1
+    if takers:
+        assert backend_of(entry) == takers[0]
+        return
+    with pytest.raises(catalog.CatalogError, match=f"`backend` is '{backend}'"):
+        backend_of(entry)
+
+
+@pytest.mark.parametrize("name", registry.BACKENDS)
+def test_a_backend_that_leaves_something_has_a_role_that_takes_it_away(name):
+    says_so = type(registry.REGISTRY[name]).left is not Backend.left
+    assert says_so == (ROOT / "roles" / name / "tasks" / "remove.yml").is_file()
+
+
 def test_the_decision_knows_no_backend_by_name():
-    words = re.compile("|".join(rf'"{name}"' for name in registry.BACKENDS))
-    for file in ("policy.py", "plan.py", "backend.py"):
+    # What a host has of eBPF is a section of its facts.
+    words = re.compile("|".join(rf'(?<!facts\[)"{name}"' for name in registry.BACKENDS))
+    for file in ("policy.py", "plan.py", "backend.py", "decide.py", "removal.py", "checks.py"):
         text = (PLANNER / file).read_text(encoding="utf-8")
         assert text and not words.search(text), file

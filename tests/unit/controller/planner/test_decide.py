@@ -18,6 +18,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide a
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import reasons, removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -736,7 +737,7 @@ def test_a_kernel_that_the_host_compiles_for_itself():
     ) == {("source_kernel", "no_digest")}
     for wrong in ({"backend": "kernel_package"}, {"packages": [{"file": "l.deb"}]}):
         with pytest.raises(catalog.CatalogError, match="tree"):
-            catalog.load([{**entry, **wrong}])
+            [backend_of(item) for item in catalog.load([{**entry, **wrong}])]
 
     # Away again: by the host's own record, whatever the catalog says.
     running = host(

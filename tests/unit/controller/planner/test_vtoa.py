@@ -299,4 +299,4 @@ def test_an_rpm_kernel_is_removed_once_although_record_and_catalog_know_it(tmp_p
 
 def test_a_lock_file_has_no_place_for_packages_of_repositories(tmp_path):
     plan = decide(look(tmp_path))
-    assert wanted_packages({"web": {"__toa_looked": {"plan": plan}}}, "") == []
+    assert wanted_packages({"web": {"__toa": {"plan": plan}}}, "") == []

@@ -24,7 +24,7 @@ from tests import report_samples
 AT = "2026-11-22T01:40:00Z"
 SCHEMA = json.loads((writers.PAGE / "report.schema.json").read_text())
 LOST = {
-    "__toa_looked": {
+    "__toa": {
         "failed": True,
         "toa_state": "lost",
         "code": "connection_lost",
@@ -40,7 +40,12 @@ def entry(variables: dict, kind: str = "rollout") -> dict:
 
 
 def looked(state: str, **plan: object) -> dict:
-    return {"__toa_looked": {"plan": {"state": state, **plan}, "failed": False}}
+    return {"__toa": {"plan": {"state": state, **plan}, "failed": False}}
+
+
+def ended(outcome: dict) -> dict:
+    """A host whose plan was pending, and how it ended."""
+    return {"__toa": {**looked("pending")["__toa"], "outcome": outcome}}
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +80,20 @@ def test_schema_and_code_know_the_same_words() -> None:
         ("plan", looked("blocked"), "blocked", False),
         ("rollout", looked("pending"), "waiting", True),
         ("rollout", looked("converged"), "converged", False),
-        ("rollout", {**looked("pending"), "__toa_outcome": {"state": "proved"}}, "proved", False),
+        ("rollout", ended({"state": "proved"}), "proved", False),
         (
             "rollout",
-            {**looked("pending"), "__toa_outcome": {"state": "pending", "code": "outside_window", "message": "shut"}},
+            ended({"state": "pending", "code": "outside_window", "message": "shut"}),
             "pending",
             False,
         ),
-        ("rollout", {**looked("pending"), "__toa_outcome": {"state": "lost", "message": "gone"}}, "lost", True),
-        ("rollback", {**looked("pending"), "__toa_outcome": {"state": "rolled_back"}}, "rolled_back", False),
-        ("remove", {**looked("pending"), "__toa_outcome": {"state": "removed"}}, "removed", False),
+        ("rollout", ended({"state": "lost", "message": "gone"}), "lost", True),
+        ("rollback", ended({"state": "rolled_back"}), "rolled_back", False),
+        ("remove", ended({"state": "removed"}), "removed", False),
         ("verify", looked("pending"), "pending", True),
         ("verify", LOST, "lost", True),
-        ("verify", {"__toa_looked": {"failed": True, "msg": "no"}}, "failed", True),
-        ("verify", {"__toa_looked": {}}, "failed", True),
+        ("verify", {"__toa": {"failed": True, "msg": "no"}}, "failed", True),
+        ("verify", {"__toa": {}}, "failed", True),
         ("verify", looked("of its own"), "failed", True),
     ],
 )
@@ -103,10 +108,7 @@ def test_states(kind: str, variables: dict, state: str, failed: bool) -> None:
         (LOST, "no route to host", "see whether it is up"),
         (looked("pending"), report.WORDS["waiting"][0], report.WORDS["waiting"][1]),
         (
-            {
-                **looked("pending"),
-                "__toa_outcome": {"state": "waiting", "message": "wave 1 of 2: a host", "remedy": "go"},
-            },
+            ended({"state": "waiting", "message": "wave 1 of 2: a host", "remedy": "go"}),
             "wave 1 of 2: a host",
             "go",
         ),
@@ -125,7 +127,7 @@ def test_states(kind: str, variables: dict, state: str, failed: bool) -> None:
             "",
         ),
         (
-            {**looked("pending"), "__toa_outcome": {"state": "failed", "message": ["two", "parts\x1b[31m"]}},
+            ended({"state": "failed", "message": ["two", "parts\x1b[31m"]}),
             "two; parts\ufffd[31m",
             report.WORDS["failed"][1],
         ),
@@ -138,9 +140,9 @@ def test_why_and_the_one_remedy(variables: dict, why: str, remedy: str) -> None:
 
 
 def test_a_host_left_drained_or_stuck_needs_attention_whatever_its_state() -> None:
-    assert entry({**looked("pending"), "__toa_outcome": {"state": "proved", "drained": True}})["attention"]
-    assert entry({**looked("pending"), "__toa_outcome": {"state": "proved", "stuck": True}})["attention"]
-    assert not entry({**looked("pending"), "__toa_outcome": {"state": "proved"}})["attention"]
+    assert entry(ended({"state": "proved", "drained": True}))["attention"]
+    assert entry(ended({"state": "proved", "stuck": True}))["attention"]
+    assert not entry(ended({"state": "proved"}))["attention"]
 
 
 def test_waves_with_times_and_those_that_did_not_begin(fleet: dict) -> None:
@@ -237,9 +239,7 @@ def test_csv_holds_every_host_and_no_formula() -> None:
 )
 def test_no_formula_in_csv_whatever_separates_its_cells(words: str, separator: str) -> None:
     """In most of Europe a spreadsheet separates by semicolons, and one cell of ours becomes two there."""
-    made = report.build(
-        {"web1": {"__toa_looked": {"failed": True, "msg": words, "remedy": words, "code": "c"}}}, "plan"
-    )
+    made = report.build({"web1": {"__toa": {"failed": True, "msg": words, "remedy": words, "code": "c"}}}, "plan")
     rows = csv.reader(io.StringIO(writers.to_csv(made), newline=""), delimiter=separator)
     assert not [
         cell for row in rows for cell in row if cell.lstrip(' "').startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20"))

@@ -11,7 +11,13 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
 from ansible_collections.realip.toa.plugins.module_utils.programs import metrics
 
-PROVED = {"backend": "kernel_package", "kernel": "4.4.87.toa", "boot_id": "b", "time": "2026-11-20T10:00:00Z"}
+PROVED = {
+    "backend": "kernel_package",
+    "kernel": "4.4.87.toa",
+    "boot_id": "b",
+    "time": "2026-11-20T10:00:00Z",
+    "brings_kernel": True,
+}
 BOOTED, INSTALLED = drift.seconds_of("2026-11-21T03:00:00Z"), drift.seconds_of("2026-11-21T02:50:00Z")
 
 

@@ -233,7 +233,7 @@ def test_this_machine():
 
 
 PROOF = {
-    "proof": {"backend": "kernel_package", "kernel": "3.16.43.toa", "boot_id": "x", "time": "2026-11-20T10:00:00Z"}
+    "proof": {"backend": "kernel_package", "kernel": "3.16.43.toa", "boot_id": "x", "time": "2026-11-20T10:00:00Z", "brings_kernel": True}
 }
 
 

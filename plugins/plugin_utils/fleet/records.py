@@ -1,0 +1,90 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a host's run, `__toa`: {run, plan, probe, slot, outcome, times, undo, drained, trouble, reverted}. Pure: no I/O, no clock.
+
+toa_plan begins it in play 1: with its result, `__toa` has a run, a plan and a proof, and nothing of a run before. toa_record writes the rest. A host that
+has not begun has no slot in it yet; where it stands, and why it does not begin, is what the role `waves` gives it by add_host (`__toa_slot`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Variables: TypeAlias = Mapping[str, Any]
+
+NAME, SLOT = "__toa", "__toa_slot"
+
+# What a host's outcome is until it has one: only a task of the operator that ends UNREACHABLE takes a host away without a word.
+VANISHED = {
+    "state": "lost",
+    "stage": "begun",
+    "code": "left_the_run",
+    "message": "the run lost this host in a task of the operator (UNREACHABLE)",
+    "remedy": "see the output of the run; a host that was drained is still drained",
+}
+
+
+def looked(variables: Variables) -> Mapping[str, Any] | None:
+    """What play 1 registered for a host, with what has been added since; None for a host that the run was not about."""
+    value = variables.get(NAME)
+    return value if isinstance(value, Mapping) else None
+
+
+def of(variables: Variables) -> dict[str, Any]:
+    """The record of a host, whole, of whatever its variables hold."""
+    seen = looked(variables) or {}
+    run = _text(seen.get("run"))
+    slot = _mapping(seen.get("slot")) or _given_slot(variables, run)
+    return {
+        "run": run,
+        "plan": seen.get("plan"),
+        "probe": seen.get("probe"),
+        "slot": {key: value for key, value in slot.items() if key != "left"},
+        # A host that has begun has an outcome; one that was told that it does not begin has that.
+        "outcome": _mapping(seen.get("outcome")) or _mapping(slot.get("left")),
+        "times": _mapping(seen.get("times")),
+        "undo": [str(name) for name in seen.get("undo") or []],
+        "drained": seen.get("drained") is True,
+        "trouble": _mapping(seen.get("trouble")),
+        "reverted": _mapping(seen.get("reverted")),
+    }
+
+
+def begun(variables: Variables, now: str) -> dict[str, Any]:
+    """The record of a host whose turn begins: nothing of an earlier turn is left in it."""
+    fresh = {
+        "outcome": dict(VANISHED), "times": {"began": now}, "undo": [], "drained": False, "trouble": {}, "reverted": {},
+    }  # fmt: skip
+    return {**of(variables), **fresh}
+
+
+def noted(record: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with what toa_record was told."""
+    after = dict(record)
+    if news.get("undo") and news["undo"] not in after["undo"]:
+        after["undo"] = [*after["undo"], news["undo"]]
+    if news.get("undone"):
+        after["undo"] = [name for name in after["undo"] if name != news["undone"]]
+    if news.get("drained") is not None:
+        after["drained"] = news["drained"]
+    for key in ("trouble", "reverted", "outcome"):
+        if news.get(key):
+            after[key] = dict(news[key])
+    if news.get("outcome"):
+        # It was the reason of this outcome, and of no other.
+        after["trouble"] = {}
+    return after
+
+
+def _given_slot(variables: Variables, run: str) -> dict[str, Any]:
+    slot = _mapping(variables.get(SLOT))
+    return slot if _text(slot.get("run")) == run else {}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
