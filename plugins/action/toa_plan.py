@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import typing as t
 from collections.abc import Mapping
+from pathlib import Path
 
 import yaml
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses
@@ -16,12 +17,20 @@ from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries 
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import own_machine, removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
 CATALOG = catalog.load()
@@ -31,6 +40,9 @@ LOCKFILE = "toa.lock.yml"
 CATALOG_FILE = "toa.catalog.yml"
 # A lock file of a large fleet has some kilobytes; what has more is something else, in bytes.
 LOCKFILE_LIMIT = 1 << 20
+
+# Of the kernel that this runs on; "" where no Linux tells it.
+OWN_BOOT = _first_line(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def _checked(entries: list[catalog.Entry]) -> list[catalog.Entry]:
@@ -130,6 +142,7 @@ class ActionModule(ToaAction):
         if not args["assume"] and planner.wants_headers(plan, known):
             known["build"] = self._ask_for_headers(known, task_vars)
             plan = planner.decide(known, policy, entries, lock, probe)
+        plan = own_machine.checked(plan, known, OWN_BOOT)
         return {"changed": False, "plan": plan, "probe": probe, "ansible_facts": {"toa": known}}
 
     def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:

@@ -32,6 +32,8 @@ FRESH = {
     "loaded": False,
     "persistent": False,
     "option_filter": None,
+    "hardware": {},
+    "machine": "",
     "state": {},
     "faults": {},
     "journal": [],
@@ -133,7 +135,7 @@ def facts(host):
         "init": "systemd",
         "python": {"executable": "/usr/bin/python3", "version": [3, 5, 2]},
         "boot": {
-            "boot_id": f"boot-{host['boot']}",
+            "boot_id": boot_id(host),
             "loader": "grub2",
             "config": "/boot/grub/grub.cfg",
             "default": host["default"],
@@ -142,7 +144,9 @@ def facts(host):
             "one_shot": True,
             "reason": "",
             "free_kib": 1 << 20,
+            "oopses": host["faults"].get("oopses", 0),
         },
+        "hardware": {"firmware": "bios", "root_driver": "virtio_blk", "nic_driver": "virtio_net", **host["hardware"]},
         "kernels": kernels,
         "modules": [module] if running_toa else [],
         "counters": {},
@@ -157,6 +161,11 @@ def facts(host):
         "firewall": {"backend": "nft", "option_filter": host["option_filter"]},
         "state": host["state"],
     }
+
+
+def boot_id(host):
+    """One for each boot of each machine; `machine` is for a host that is another one's under a second name."""
+    return f"{host['machine'] or os.path.basename(host['path'])}-{host['boot']}"
 
 
 def proof(host, args):
@@ -224,7 +233,7 @@ def reboot(host, args, modules):
         host["loaded"] = host["persistent"] and host["kernel"] == TOA
     return {
         "changed": args["op"] == "trigger",
-        "boot_id": f"boot-{host['boot']}",
+        "boot_id": boot_id(host),
         "kernel": host["kernel"],
         "uptime": 1.0,
         "systemd_state": "running",

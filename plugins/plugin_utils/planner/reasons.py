@@ -24,6 +24,11 @@ REASONS = {
         "this host is itself inside a container ({container}); the kernel belongs to the machine around it",
         "install on the host: run this against the machine that runs the container",
     ),
+    "controller_itself": Reason(
+        BLOCK,
+        "this host is the machine that the run is started on; its reboot would end the run, and nobody would take the host back",
+        "run this for it from another machine",
+    ),
     "kernel_unparsable": Reason(
         BLOCK,
         "{release} is not a kernel release as `uname -r` prints it",
