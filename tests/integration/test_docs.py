@@ -269,9 +269,13 @@ def test_every_playbook_takes_a_selection_and_judges_it_first() -> None:
     guide_says = (ROOT / "docs" / "guides" / "selections.md").read_text()
     for path in found(ROOT / "playbooks", "*.yml"):
         assert f"`{path.stem}`" in guide_says
-        first = yaml.safe_load(path.read_text())[0]["tasks"][0]
+        play = yaml.safe_load(path.read_text())[0]
+        if "ansible.builtin.import_playbook" in play:
+            # What two playbooks share stands in a folder of its own.
+            play = yaml.safe_load((path.parent / play["ansible.builtin.import_playbook"]).read_text())[0]
+        first = play["tasks"][0]
         # The playbook `report` asks no host; its module says what is wrong.
-        assert path.stem == "report" or first["ansible.builtin.import_tasks"] == "tasks/selection.yml", path
+        assert path.stem == "report" or first["ansible.builtin.import_tasks"].endswith("tasks/selection.yml"), path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

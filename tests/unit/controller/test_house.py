@@ -151,7 +151,7 @@ def test_every_public_variable_is_known():
     from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN
 
     read = set()
-    for path in [*found(ROOT, "roles/**/*.yml"), *found(ROOT, "playbooks/*.yml")]:
+    for path in [*found(ROOT, "roles/**/*.yml"), *found(ROOT, "playbooks/**/*.yml")]:
         read |= set(re.findall(r"(?<![.\w])toa_\w+", path.read_text()))
     plugins = {path.stem for room in ("modules", "filter", "test") for path in found(ROOT / "plugins" / room, "*")}
     filters = set(re.findall(r'"(toa_\w+)":', (ROOT / "plugins" / "filter" / "fleet.py").read_text()))

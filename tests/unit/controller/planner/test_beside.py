@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is beside a backend: option filter, drift, monitor."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
+
+from tests.unit.controller.planner.cases import LOCK, OPTION_FILTER, UBUNTU, decide, host, named, toa_host
+
+
+def test_a_module_is_filtered_where_somebody_is_trusted():
+    plan = decide(toa_host())
+    assert plan["state"] == "converged" and not plan["option_filter"] and "spoofable" in named(plan)
+    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"])
+    assert plan["state"] == "pending" and plan["option_filter"] and "spoofable" not in named(plan)
+    assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][
+        1
+    ].startswith("prove")
+    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], option_filter=False)
+    assert plan["state"] == "converged" and not plan["option_filter"] and "spoofable" in named(plan)
+
+
+def test_an_option_filter_that_no_tool_could_load_is_told_before_anything_is_done():
+    bare = {"backend": "none", "option_filter": None}
+    plan = decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], accept_unverified_packages=True)
+    assert (
+        plan["state"] == "blocked" and "option_filter_unusable" in named(plan) and "toa_option_filter" in plan["remedy"]
+    )
+    assert "option_filter_unusable" not in named(
+        decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], option_filter=False)
+    )
+
+
+@pytest.mark.parametrize(
+    "change, state",
+    [({}, "converged"), ({"active": False}, "pending"), ({"at_boot": ""}, "pending"), ({"trusted_sources": []}, "pending"), ({"ports": [80]}, "pending"),
+     ({"kinds": [200]}, "pending")],
+)  # fmt: skip
+def test_an_option_filter_that_is_in_force_is_left_alone(change, state):
+    known = toa_host(firewall={"backend": "nft", "option_filter": {**OPTION_FILTER, **change}})
+    assert decide(known, trusted_sources=["10.0.0.0/8"])["state"] == state
+
+
+def test_the_option_filter_comes_before_the_proof_of_a_new_kernel():
+    steps = decide(host(*UBUNTU), lock=LOCK, trusted_sources=["10.0.0.0/8"])["steps"]
+    places = [
+        next(place for place, step in enumerate(steps) if step.startswith(word))
+        for word in ("drain", "load", "strip", "prove", "make")
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("ports", ["80", [0], [70000], ["ssh"]])
+def test_ports_that_are_none(ports):
+    with pytest.raises(policy_module.PolicyError, match="toa_option_filter_ports"):
+        decide(toa_host(), option_filter_ports=ports)
+
+
+def test_drift_is_told():
+    drift = [{"code": "hold_gone", "detail": "linux-image is not held any more", "since": "2026-11-20T10:00:00Z"}]
+    plan = decide(toa_host(drift=drift))
+    (item,) = [item for item in plan["reasons"] if item["code"] == "drifted"]
+    assert item["severity"] == "warning" and item["message"].endswith(
+        "linux-image is not held any more (since 2026-11-20T10:00:00Z)"
+    )
+
+
+def test_the_monitor_is_left_where_it_is_wanted():
+    assert decide(toa_host(), monitor=True)["steps"] == ["leave the monitor, which writes metrics"]
+    assert decide(toa_host(state={"monitor": {"minutes": 5}}), monitor=True)["state"] == "converged"
+    assert decide(toa_host())["monitor"] is False
