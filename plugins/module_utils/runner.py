@@ -194,6 +194,8 @@ def _problem(sources):
         reason = FILE_SYSTEM_SAYS_NO.get(problem.errno)
         if problem.errno == errno.EPERM and problem.filename and os.geteuid() == 0:
             reason = IMMUTABLE
+        if problem.errno == errno.EACCES and os.geteuid() == 0:
+            reason = _refused(problem.filename)
         if reason:
             where = _text(problem.filename) if problem.filename else "a file of this call"
             return {"failed": True, "code": reason[0], "msg": "%s: %s" % (where, reason[1]), "remedy": reason[2]}
@@ -204,6 +206,47 @@ def _problem(sources):
         "remedy": "this is a defect of the collection: report it with the traceback",
         "traceback": _traceback(sources),
     }
+
+
+def _refused(path):
+    """Root is refused what its capabilities allow: by a security module, or by a file system that another host decides about (NFS)."""
+    label, domain = _security_label(path), ""
+    try:
+        handle = open("/proc/self/attr/current", "rb")
+        try:
+            domain = handle.read(256).split(b"\0")[0].decode("utf-8", "replace").strip()
+        finally:
+            handle.close()
+    except EnvironmentError:
+        pass
+    if not label or not domain:
+        return (
+            "access_refused",
+            "root may not use it",
+            "see the mount options (NFS: root_squash) and what runs as root here",
+        )
+    return (
+        "access_refused",
+        "a security module refuses it: this call runs as %s, and the file is labelled %s" % (domain, label),
+        "see `ausearch -m avc -ts recent` on the host; run with a role that may do this (sudo -r unconfined_r -t unconfined_t), or `restorecon` "
+        "the file if its label is wrong",
+    )
+
+
+def _security_label(path):
+    """The SELinux label of a file, or of the folder that it would be in; "" where there is none."""
+    import subprocess
+
+    while path and not os.path.lexists(path):
+        path = os.path.dirname(path) if os.path.dirname(path) != path else ""
+    if not path:
+        return ""
+    try:
+        child = subprocess.Popen(["stat", "-c", "%C", path], stdout=subprocess.PIPE, stderr=open(os.devnull, "w"))
+        out = child.communicate()[0].decode("utf-8", "replace").strip()
+    except EnvironmentError:
+        return ""
+    return out if child.returncode == 0 and ":" in out else ""
 
 
 def _text(problem):

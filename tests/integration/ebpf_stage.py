@@ -66,6 +66,20 @@ class EbpfStage(Stage):
         done = self.run("sh", "-c", SETUP.format(cgroup=self.cgroup, mount=self.mount), inside=False)
         assert done.returncode == 0, done.stderr
 
+    def put(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file on the stage."""
+        packed = base64.b64encode(text.encode()).decode("ascii")
+        assert self.sh(f"rm -f {path}; echo {packed} | base64 -d >{path} && chmod {mode:o} {path}") == ""
+
+    def be_refused_by_the_init(self) -> None:
+        """From now on systemctl fails to start what it is told to, and says why as systemd does."""
+        self.put(
+            "/usr/local/sbin/systemctl",
+            '#!/bin/sh\necho "$@" >>/run/systemctl.log\n'
+            'case $1 in *start) echo "Job failed: Permission denied" >&2; exit 1 ;; esac\n',
+            0o755,
+        )
+
     def __enter__(self) -> EbpfStage:
         return self
 

@@ -92,9 +92,20 @@ def test_systemd_attaches_at_boot(stage: EbpfStage) -> None:
     before = stage.ebpf("status")["after"]
     boot(stage, re.findall(r"^ExecStart=(.*)$", unit, re.M)[0])
     assert stage.ebpf("status")["after"] == before and sorted(stage.programs()) == PROGRAMS
-    assert stage.sh("cat /run/systemctl.log").splitlines() == ["daemon-reload", "start realip-toa-ebpf.service"]
+    assert stage.sh("cat /run/systemctl.log").splitlines() == [
+        "daemon-reload",
+        "reload-or-restart realip-toa-ebpf.service",
+    ]
     stage.run("sh", "-c", re.findall(r"^ExecStop=(.*)$", unit, re.M)[0])
     assert stage.programs() == {}
+
+
+def test_a_unit_that_the_init_cannot_start_is_no_success(stage: EbpfStage) -> None:
+    stage.be_refused_by_the_init()
+    before = host_of(stage)
+    answer = stage.ebpf()
+    assert answer["code"] == "unit_not_started" and "Permission denied" in answer["msg"], answer
+    assert host_of(stage) == before
 
 
 RC_LOCAL = "#!/bin/sh -e\n# rc.local\n\necho started >>/run/rc.log\nexit 0\n"

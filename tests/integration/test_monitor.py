@@ -66,13 +66,26 @@ def test_there_and_back(stage: EbpfStage, python: str) -> None:
         assert answer["before"] == (NOTHING if changed else wanted)
         if check and changed:
             assert host_of(stage) == before
-    assert stage.sh("cat /run/systemctl.log").splitlines() == ["daemon-reload", "start realip-toa-monitor.timer"]
+    assert stage.sh("cat /run/systemctl.log").splitlines() == [
+        "daemon-reload",
+        "reload-or-restart realip-toa-monitor.service",
+        "reload-or-restart realip-toa-monitor.timer",
+    ]
     assert "OnUnitActiveSec=5min" in stage.sh(f"cat {UNITS}.timer")
     assert metrics(stage)["realip_toa_translating"] == 0
     for check, changed in ((True, True), (False, True), (False, False)):
         answer = monitor(stage, "absent", check=check, python=PYTHONS[python])
         assert (answer["changed"], answer["after"]) == (changed, NOTHING)
     assert host_of(stage) == before and "No such file" in stage.sh("ls /var/lib/node_exporter")
+
+
+def test_a_unit_that_the_init_cannot_start_is_no_success(stage: EbpfStage) -> None:
+    """fapolicyd or SELinux forbid to the init what they allow to a login."""
+    stage.be_refused_by_the_init()
+    before = host_of(stage)
+    answer = monitor(stage)
+    assert answer["code"] == "unit_not_started" and "Permission denied" in answer["msg"], answer
+    assert host_of(stage) == before
 
 
 def test_what_it_sees_without_us(stage: EbpfStage) -> None:

@@ -23,6 +23,7 @@ from ebpf_stage import EbpfStage
 from sshd import pythons
 
 FIXTURES = Path(__file__).parent / "fixtures"
+SCRIPT = "/var/lib/realip-toa/option-filter/filter.sh"
 UNIT = "/etc/systemd/system/realip-toa-option-filter.service"
 KINDS = [28, 200, 253, 254]
 TRUSTED = ["192.0.2.0/24", "2001:db8:0:1::/64"]
@@ -290,11 +291,70 @@ def test_boot(stage: OptionFilterStage) -> None:
     assert stage.sh(command) == "" and stage.option_filter("status")["after"]["active"]
     assert stage.sh("cat /run/systemctl.log").splitlines() == [
         "daemon-reload",
-        "start realip-toa-option-filter.service",
+        "reload-or-restart realip-toa-option-filter.service",
     ]
     assert (
         stage.sh("readlink /etc/systemd/system/nftables.service.wants/realip-toa-option-filter.service").strip() == UNIT
     )
+
+
+# SELinux, as measured: the firewall's tools may not open a file of ours, and a file that is their input already is /dev/null to them.
+# A process like that is one for which the folder is empty.
+CONFINED = """#!/bin/sh
+[ ! -f /dev/stdin ] || exec </dev/null
+exec unshare -m sh -c 'mount -t tmpfs none /var/lib/realip-toa; exec /run/real/"$0" "$@"' {name} "$@"
+"""
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_tools_that_may_not_read_our_files(stage: OptionFilterStage, flavour: str) -> None:
+    stage.sh(FLAVOURS[flavour])
+    stage.sh("mkdir -p /run/real")
+    for name in ("nft", "iptables-restore", "ip6tables-restore"):
+        if stage.sh(f"ls /usr/sbin/{name} 2>/dev/null"):
+            stage.sh(
+                f"ln -s $(readlink -f /usr/sbin/{name}) /run/real/{name}"
+                if name != "nft"
+                else "cp /usr/sbin/nft /run/real/nft"
+            )
+            stage.put(f"/usr/sbin/{name}", CONFINED.format(name=name), 0o755)
+    answer = stage.option_filter()
+    assert answer["after"]["active"], answer
+    stage.sh(
+        "nft flush ruleset 2>/dev/null; for way in iptables ip6tables; do $way -t mangle -F; $way -t mangle -X; done"
+    )
+    assert not stage.option_filter("status")["after"]["active"]
+    assert stage.sh(f"/bin/sh {SCRIPT} start") == "" and stage.option_filter("status")["after"]["active"]
+
+
+@pytest.mark.parametrize("flavour", ["iptables-nft", "iptables-legacy"])
+def test_a_tool_that_loads_nothing_and_calls_it_a_success(stage: OptionFilterStage, flavour: str) -> None:
+    """In the host's own namespace, that is: in the trial it works."""
+    stage.sh(FLAVOURS[flavour])
+    before = host_of(stage)
+    here = stage.sh("readlink /proc/self/ns/net").strip()
+    stage.sh("mkdir -p /run/real; ln -s $(readlink -f /usr/sbin/iptables-restore) /run/real/iptables-restore")
+    stage.put(
+        "/usr/sbin/iptables-restore",
+        f'#!/bin/sh\n[ "$(readlink /proc/self/ns/net)" != "{here}" ] || exec cat >/dev/null\nexec /run/real/iptables-restore "$@"\n',
+        0o755,
+    )
+    answer = stage.option_filter()
+    assert answer["code"] == "option_filter_not_loaded" and "has not loaded" in answer["msg"], answer
+    after = host_of(stage)
+    assert (after[1], {k: v for k, v in after[0].items() if not k.startswith(("/usr/sbin", "/run/real"))}) == (
+        before[1],
+        {k: v for k, v in before[0].items() if not k.startswith("/usr/sbin")},
+    )
+
+
+def test_a_unit_that_the_init_cannot_start_is_no_success(stage: OptionFilterStage) -> None:
+    """Our process loads the rules, and the boot would not: as on a host where SELinux confines what systemd starts."""
+    stage.be_refused_by_the_init()
+    before = host_of(stage)
+    answer = stage.option_filter()
+    assert answer["code"] == "unit_not_started" and "Permission denied" in answer["msg"], answer
+    assert host_of(stage) == before
 
 
 def test_boot_without_systemd(sysvinit: OptionFilterStage) -> None:

@@ -22,6 +22,9 @@ import time
 # Where everything of ours on a host lives; removed as a whole by the `remove` role.
 STATE_DIR = "/var/lib/realip-toa"
 
+# Where SELinux shows itself: since Linux 3.0, and before.
+SELINUX_FOLDERS = ("/sys/fs/selinux", "/selinux")
+
 # Commands are found here and nowhere else, whatever PATH a sudo rule or a login left behind.
 COMMAND_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -221,7 +224,17 @@ def write_atomic(path, text, mode=None):
     except BaseException:
         remove_file(temporary)
         raise
+    restore_labels([path])
     sync_dir(folder)
+
+
+def restore_labels(paths):
+    """Give files the SELinux labels of their places: one that was renamed into its place has the label of that folder's new files.
+
+    A wrong label shows at the next boot: the init does not run an rc.local that has one.
+    """
+    if paths and [folder for folder in SELINUX_FOLDERS if os.path.exists(folder + "/enforce")] and which("restorecon"):
+        run(["restorecon"] + sorted(paths), timeout=60)
 
 
 def refuse_what_is_no_file(path):

@@ -23,8 +23,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     make_dirs,
     refuse_what_is_no_file,
     remove_file,
+    restore_labels,
     run,
-    which,
     write_atomic,
 )
 
@@ -257,11 +257,4 @@ def tell_daemons(changes):
     """systemd reads changed units again, and SELinux gives new files the label of their place. `changes`: {path: image}."""
     if [name for name in changes if name.startswith("/etc/systemd/system/")] and os.path.isdir("/run/systemd/system"):
         run(["systemctl", "daemon-reload"], timeout=60)
-    written = [name for name, image in changes.items() if image is not None]
-    if (
-        written
-        and which("restorecon")
-        and (os.path.exists("/sys/fs/selinux/enforce") or os.path.exists("/selinux/enforce"))
-    ):
-        # A file that was replaced has its folder's label; rc.local with that label is not run at boot.
-        run(["restorecon"] + sorted(written), timeout=60)
+    restore_labels([name for name, image in changes.items() if image is not None])

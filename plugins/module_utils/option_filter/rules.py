@@ -51,6 +51,9 @@ UNIT_LINKS = tuple(
 # Options of two bytes, the shortest there are, that fit in the 40 bytes of a header.
 _MOST_COPIES = 20
 
+# Bytes; the kernel takes 128 KiB in one argument (MAX_ARG_STRLEN).
+_LONGEST_ARGUMENT = 120000
+
 # The match `multiport` takes that many.
 _MOST_PORTS = 15
 
@@ -96,8 +99,21 @@ LC_ALL=C
 export PATH LC_ALL
 dir=${0%%/*}
 
+# SELinux lets neither nft nor iptables read our files, nor open a pipe anew: they get what they are to load as an argument, or through
+# a pipe that is open already.
+rules_in() { # FILE
+    rules=$(cat "$dir/$1") && [ -n "$rules" ] && return
+    echo "$dir/$1 cannot be read, or is empty" >&2
+    return 1
+}
+
 start_nft() {
-    nft -f "$dir/rules.nft"
+    rules_in rules.nft || return 1
+    if [ ${#rules} -lt %(longest)d ]; then
+        nft "$rules"
+    else
+        printf '%%s\n' "$rules" | nft -f -
+    fi
 }
 
 stop_nft() {
@@ -114,8 +130,15 @@ patiently() {
     "$@" || { sleep 1 && "$@"; } || { sleep 2 && "$@"; }
 }
 
-restore() { # COMMAND FILE: a chain that is named in the file is emptied first, all in one step
-    "$1-restore" --noflush <"$2"
+restore() { # COMMAND: a chain that is named in the rules is emptied first, all in one step
+    printf '%%s\n' "$rules" | "$1-restore" --noflush
+}
+
+# iptables-restore that gets nothing to read loads nothing and calls that a success.
+is_loaded() { # COMMAND FILE
+    [ "$("$1" -t mangle -S %(chain)s | grep -c '^-A')" = "$(echo "$rules" | grep -c '^-A')" ] && return
+    echo "$1-restore ended well and has not loaded $dir/$2" >&2
+    return 1
 }
 
 jumps() { # COMMAND
@@ -123,7 +146,9 @@ jumps() { # COMMAND
 }
 
 load() { # COMMAND FILE
-    patiently restore "$1" "$dir/$2" || return 1
+    rules_in "$2" || return 1
+    patiently restore "$1" || return 1
+    is_loaded "$1" "$2" || return 1
     jumps "$1" >/dev/null || patiently "$1" -t mangle -I PREROUTING 1 -p tcp -j %(chain)s
 }
 
@@ -230,4 +255,5 @@ def iptables_text(kinds, networks, ports):
 
 def script_text(method):
     """The script, for the rules of one method."""
-    return _SCRIPT_TEXT % {"marker": MARKER, "table": TABLE, "chain": CHAIN, "method": method}
+    words = {"marker": MARKER, "table": TABLE, "chain": CHAIN, "method": method, "longest": _LONGEST_ARGUMENT}
+    return _SCRIPT_TEXT % words

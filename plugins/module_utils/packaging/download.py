@@ -41,7 +41,12 @@ except ImportError:
     HTTPError, HTTPSHandler, Request = urllib2.HTTPError, urllib2.HTTPSHandler, urllib2.Request
     HTTPRedirectHandler, URLError, build_opener = urllib2.HTTPRedirectHandler, urllib2.URLError, urllib2.build_opener
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, remove_file, sync_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    remove_file,
+    restore_labels,
+    sync_dir,
+)
 from ansible_collections.realip.toa.plugins.module_utils.packaging.time_limit import TimeLimit, TimeUp
 
 # Nobody's kernel package comes near this; it only stops a server that never stops sending.
@@ -140,6 +145,7 @@ def adopt(source, path, name, sha256, size, timeout=600):
             os.close(handle)
         verify(partial, name, sha256, size)
         os.rename(partial, path)
+        restore_labels([path])
     except BaseException:
         remove_file(partial)
         raise

@@ -77,6 +77,7 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool impor
     remove,
     require,
 )
+from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 
@@ -204,8 +205,12 @@ def _change(host, args, files, wanted, before, missing):
         host.put(files)
         _drop_all_but(wanted["trusted_sources"])
         _load("attach")
+        if host.init == "systemd":
+            start_by_init(SERVICE, ("bpftool", OBJECT, PINS))
     except BaseException:
         remove_file(DROP)
+        if not before["attached"]:
+            _unload()
         for name, image in old_files.items():
             host.originals.change(name, image)
         host.originals.return_to(old_record)
@@ -217,8 +222,13 @@ def _change(host, args, files, wanted, before, missing):
         host.save()
         tell_daemons(old_files)
         raise
-    if host.init == "systemd":
-        _systemctl(host, "start")
+
+
+def _unload():
+    try:
+        _load("detach")
+    except TargetError:
+        pass  # what failed first is what the operator is told
 
 
 def _drop_all_but(sources):

@@ -36,6 +36,7 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import
     SEEN,
     SETTINGS,
 )
+from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
 UNITS = "/etc/systemd/system"
@@ -165,9 +166,14 @@ def _change(monitor, changes, facts):
                 "the monitor does not run on this host: %s" % words[-1][:500],
                 "report it with the host's kernel and Python",
             )
+        if monitor.init == "systemd":
+            for unit in (SERVICE, TIMER):
+                start_by_init(unit, (FOLDER, "python", os.path.dirname(facts["textfile"])))
     except BaseException:
         for name, image in kept.items():
             monitor.originals.change(name, image)
+        if monitor.init == "systemd" and not kept.get("%s/%s" % (UNITS, TIMER), True):
+            run(["systemctl", "stop", TIMER], timeout=60)
         _forget_runs(facts["textfile"] if facts["textfile"] != old else "", not record)
         monitor.originals.return_to(record)
         monitor.save()
@@ -176,8 +182,6 @@ def _change(monitor, changes, facts):
     monitor.save(**facts)
     if old and old != facts["textfile"]:
         remove_file(old)
-    if monitor.init == "systemd":
-        run(["systemctl", "restart" if kept.get("%s/%s" % (UNITS, TIMER)) else "start", TIMER], timeout=60)
 
 
 def _absent(monitor, args):

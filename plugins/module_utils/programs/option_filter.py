@@ -46,10 +46,14 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.state imp
     filter_of,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
+from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import STANDARD_KINDS
+
+# What a denial of SELinux would name.
+TOOLS = ("nft", "iptables", "xtables", FOLDER)
 
 OURS = (SCRIPT, UNIT) + UNIT_LINKS + tuple("%s/%s" % (FOLDER, name) for name in RULES)
 
@@ -166,6 +170,8 @@ def _change(option_filter, after, files, trial):
             option_filter.originals.change(name, image)
         tell_daemons(kept)
         _run_script("start")
+        if option_filter.init == "systemd":
+            start_by_init(SERVICE, TOOLS)
         shown = digest_of_rules()
         if not shown or (trial["shown"] and shown != digest_of_listing(trial["shown"])):
             raise TargetError(
@@ -177,8 +183,6 @@ def _change(option_filter, after, files, trial):
         _put_back(option_filter, kept, record, facts)
         raise
     option_filter.save(dict(after, shown=shown))
-    if option_filter.init == "systemd":
-        _systemctl(option_filter, "start")
 
 
 def _put_back(option_filter, kept, record, facts):

@@ -119,6 +119,34 @@ def test_what_not_even_root_may_change_is_no_bug():
     assert answer(text % 1, limit=100000)["code"] == "target_bug"
 
 
+def test_what_a_security_module_refuses_names_domain_and_label(tmpdir):
+    """`stat` and /proc/self/attr/current are as on a host with SELinux."""
+    text = """
+import errno, io, os, subprocess
+real = open
+def opened(path, *more):
+    return io.BytesIO(b"unconfined_u:sysadm_r:sysadm_t:s0\\0") if path == "/proc/self/attr/current" else real(path, *more)
+class Child:
+    returncode = 0
+    def __init__(self, argv, **unused): assert argv == ["stat", "-c", "%%C", "/etc"]
+    def communicate(self): return (b"system_u:object_r:var_lib_t:s0\\n", b"")
+def main(args):
+    os.geteuid = lambda: %d
+    subprocess.Popen = Child
+    try:
+        import builtins
+    except ImportError:
+        import __builtin__ as builtins
+    builtins.open = opened
+    raise IOError(errno.EACCES, "no", "/etc/not-there/at-all")
+"""
+    result = answer(text % 0)
+    assert result["code"] == "access_refused", result
+    for words in ("/etc/not-there/at-all", "sysadm_t", "var_lib_t"):
+        assert words in result["msg"]
+    assert "ausearch" in result["remedy"] and answer(text % 1)["code"] == "target_bug"
+
+
 def test_traceback_shows_lines_of_our_source():
     assert "    return 1 / 0\n" in answer("def main(args):\n    return 1 / 0\n")["traceback"]
 
