@@ -73,6 +73,7 @@ def run(copy: Path, *words: str | Path) -> str:
         "ANSIBLE_CONFIG": str(copy / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(copy / "collections"),
         "ANSIBLE_NOCOLOR": "1",
+        "PYTHONPATH": str(copy / "collections"),
     }
     module = [] if isinstance(words[0], Path) else ["-m"]
     done = subprocess.run(
@@ -102,34 +103,56 @@ def test_the_plan_is_what_the_page_says(copy: Path, number: int) -> None:
     }
 
 
-def test_a_backend_that_fails_its_proof_leaves_nothing(copy: Path) -> None:
-    left = Path("/run/acme-address.conf")
-    plan = {
-        "backend": "built_in",
-        "option_kinds": ["77/8"],
-        "module": "",
-        "service": "",
-        "kernel_target": "",
-        "reboot": False,
-    }
+LEFT = Path("/run/acme-address.conf")
+PLAN = {
+    "state": "pending", "goal": "install", "backend": "built_in", "option_kinds": ["77/8"], "module": "", "service": "", "kernel_target": "", "reboot": False,
+    "packages": [], "option_filter": False, "filters_sources": False, "monitor": False,
+}  # fmt: skip
 
-    def role(name: str, tasks: str, **variables: t.Any) -> dict[str, t.Any]:
-        given = {"name": f"realip.toa.{name}", "tasks_from": tasks, "rolespec_validate": False}
-        return {"name": f"{name} {tasks}", "ansible.builtin.include_role": given, "vars": variables}
 
+def role(name: str, tasks: str, **variables: t.Any) -> dict[str, t.Any]:
+    given = {"name": f"realip.toa.{name}", "tasks_from": tasks, "rolespec_validate": False}
+    return {"name": f"{name} {tasks}", "ansible.builtin.include_role": given, "vars": variables}
+
+
+def played(copy: Path, *tasks: dict[str, t.Any]) -> str:
     facts = {"name": "facts", "realip.toa.toa_facts": {}}
-    installed = {"name": "installed", "ansible.builtin.command": f"cat {left}", "changed_when": False}
+    begin = {"name": "begin", "realip.toa.toa_record": {"step": "begin"}, "register": "__toa"}
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [facts, begin, *tasks]}]
+    (copy / "followed.yml").write_text(yaml.safe_dump(play, sort_keys=False), encoding="utf-8")
+    return run(copy, "ansible", "playbook", "followed.yml")
+
+
+INSTALLED = {"name": "installed", "ansible.builtin.command": f"cat {LEFT}", "changed_when": False}
+
+
+def test_a_backend_that_fails_its_proof_leaves_nothing(copy: Path) -> None:
+    stage = {"name": "backend", "role": "built_in", "do": "main", "undo": "revert"}
     unproved = {"name": "unproved", "ansible.builtin.fail": {"msg": "the proof failed"}}
     sequence = {
-        "block": [role("built_in", "main", backend_plan=plan), installed, unproved],
-        "rescue": [role("rollout", "undo", rollout_plan=plan)],
+        "block": [role("rollout", "stage", rollout_plan=PLAN, rollout_stage=stage), INSTALLED, unproved],
+        "rescue": [role("rollout", "revert", rollout_plan=PLAN)],
     }
-    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [facts, sequence]}]
-    (copy / "unproved.yml").write_text(yaml.safe_dump(play, sort_keys=False), encoding="utf-8")
-    told = run(copy, "ansible", "playbook", "unproved.yml")
+    told = played(copy, sequence)
     # Installed, refused by the proof, taken back.
     assert re.search(r"rescued=1 ", told) and "the proof failed" in told, told
-    assert not left.exists(), told
+    assert not LEFT.exists(), told
+
+
+def test_a_backend_says_what_it_has_left_and_its_role_takes_that_away(copy: Path) -> None:
+    ask = (
+        "from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts as facts\n"
+        "from ansible_collections.realip.toa.plugins.plugin_utils.planner import removal\n"
+        "known = facts('ID=acmeos\\nVERSION_ID=8.1\\n', '4.18.0-553.el8.x86_64', '')\n"
+        "known['state'] = {'proof': {'backend': 'built_in'}}\n"
+        "print([removal.decide(known, {}, [], goal)['left'] for goal in ('remove', 'rollback')])\n"
+    )
+    (copy / "ask.py").write_text(ask)
+    assert run(copy, copy / "ask.py").strip() == "[['built_in'], ['built_in']]"
+    told = played(
+        copy, role("built_in", "main", backend_plan=PLAN), INSTALLED, role("built_in", "remove", backend_plan=PLAN)
+    )
+    assert not LEFT.exists(), told
 
 
 def test_the_units_pass(copy: Path) -> None:

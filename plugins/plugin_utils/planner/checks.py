@@ -24,6 +24,12 @@ def boot_record(case: Case) -> Mapping[str, Any]:
     return record if isinstance(record, Mapping) else {}
 
 
+def proved_with(case: Case) -> str:
+    """The backend of the last rollout's proof, by the host's record; "" where there was none."""
+    record = case.facts["state"].get("proof")
+    return str(record.get("backend") or "") if isinstance(record, Mapping) else ""
+
+
 def is_drained(case: Case) -> bool:
     """Has a run taken this host out of service and not put it back?"""
     claim = case.facts["state"].get("claim")

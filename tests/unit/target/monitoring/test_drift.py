@@ -87,7 +87,10 @@ def test_another_kernel_that_translates_is_no_drift():
         ({"modules": []}, "module_gone"),
         ({"modules": [{"name": "toa", "loaded": True, "live": False}]}, "module_gone"),
         ({"modules": [{"name": "hookers", "loaded": True, "live": True}]}, "module_gone"),
-        ({"modules": [], "state": {"proof": dict(PROVED, backend="ebpf", brings_kernel=False, runs_programs=True)}}, "ebpf_gone"),
+        (
+            {"modules": [], "state": {"proof": dict(PROVED, backend="ebpf", brings_kernel=False, runs_programs=True)}},
+            "ebpf_gone",
+        ),
         ({"firewall": {"option_filter": {"active": False, "at_boot": "/unit"}}}, "option_filter_gone"),
         ({"firewall": {"option_filter": {"active": True, "at_boot": ""}}}, "option_filter_gone"),
         ({"boot": {"default": "5.4"}}, "default_changed"),
