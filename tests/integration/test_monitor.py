@@ -141,7 +141,9 @@ def test_a_crontab_where_there_is_no_systemd(stage: EbpfStage) -> None:
     assert answer["after"] == {"installed": True, "textfile": "/etc/metrics/realip_toa.prom", "minutes": 10, "probe": False,
                                "run_by": "/etc/cron.d/realip-toa-monitor"}, answer  # fmt: skip
     lines = stage.sh("cat /etc/cron.d/realip-toa-monitor").splitlines()
-    assert re.fullmatch(r"\*/10 \* \* \* \* root /\S+ /var/lib/realip-toa/monitor/monitor.py >/dev/null 2>&1", lines[1])
+    assert re.fullmatch(
+        r"\*/10 \* \* \* \* root /\S+ -E -s -S /var/lib/realip-toa/monitor/monitor.py >/dev/null 2>&1", lines[1]
+    )
     assert "realip_toa_translating" not in metrics(stage, "/etc/metrics/realip_toa.prom")
     moved = monitor(stage, minutes=1, textfile_dir="/etc/other")
     assert (

@@ -23,6 +23,6 @@ class Backup:
             if data is None:
                 self.machine.remove(name)
             elif self.machine.read_bytes(name) != data:
-                self.machine.write(name, data)
+                self.machine.write(name, data, shared=True)
         for name, offset, data in self.words:
             self.machine.write_at(name, offset, data)

@@ -16,6 +16,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MAPS, P
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF_LOADER as LOADER
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
 
 FOLDER = STATE_DIR + "/ebpf"
 OBJECT = FOLDER + "/toa.bpf.o"
@@ -119,7 +120,24 @@ settle() { # what to work on
     [ -n "$cgroup" ] || cgroup=$(mounted cgroup2)
     [ -n "$cgroup" ] || fail no_cgroup2 "no cgroup v2 is mounted"
     [ -d "$cgroup" ] || fail no_cgroup2 "there is no cgroup $cgroup"
-    [ "$(mounted bpf)" = /sys/fs/bpf ] || mount -t bpf bpf /sys/fs/bpf || fail no_bpffs "the BPF file system cannot be mounted on /sys/fs/bpf"
+    mount_bpffs
+    refuse_strangers
+}
+
+mount_bpffs() { # nobody but root shall make anything there: in a folder of theirs, our pins would be theirs
+    [ "$(mounted bpf)" = /sys/fs/bpf ] || mount -t bpf -o mode=0700 bpf /sys/fs/bpf ||
+        fail no_bpffs "the BPF file system cannot be mounted on /sys/fs/bpf"
+}
+
+refuse_strangers() { # a folder of pins that somebody else has made
+    for folder in "$pins" "$maps"; do
+        [ -e "$folder" ] || [ -h "$folder" ] || continue
+        # shellcheck disable=SC2012 # one folder, whose name is ours; stat(1) is not everywhere
+        case $(ls -ldn "$folder" | { read -r mode _links owner _rest && echo "$mode $owner"; }) in
+        d????-??-?*' 0') ;;
+        *) fail pins_not_ours "$folder is not a folder that only root can have made and filled" ;;
+        esac
+    done
 }
 
 refuse_others() {
@@ -137,7 +155,7 @@ refuse_others() {
 }
 
 load() { # the object, beside what is there; its maps are taken over where they have the same layout
-    mkdir -p "$pins" || fail no_bpffs "$pins cannot be made"
+    mkdir -p -m 0700 "$pins" || fail no_bpffs "$pins cannot be made"
     rm -rf "$programs-new"
     loaded="$programs $programs-new"
     [ -d "$maps" ] || loaded="$loaded $maps"
@@ -214,8 +232,9 @@ detach() {
 
 case $1 in
 attach | detach) "$1" ;;
+mount) mount_bpffs ;;
 *)
-    echo "usage: $0 attach|detach" >&2
+    echo "usage: $0 attach|detach|mount" >&2
     exit 2
     ;;
 esac
@@ -234,13 +253,33 @@ Before=sysinit.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+# Outside of what follows: what is mounted in here, nobody else would see.
+ExecStartPre=+/bin/sh %(loader)s mount
 ExecStart=/bin/sh %(loader)s attach
 ExecReload=/bin/sh %(loader)s attach
 ExecStop=/bin/sh %(loader)s detach
+%(confined)s
 
 [Install]
 WantedBy=sysinit.target
-""" % {"marker": MARKER, "folder": FOLDER, "loader": LOADER}
+""" % {
+    "marker": MARKER,
+    "folder": FOLDER,
+    "loader": LOADER,
+    "confined": confined(
+        ("CAP_SYS_ADMIN", "CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"),
+        ("AF_UNIX",),
+        (FOLDER, "/sys/fs/bpf"),
+        more=(
+            "ProtectKernelModules=yes",
+            "IgnoreSIGPIPE=no",
+            "ProtectProc=invisible",
+            "PrivateDevices=yes",
+            "RestrictNamespaces=yes",
+            "MemoryDenyWriteExecute=yes",
+        ),
+    ),
+}
 
 
 def settings_text(digest, cgroup, getsockopt, accept_conflicts):

@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     remove_empty,
     remove_file,
     which,
-    write_atomic,
+    write_own,
 )
 
 # Where modprobe looks first, whatever depmod.d says.
@@ -143,7 +143,7 @@ def _write_conf(wanted, tree, version):
     ours = DKMS_CONF % words
     if given:
         ours = re.sub(r"(?m)^MAKE\[0\].*\n", "", ours) if re.search(r"(?m)^\s*MAKE", given) else ours
-    write_atomic(path, given + ours)
+    write_own(path, given + ours)
 
 
 def _dkms_folder(host, version):

@@ -24,7 +24,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     list_dir,
     read_line,
     read_text,
-    write_atomic,
+    write_own,
 )
 
 OPTIONS = ("--with", "baseonly", "--without", "kabichk", "--with", "firmware", "--without", "debuginfo")
@@ -109,7 +109,7 @@ class RpmBuild(Build):
         head = read_line(place) or ""
         text = read_text(config, 8 << 20) or ""
         keep = head + "\n" if re.match(r"# \w+$", head) and not text.startswith(head + "\n") else ""
-        write_atomic(place, keep + text)
+        write_own(place, keep + text)
 
     def forget_config(self):
         for folder in (self.original(), self.new()):
@@ -136,7 +136,7 @@ class RpmBuild(Build):
         text = add_patch(read_text(self.spec(), 8 << 20) or "")
         if self.args.get("buildid"):
             text = set_buildid(text, self.args["buildid"])
-        write_atomic(self.spec(), text)
+        write_own(self.spec(), text)
 
     def build(self):
         options = self.args.get("spec_options")

@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     read_line,
     read_text,
     remove_empty,
-    write_atomic,
+    write_own,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
@@ -110,7 +110,7 @@ class SourceTree(Build):
             text = read_text(path, 4 << 20) or ""
             if not re.search(r"(?m)^EXTRAVERSION[ \t]*=", text):
                 raise TargetError("bad_source", "the Makefile of this tree has no EXTRAVERSION", A_KERNEL)
-            write_atomic(
+            write_own(
                 path, re.sub(r"(?m)^EXTRAVERSION[ \t]*=.*$", "EXTRAVERSION = %s" % self.args["buildid"], text, count=1)
             )
         if self.args.get("release"):
@@ -182,7 +182,7 @@ class TreeBuild(SourceTree):
 
     def go_back(self):
         """To where the kernel is compiled, and not installed."""
-        write_atomic(self.path("done"), "".join(line + "\n" for line in Build.done(self)[: len(self.steps) - 2]))
+        write_own(self.path("done"), "".join(line + "\n" for line in Build.done(self)[: len(self.steps) - 2]))
 
     def at(self, path):
         return under(self.root, path)

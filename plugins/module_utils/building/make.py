@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     read_bytes,
     run,
     which,
-    write_atomic,
+    write_own,
 )
 
 # Bytes at the end of a signed module (kernel/module_signing.c).
@@ -68,7 +68,7 @@ def _sign(host, wanted, path, headers):
     folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     try:
         for name, text in (("key", wanted.private_key), ("certificate", wanted.certificate)):
-            write_atomic(os.path.join(folder, name), text, 0o600)
+            write_own(os.path.join(folder, name), text, 0o600)
         rc, out, err = run(
             [tool, signing_hash(headers), os.path.join(folder, "key"), os.path.join(folder, "certificate"), path]
         )

@@ -42,7 +42,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     TargetError,
     make_dirs,
     read_bytes,
-    write_atomic,
+    write_own,
 )
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
 
@@ -187,7 +187,7 @@ def _put(host, wanted, data):
         forget_dkms(host, old)
     host.save(record)
     make_dirs(os.path.dirname(host.path(place)))
-    write_atomic(host.path(place), data, 0o644)
+    write_own(host.path(place), data, 0o644)
     host.depmod(host.running)
 
 

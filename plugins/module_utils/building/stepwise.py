@@ -27,7 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     start,
     to_text,
     which,
-    write_atomic,
+    write_own,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import adopt, digest_of, matches
@@ -96,7 +96,7 @@ class Build:
         return len(self.done()) >= len(self.steps)
 
     def mark(self, title):
-        write_atomic(self.path("done"), "".join(line + "\n" for line in self.done() + [title]))
+        write_own(self.path("done"), "".join(line + "\n" for line in self.done() + [title]))
 
     def start(self, command):
         """Run a command that outlives this call; its words go to `log`, its exit status to `status`."""
@@ -119,7 +119,7 @@ class Build:
         )
         log.close()
         null.close()
-        write_atomic(self.path("running"), "%d %s\n" % (child.pid, _started(child.pid)))
+        write_own(self.path("running"), "%d %s\n" % (child.pid, _started(child.pid)))
 
     def environment(self):
         """No file of the caller's home (.rpmmacros, .gitconfig) has a say in a build; of the rest of his environment, run() passes nothing on."""
@@ -216,7 +216,7 @@ class Build:
         lines = (read_text(path, 8 << 20) or "").splitlines()
         for name, value in self.config:
             lines = [line for line in lines if not re.match(r"(# )?%s[= ]" % name, line)] + ["%s=%s" % (name, value)]
-        write_atomic(path, "\n".join(lines) + "\n")
+        write_own(path, "\n".join(lines) + "\n")
 
     def jobs(self):
         return "-j%d" % (self.args.get("jobs") or max(1, os.sysconf("SC_NPROCESSORS_ONLN")))

@@ -16,6 +16,8 @@ import signal
 import stat
 import time
 
+from ansible_collections.realip.toa.plugins.module_utils.host.attributes import attributes_of, give_attributes
+
 # subprocess and tempfile are imported where they are used: they cost a third of the start of a call (11 of 34 ms of
 # CPU measured), and a look at a healthy host needs neither.
 
@@ -54,10 +56,27 @@ def to_text(data):
 _AT_ONCE = 1 << 20
 
 
+def open_to_read(path):
+    """An open file, for reading bytes; IOError or OSError where there is none. A pipe, a socket or a device has nothing in it for us.
+
+    Somebody may have put a pipe where a file should be: to open that one as usual would wait for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        found = os.fstat(descriptor)
+        is_null = stat.S_ISCHR(found.st_mode) and found.st_rdev == os.makedev(1, 3)
+        if not stat.S_ISREG(found.st_mode) and not is_null:
+            raise OSError(errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL, "no regular file", path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def read_bytes(path, limit=1 << 20):
     """The first `limit` bytes of a file, or None where it cannot be read."""
     try:
-        handle = open(path, "rb")
+        handle = open_to_read(path)
     except (IOError, OSError, ValueError, TypeError):  # the last two: a NUL in the path, on Python 3 and 2
         return None
     parts = []
@@ -174,29 +193,47 @@ def _kill_group(child):
 
 
 def make_dirs(path, mode=0o755):
-    """mkdir -p; returns True where something was made."""
-    try:
-        os.makedirs(path, mode)
-        return True
-    except OSError as problem:
-        if problem.errno != errno.EEXIST:
-            raise
-        return False
+    """mkdir -p, with this mode for all that is made, whatever the umask is; returns True where something was made."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path.rstrip("/"))
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder, mode)
+        except OSError as problem:
+            if problem.errno != errno.EEXIST or not os.path.isdir(folder):
+                raise
+        else:
+            os.chmod(folder, mode)
+    return bool(missing)
 
 
 def write_atomic(path, text, mode=None):
-    """Replace a file in one step and make it last through a power cut (fsync of file and folder).
+    """Replace a file that is not ours alone (rc.local, GRUB's) in one step, and make it last through a power cut (fsync of file and folder).
 
-    Without `mode` the file keeps the one it had (0644 for a new one); owner and group are kept too.
+    Without `mode` it keeps the one it had (0644 for a new one); owner, group, ACL, security label and other attributes are kept too. Others may have
+    made it a link, which is followed.
     """
+    _replace(path, text, mode, True)
+
+
+def write_own(path, text, mode=None):
+    """The same for a file that is ours alone: no link is followed, and what somebody else has put there becomes root's."""
+    _replace(path, text, mode, False)
+
+
+def _replace(path, text, mode, shared):
     data = text if isinstance(text, bytes) else text.encode("utf-8")
-    refuse_what_is_no_file(path)
-    path = os.path.realpath(path)
+    refuse_what_is_no_file(path, shared)
+    if shared:
+        path = os.path.realpath(path)
     folder = os.path.dirname(path)
     try:
-        old = os.stat(path)
+        old = os.lstat(path)
     except OSError:
         old = None
+    kept = old if old is not None and (shared or old.st_uid in (0, os.geteuid())) else None
     import tempfile
 
     handle, temporary = tempfile.mkstemp(prefix=".realip-toa-", dir=folder)
@@ -205,14 +242,10 @@ def write_atomic(path, text, mode=None):
             view = data
             while view:
                 view = view[os.write(handle, view) :]
-            if mode is not None:
-                os.fchmod(handle, mode)
-            elif old is not None:
-                os.fchmod(handle, old.st_mode & 0o7777)
-            else:
-                os.fchmod(handle, 0o644)
-            if old is not None:
-                os.fchown(handle, old.st_uid, old.st_gid)
+            if kept is not None:
+                os.fchown(handle, kept.st_uid, kept.st_gid)
+                _keep_attributes(path, temporary)
+            os.fchmod(handle, mode if mode is not None else kept.st_mode & 0o7777 if kept is not None else 0o644)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -237,12 +270,28 @@ def restore_labels(paths):
         run(["restorecon"] + sorted(paths), timeout=60)
 
 
-def refuse_what_is_no_file(path):
-    """TargetError where a file of ours must not take the place of what is there: a masked unit, a device, a pipe, a folder."""
+def _keep_attributes(path, temporary):
+    lost = give_attributes(temporary, attributes_of(path))
+    # A label is given anew by the policy where it cannot be carried over (managed_files.tell_daemons).
+    lost = [name for name in lost if not name.startswith("security.")]
+    if lost:
+        raise TargetError(
+            "attributes_lost",
+            "%s has attributes that a new file there would not have: %s" % (path, ", ".join(lost)),
+            "see `getfattr -d -m - %s`; change the file by hand, or do without them" % path,
+        )
+
+
+def refuse_what_is_no_file(path, shared=False):
+    """TargetError where a file of ours must not take the place of what is there: a masked unit, a link, a device, a pipe, a folder.
+
+    `shared`: a link to a file is as good as a file, but a file with other names is not, for those would keep the old text.
+    """
     try:
-        there = os.stat(path)
+        there = os.lstat(path)
     except OSError:
         return
+    is_link = stat.S_ISLNK(there.st_mode)
     name = os.path.basename(path)
     is_unit = os.path.dirname(path).endswith("/systemd/system")
     if is_unit and (os.path.realpath(path) == os.devnull or (stat.S_ISREG(there.st_mode) and there.st_size == 0)):
@@ -251,13 +300,47 @@ def refuse_what_is_no_file(path):
             "%s is masked on this host (%s): somebody does not want this unit to run" % (name, path),
             "run `systemctl unmask %s` if it may run, then run again" % name,
         )
+    if is_link and shared:
+        try:
+            there = os.stat(path)
+        except OSError:
+            return
     if not stat.S_ISREG(there.st_mode):
+        raise not_a_file(path, there.st_mode)
+    if shared and there.st_nlink > 1:
         raise TargetError(
-            "not_a_file",
-            "%s is no regular file but %s (%s), and is left alone"
-            % (path, "a directory" if stat.S_ISDIR(there.st_mode) else "something else", os.path.realpath(path)),
-            "move it out of the way on the host, then run again",
+            "hard_linked",
+            "%s has %d names (hard links); in place of one of them there would be another file"
+            % (path, there.st_nlink),
+            "find them (find / -xdev -samefile %s), make it a file of its own, then run again" % path,
         )
+
+
+def not_a_file(path, mode):
+    """The TargetError for something that stands where a file should be."""
+    what = kind_of(mode)
+    if os.path.islink(path):
+        what += " (to %s)" % os.path.realpath(path)
+    return TargetError(
+        "not_a_file",
+        "%s is no regular file but %s, and is left alone" % (path, what),
+        "move it out of the way on the host, then run again",
+    )
+
+
+def kind_of(mode):
+    """What something that is no regular file is, in words."""
+    for test, words in (
+        (stat.S_ISLNK, "a link"),
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    ):
+        if test(mode):
+            return words
+    return "something else"
 
 
 def sync_dir(folder):

@@ -17,12 +17,14 @@ from ansible_collections.realip.toa.plugins.module_utils.host.disk_sync import s
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     TargetError,
     make_dirs,
+    open_to_read,
     read_line,
     read_text,
     remove_file,
     run,
     which,
     write_atomic,
+    write_own,
 )
 
 # GRUB reads these through the filesystem and can write a block of theirs back in place (GRUB manual, "Environment block").
@@ -52,7 +54,7 @@ class Machine:
     def read_bytes(self, name, limit=-1):
         """A file's bytes (all, or the first `limit`), or None: for what is to be put back, or rewritten without touching a byte that is not ours."""
         try:
-            handle = open(self.path(name), "rb")
+            handle = open_to_read(self.path(name))
         except (IOError, OSError):
             return None
         try:
@@ -65,7 +67,7 @@ class Machine:
         return (self.read_bytes(name) or b"").decode("latin-1")
 
     def write_latin(self, name, text):
-        self.write(name, text.encode("latin-1"))
+        self.write(name, text.encode("latin-1"), shared=True)
 
     def exists(self, name):
         return os.path.exists(self.path(name))
@@ -89,9 +91,10 @@ class Machine:
                 return "%s is missing or empty" % name
         return ""
 
-    def write(self, name, text, mode=None):
+    def write(self, name, text, mode=None, shared=False):
+        """`shared`: a file of the distribution or the boot loader, which may be a link."""
         make_dirs(os.path.dirname(self.path(name)))
-        write_atomic(self.path(name), text, mode)
+        (write_atomic if shared else write_own)(self.path(name), text, mode)
 
     def write_at(self, name, offset, data):
         """Bytes in the middle of a file, in place: for what a boot loader finds by its place on the disk."""

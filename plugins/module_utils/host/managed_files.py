@@ -17,24 +17,31 @@ import errno
 import hashlib
 import json
 import os
+import stat
 
+from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     TEXT,
+    TargetError,
     make_dirs,
+    not_a_file,
+    open_to_read,
     refuse_what_is_no_file,
     remove_file,
     restore_labels,
     run,
-    write_atomic,
+    write_own,
 )
 
 LOST = "changed by somebody"
+# Of what is kept whole in a record: scripts, units, settings, a program.
+LARGEST = 4 << 20
 
 
 def read_bytes(path):
     """All bytes of a file, or None where there is no such file."""
     try:
-        handle = open(path, "rb")
+        handle = open_to_read(path)
     except (IOError, OSError) as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
             return None
@@ -51,8 +58,16 @@ def image_of(path):
         now = os.lstat(path)
     except OSError:
         return None
-    if os.path.islink(path):
+    if stat.S_ISLNK(now.st_mode):
         return {"kind": "link", "target": os.readlink(path)}
+    if not stat.S_ISREG(now.st_mode):
+        raise not_a_file(path, now.st_mode)
+    if now.st_size > LARGEST:
+        raise TargetError(
+            "too_large",
+            "%s has %d bytes; a file there has at most %d" % (path, now.st_size, LARGEST),
+            "find out what it is, and move it out of the way on the host",
+        )
     data = base64.b64encode(read_bytes(path)).decode("ascii")
     return {"kind": "file", "data": data, "mode": now.st_mode & 0o7777, "uid": now.st_uid, "gid": now.st_gid}
 
@@ -77,12 +92,12 @@ def data_of(image):
 
 
 def digest_of(image):
-    """What tells one image from another; the owner does not count, since it never changes what a boot does."""
+    """What tells one image from another."""
     if image is None:
         return "nothing"
     if image["kind"] == "link":
         return "link " + image["target"]
-    return "%o %s" % (image["mode"], hashlib.sha256(data_of(image)).hexdigest())
+    return "%o %d:%d %s" % (image["mode"], image["uid"], image["gid"], hashlib.sha256(data_of(image)).hexdigest())
 
 
 def put(path, image):
@@ -93,7 +108,7 @@ def put(path, image):
         remove_file(path)
         os.symlink(image["target"], path)
     else:
-        write_atomic(path, data_of(image), image["mode"])
+        write_own(path, data_of(image), image["mode"])
         os.chown(path, image["uid"], image["gid"])
 
 
@@ -138,10 +153,11 @@ class Originals:
 
     def keep(self, name, wanted):
         """Remember a path that is about to become `wanted`. Save the record after this and before `change`."""
-        if wanted is not None and wanted["kind"] == "file":
-            refuse_what_is_no_file(self.path(name))  # before there is a record of it: nothing would have to be put back
-        now = self.now(name)
+        # Before there is a record of it: nothing would have to be put back.
         entry = self.files.get(name)
+        now = self.now(name)
+        if wanted is not None and wanted["kind"] == "file":
+            refuse_what_is_no_file(self.path(name), now is not None and now["kind"] == "file" and entry is None)
         if entry is None:
             self.files[name] = {"original": now, "written": digest_of(wanted)}
         elif entry["written"] != digest_of(now):
@@ -157,7 +173,7 @@ class Originals:
         """Make a folder that others write to; what had to be made of it goes again where it is empty by then."""
         missing = _missing_folders(name + "/.", self.path)
         self.made += [folder for folder in missing if folder not in self.made]
-        make_dirs(self.path(name))
+        ForeignFolder(self.path(name), make=True).close()
 
     def change(self, name, wanted):
         """Make a path what is wanted. A folder that this leaves empty stays, unless remove_folder() is told of it."""
@@ -202,8 +218,9 @@ class Originals:
     def _remove_made(self, folders):
         for folder in sorted(folders, reverse=True):
             try:
-                os.rmdir(self.path(folder))
-            except OSError:
+                with ForeignFolder(self.path(os.path.dirname(folder))) as above:
+                    os.rmdir(above.place(os.path.basename(folder)))
+            except (IOError, OSError, TargetError):
                 pass
 
 

@@ -18,6 +18,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DI
 
 # Where builds go that nobody has given another place.
 BUILDS = STATE_DIR + "/build"
+_MOST_LINKS = 40
 
 
 def own_folder(path):
@@ -81,3 +82,34 @@ def _unsafe(path, why):
         "%s is no safe place for what root runs: %s" % (path, why),
         "remove it, or name a folder (work, toa_kernel_work) that belongs to root and lies in folders to which nobody else may write",
     )
+
+
+def who_else(path):
+    """Who but root, or whoever runs this, can change what lies at `path`: in words, or "" for nobody. Links on the way there are looked at too."""
+    place, links = "/", 0
+    parts = [part for part in path.split("/") if part]
+    while True:
+        try:
+            found = os.lstat(place)
+        except OSError as problem:
+            return "%s: %s" % (place, problem.strerror)
+        if found.st_uid not in (0, os.geteuid()):
+            return "%s belongs to user %d" % (place, found.st_uid)
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                return "%s is a link too many" % place
+            target = os.readlink(place)
+            parts = [part for part in target.split("/") if part] + parts
+            place = "/" if target.startswith("/") else os.path.dirname(place)
+        elif found.st_mode & 0o002 and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and parts):
+            return "others may write to %s" % place
+        elif found.st_mode & 0o020 and found.st_gid != 0:
+            return "group %d may write to %s" % (found.st_gid, place)
+        if not parts:
+            return ""
+        part, parts = parts[0], parts[1:]
+        if part == "..":
+            place = os.path.dirname(place)
+        elif part != ".":
+            place = os.path.join(place, part)

@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     read_text,
     remove_empty,
     remove_file,
-    write_atomic,
+    write_own,
 )
 
 STATE_FILE = os.path.join(STATE_DIR, "state.json")
@@ -63,4 +63,4 @@ def save_section(name, value, path=STATE_FILE):
         return
     record["schema"] = SCHEMA
     make_dirs(os.path.dirname(path), 0o755)
-    write_atomic(path, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o600)
+    write_own(path, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o600)

@@ -23,6 +23,7 @@ __metaclass__ = type
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import FILTER_SCRIPT as SCRIPT
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
+from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
 
 FOLDER = STATE_DIR + "/option-filter"
 TABLE, CHAIN = "realip_toa", "REALIP-TOA"
@@ -206,10 +207,30 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sh %(script)s start
 ExecReload=/bin/sh %(script)s start
+%(confined)s
 
 [Install]
 WantedBy=sysinit.target %(firewalls)s
-""" % {"marker": MARKER, "folder": FOLDER, "script": SCRIPT, "firewalls": " ".join(FIREWALLS)}
+""" % {
+    "marker": MARKER,
+    "folder": FOLDER,
+    "script": SCRIPT,
+    "firewalls": " ".join(FIREWALLS),
+    # iptables has its modules loaded by itself, and keeps a lock in /run.
+    "confined": confined(
+        ("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_MODULE"),
+        ("AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"),
+        ("/run",),
+        loads_modules=True,
+        more=(
+            "ProtectKernelTunables=yes",
+            "ProtectProc=invisible",
+            "PrivateDevices=yes",
+            "RestrictNamespaces=yes",
+            "MemoryDenyWriteExecute=yes",
+        ),
+    ),
+}
 
 
 def rules_of(method, kinds, networks, ports):

@@ -58,7 +58,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     read_text,
     remove_file,
     run,
-    write_atomic,
+    write_own,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
@@ -88,6 +88,7 @@ _CGROUP = r"/[A-Za-z0-9_./@:-]*\Z"
 REMEDIES = {
     "bpftool_missing": "install bpftool, or set toa_install_bpftool: true",
     "no_cgroup2": "boot with systemd.unified_cgroup_hierarchy=1, or mount cgroup2 somewhere",
+    "pins_not_ours": "find out who made it, and remove it on the host",
     "no_bpffs": "mount it: mount -t bpf bpf /sys/fs/bpf",
     "conflict_ebpf_getpeername": "remove the other program (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
     "load_failed": "see the kernel's words; a kernel without BPF_SYSCALL, CGROUP_BPF or the BPF JIT cannot do it",
@@ -236,7 +237,7 @@ def _drop_all_but(sources):
     wanted = set(sources)
     stale = [text for text in _asked(lambda: networks() if os.path.isdir(MAPS) else []) if text not in wanted]
     if stale:
-        write_atomic(DROP, drop_text(stale), 0o600)
+        write_own(DROP, drop_text(stale), 0o600)
 
 
 def _restore(before):

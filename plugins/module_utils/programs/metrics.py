@@ -15,7 +15,8 @@ import json
 import os
 import time
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
+from ansible_collections.realip.toa.plugins.module_utils.host.io import write_own
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import (
     CODES,
     is_live,
@@ -75,7 +76,8 @@ def main(args):
     )
     since = remember(os.path.join(args["folder"], SEEN), found["facts"]["drift"], now)
     samples = samples_of(found["facts"], found["probe"], since, now, settings.get("probe"))
-    write_atomic(os.path.join(settings["textfile_dir"], METRICS), exposition(samples), 0o644)
+    with ForeignFolder(settings["textfile_dir"]) as folder:
+        folder.write(METRICS, exposition(samples), 0o644)
     return {"changed": False}
 
 
@@ -84,7 +86,7 @@ def remember(path, drift, now):
     before = seen_drift(path)
     after = dict((item["code"], before.get(item["code"]) or seconds_of(item["since"]) or now) for item in drift)
     if after != before:
-        write_atomic(path, json.dumps(after, sort_keys=True) + "\n", 0o644)
+        write_own(path, json.dumps(after, sort_keys=True) + "\n", 0o644)
     return after
 
 

@@ -8,13 +8,15 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import base64
+import errno
 import json
 import os
 import re
-import sys
 import time
 import zlib
 
+from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
+from ansible_collections.realip.toa.plugins.module_utils.host.interpreter import OPTIONS, for_root
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, remove_file, run
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
@@ -37,6 +39,7 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import
     SETTINGS,
 )
 from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
+from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
 UNITS = "/etc/systemd/system"
@@ -55,6 +58,7 @@ Type=oneshot
 Nice=10
 TimeoutStartSec=120
 ExecStart=%(python)s %(program)s
+%(confined)s
 """
 _TIMER_TEXT = """%(marker)s: metrics for Prometheus; managed, do not edit
 [Unit]
@@ -70,7 +74,10 @@ WantedBy=timers.target
 _CRON_TEXT = """%(marker)s: metrics for Prometheus; managed, do not edit
 %(when)s * * * * root %(python)s %(program)s >/dev/null 2>&1
 """
-_PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+\Z")
+# What can be written into a unit as it is.
+_PLAIN = re.compile(r"/[A-Za-z0-9_./+@:=,-]*\Z")
+# Folders that a unit with ProtectHome= or PrivateTmp= does not see.
+_HOMES, _TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")
 
 
 def main(args):
@@ -158,7 +165,7 @@ def _change(monitor, changes, facts):
         for name, image in sorted(changes.items()):
             monitor.originals.change(name, image)
         tell_daemons(changes)
-        code, out, err = run([sys.executable, "%s/%s" % (FOLDER, PROGRAM)], timeout=120)
+        code, out, err = run(python_words() + ["%s/%s" % (FOLDER, PROGRAM)], timeout=120)
         if code != 0:
             words = [line for line in (err or out).split("\n") if line.strip()] or ["exit status %d" % code]
             raise TargetError(
@@ -181,7 +188,7 @@ def _change(monitor, changes, facts):
         raise
     monitor.save(**facts)
     if old and old != facts["textfile"]:
-        remove_file(old)
+        _forget_runs(old, False)
 
 
 def _absent(monitor, args):
@@ -211,8 +218,13 @@ def _take_away(monitor):
 
 def _forget_runs(textfile, everything):
     """What the program itself has written."""
-    if os.path.isfile(textfile):
-        remove_file(textfile)
+    if textfile:
+        try:
+            with ForeignFolder(os.path.dirname(textfile)) as folder:
+                folder.remove(os.path.basename(textfile))
+        except (IOError, OSError) as problem:
+            if problem.errno not in (errno.ENOENT, errno.EISDIR):
+                raise
     if everything:
         remove_file("%s/%s" % (FOLDER, SEEN))
 
@@ -229,19 +241,19 @@ def textfile_dir(args):
             "textfile_dir is %r; expected an absolute path" % given,
             "name the folder given to --collector.textfile.directory",
         )
+    if not _PLAIN.match(given or "/"):
+        raise TargetError(
+            "bad_option",
+            "textfile_dir is %r; expected a path of letters, digits and _./+@:=,-" % given,
+            "name a folder that can be written into a unit as it is",
+        )
     return given.rstrip("/") or ([folder for folder in TEXTFILE_DIRS if os.path.isdir(folder)] + [TEXTFILE_DIRS[-1]])[0]
 
 
 def wanted_files(monitor, args, folder):
     """{path: image} of everything that is put on the host but the metrics."""
-    words = {"marker": MARKER, "python": sys.executable or "", "program": "%s/%s" % (FOLDER, PROGRAM)}
-    words.update(minutes=args["minutes"], when=cron_minutes(args["minutes"]))
-    if not _PYTHON.match(words["python"]):
-        raise TargetError(
-            "no_timer",
-            "the path of this Python, %r, cannot be written into a unit or a crontab" % words["python"],
-            "use another interpreter",
-        )
+    words = {"marker": MARKER, "python": " ".join(python_words()), "program": "%s/%s" % (FOLDER, PROGRAM)}
+    words.update(minutes=args["minutes"], when=cron_minutes(args["minutes"]), confined=confined_to(folder))
     settings = {"textfile_dir": folder, "probe": bool(args.get("probe")), "probe_args": args.get("probe_args") or {}}
     files = {
         words["program"]: file_image(zlib.decompress(base64.b64decode(args["program"])), 0o755),
@@ -262,6 +274,39 @@ def wanted_files(monitor, args, folder):
             "install cron, or leave the monitor out",
         )
     return files
+
+
+def python_words():
+    """The words before the program's path by which a timer or cron runs it."""
+    return [for_root()] + list(OPTIONS)
+
+
+def confined_to(folder):
+    """What the unit may not do. It looks at the whole host, makes network namespaces, and writes to two folders."""
+    capabilities = ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"]
+    if owner_of(folder) != 0:
+        capabilities.append("CAP_DAC_OVERRIDE")
+    more = ["ProtectKernelTunables=yes", "RestrictNamespaces=net", "DevicePolicy=closed", "DeviceAllow=/dev/net/tun rw"]
+    if not os.path.exists("/sys/fs/selinux/enforce"):
+        more.append("NoNewPrivileges=yes")
+    if _is_below(folder, _HOMES):
+        more.append("ProtectHome=read-only")
+    if not _is_below(folder, _TEMPORARY):
+        more.append("PrivateTmp=yes")
+    # iptables asks for its lock even to list its rules.
+    writes = (FOLDER, folder, "/proc/sys/net", "/run/xtables.lock")
+    return confined(capabilities, ("AF_INET", "AF_INET6", "AF_NETLINK"), writes, more=more)
+
+
+def owner_of(folder):
+    try:
+        return os.stat(folder).st_uid
+    except OSError:
+        return 0  # root is about to make it
+
+
+def _is_below(path, folders):
+    return bool([folder for folder in folders if path == folder or path.startswith(folder + "/")])
 
 
 def cron_minutes(minutes):

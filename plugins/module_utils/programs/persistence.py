@@ -40,6 +40,7 @@ from ansible_collections.realip.toa.plugins.module_utils.startup.clearing import
     stripped,
     without_loads,
 )
+from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import (
     UNIT_DIRS,
     boot_script,
@@ -69,6 +70,7 @@ Conflicts=shutdown.target
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=%(modprobe)s %(module)s
+%(confined)s
 
 [Install]
 WantedBy=multi-user.target
@@ -313,6 +315,17 @@ def _add_place(host, method, path, wanted):
             ("#!/bin/sh\n%(why)s\nmodprobe %(module)s >/dev/null 2>&1\n" % module).encode("ascii"), 0o755
         )
     elif method == "systemd":
+        module["confined"] = confined(
+            ("CAP_SYS_MODULE",),
+            ("AF_UNIX",),
+            loads_modules=True,
+            more=(
+                "ProtectProc=invisible",
+                "PrivateDevices=yes",
+                "RestrictNamespaces=yes",
+                "MemoryDenyWriteExecute=yes",
+            ),
+        )
         wanted[path] = file_image((UNIT_TEXT % module).encode("ascii"), 0o644)
         wanted[UNIT_LINK] = link_image(UNIT)
     else:

@@ -51,9 +51,9 @@ class FragileMachine(Machine):
             raise Died()
         self.left -= 1
 
-    def write(self, name, text, mode=None):
+    def write(self, name, text, mode=None, shared=False):
         self._spend()
-        Machine.write(self, name, text, mode)
+        Machine.write(self, name, text, mode, shared)
 
     def write_at(self, name, offset, data):
         self._spend()

@@ -11,10 +11,12 @@ import errno
 import os
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
+from ansible_collections.realip.toa.plugins.module_utils.host.attributes import attributes_of, give_attributes
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, file_image, runnable
 
@@ -286,3 +288,110 @@ def test_only_a_file_is_replaced_by_a_file(tmpdir, kind):
 )
 def test_only_x_bits_that_are_missing_are_added(mode, wanted):
     assert runnable(mode) == wanted
+
+
+# ---- what a file keeps that is written anew
+
+
+def attributes(path):
+    return dict((name, value) for name, value in attributes_of(path).items() if name.startswith(b"user."))
+
+
+@pytest.fixture
+def with_attributes(tmpdir):
+    """A file with an attribute, on a file system that can have some."""
+    path = tmpdir.join("file")
+    path.write("old")
+    if give_attributes(str(path), {b"user.note": b"a\0b"}):
+        pytest.skip("this file system keeps no attributes")
+    return path
+
+
+def test_attributes_are_kept(with_attributes):
+    hostio.write_atomic(str(with_attributes), "new")
+    assert with_attributes.read() == "new" and attributes(str(with_attributes)) == {b"user.note": b"a\0b"}
+
+
+@pytest.mark.skipif(not hostio.which("setfacl"), reason="setfacl is not on this machine")
+def test_an_acl_is_kept(with_attributes):
+    path = str(with_attributes)
+    os.chmod(path, 0o640)
+    if subprocess.call(["setfacl", "-m", "u:65534:r", path]) != 0:
+        pytest.skip("this file system keeps no ACL")
+    before = subprocess.check_output(["getfacl", "-np", path])
+    hostio.write_atomic(path, "new")
+    assert subprocess.check_output(["getfacl", "-np", path]) == before and b"65534" in before
+
+
+def test_a_file_whose_attributes_would_be_lost_is_left_alone(with_attributes, monkeypatch):
+    monkeypatch.setattr(hostio, "give_attributes", lambda path, wanted: sorted(wanted) and ["user.note"])
+    with pytest.raises(TargetError) as problem:
+        hostio.write_atomic(str(with_attributes), "new")
+    assert problem.value.code == "attributes_lost" and "user.note" in problem.value.message
+    assert with_attributes.read() == "old" and os.listdir(with_attributes.dirname) == ["file"]
+
+
+def test_a_file_with_another_name_is_left_alone_where_it_is_not_ours(tmpdir):
+    path, other = tmpdir.join("file"), tmpdir.join("other")
+    path.write("old")
+    os.link(str(path), str(other))
+    with pytest.raises(TargetError) as problem:
+        hostio.write_atomic(str(path), "new")
+    assert problem.value.code == "hard_linked" and str(path) in problem.value.remedy
+    assert path.read() == other.read() == "old"
+    # Of a file of ours somebody may have kept the old text; that does not keep us from writing it.
+    hostio.write_own(str(path), "new")
+    assert (path.read(), other.read()) == ("new", "old")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder"])
+def test_nothing_is_written_through_what_stands_in_place_of_a_file_of_ours(tmpdir, kind):
+    path, victim = tmpdir.join("file"), tmpdir.join("victim")
+    victim.write("untouched")
+    if kind == "pipe":
+        os.mkfifo(str(path))
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        os.symlink(str(victim) + ("" if kind == "link" else ".new"), str(path))
+    with pytest.raises(TargetError) as problem:
+        hostio.write_own(str(path), "ours")
+    assert problem.value.code == "not_a_file" and str(path) in problem.value.message
+    assert victim.read() == "untouched" and sorted(os.listdir(str(tmpdir))) == ["file", "victim"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_ours_does_not_stay_somebody_elses(tmpdir):
+    path = tmpdir.join("file")
+    path.write("theirs")
+    os.chown(str(path), 65534, 65534)
+    os.chmod(str(path), 0o666)
+    hostio.write_own(str(path), "ours")
+    found = os.stat(str(path))
+    assert (found.st_uid, found.st_mode & 0o7777) == (0, 0o644)
+
+
+@pytest.mark.parametrize("umask", [0, 0o027, 0o077])
+def test_modes_do_not_follow_the_umask(tmpdir, umask):
+    old = os.umask(umask)
+    try:
+        hostio.make_dirs(str(tmpdir.join("a/b")))
+        hostio.make_dirs(str(tmpdir.join("c")), 0o700)
+        hostio.write_own(str(tmpdir.join("own")), "x")
+        hostio.write_atomic(str(tmpdir.join("shared")), "x")
+    finally:
+        os.umask(old)
+    modes = [os.stat(str(tmpdir.join(name))).st_mode & 0o7777 for name in ("a", "a/b", "c", "own", "shared")]
+    assert modes == [0o755, 0o755, 0o700, 0o644, 0o644]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "zero", "folder", "nothing"])
+def test_reading_does_not_wait_for_what_is_no_file(tmpdir, kind):
+    path = tmpdir.join("file")
+    if kind == "pipe":
+        os.mkfifo(str(path))
+    elif kind == "zero":
+        os.symlink("/dev/zero", str(path))
+    elif kind == "folder":
+        path.mkdir()
+    assert hostio.read_bytes(str(path)) is None
