@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.bootloader import trial_watchdog
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import watchdog_files
 from ansible_collections.realip.toa.plugins.module_utils.bpf import loader
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules
@@ -45,7 +45,7 @@ def units(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         Path(persistence.UNIT).name: module_unit(),
         monitor.SERVICE: usual,
         f"{monitor.SERVICE}, folder of another user": monitor_unit(),
-        Path(trial_watchdog.UNIT).name: trial_watchdog.UNIT_TEXT,
+        Path(watchdog_files.UNIT).name: watchdog_files.UNIT_TEXT,
     }
 
 
@@ -73,7 +73,7 @@ def exposure(text: str, folder: Path) -> float:
 def test_every_unit_is_in_the_list(texts: dict[str, str]) -> None:
     """A unit is a text with a section [Service]: no module has one that is not looked at here."""
     holders = {path.stem for path in TARGET.rglob("*.py") if "\n[Service]\n" in path.read_text(encoding="utf-8")}
-    assert holders == {"loader", "rules", "persistence", "monitor", "trial_watchdog"}
+    assert holders == {"loader", "rules", "persistence", "monitor", "watchdog_files"}
 
 
 def test_figures_are_those_of_the_page(texts: dict[str, str], tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_figures_are_those_of_the_page(texts: dict[str, str], tmp_path: Path) ->
     }
     assert told == found
     reasons = {name for name, figure in found.items() if figure > MOST}
-    assert reasons == {Path(trial_watchdog.UNIT).name, f"{monitor.SERVICE}, folder of another user"}
+    assert reasons == {Path(watchdog_files.UNIT).name, f"{monitor.SERVICE}, folder of another user"}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_figures_are_those_of_the_page(texts: dict[str, str], tmp_path: Path) ->
 )
 def test_every_unit_but_the_watchdogs_is_confined(texts: dict[str, str], line: str) -> None:
     for name, text in texts.items():
-        if name != Path(trial_watchdog.UNIT).name:
+        if name != Path(watchdog_files.UNIT).name:
             assert f"\n{line}" in text.partition("[Service]")[2].partition("[Install]")[0], name
 
 
