@@ -51,6 +51,14 @@ ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
     ),
     "toa_catalog": ("toa_plan", "toa_plan"),
     "toa_confirm_timeout": ("toa_boot", "toa_boot"),
+    "toa_detect_redact": (
+        "playbook detect",
+        {"type": "bool", "default": False, "description": "Show the networks of clients instead of their addresses."},
+    ),
+    "toa_detect_seconds": (
+        "playbook detect",
+        {"type": "int", "default": 30, "description": "Seconds that hosts listen at most, from 1 to 500."},
+    ),
     "toa_hosts": (
         "every playbook",
         {"type": "str", "default": "all", "description": "Pattern of hosts that a playbook is about."},
