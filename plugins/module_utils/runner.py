@@ -37,15 +37,26 @@ TRACEBACK_LIMIT = 8000
 
 # Where a host's file system says no, which is no defect of ours: (code, what is the matter, remedy).
 FULL = ("disk_full", "the file system is full", "make room on it, then run again")
+IN_THE_WAY = (
+    "in_the_way",
+    "something else (a file, a folder or a link) stands where a file or folder of ours should be",
+    "find out who made it, move it out of the way on the host, then run again",
+)
 FILE_SYSTEM_SAYS_NO = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: ("disk_full", "the disk quota is used up", FULL[2]),
+    errno.EISDIR: IN_THE_WAY,
+    errno.ENOTDIR: IN_THE_WAY,
+    errno.EEXIST: IN_THE_WAY,
+    errno.ELOOP: IN_THE_WAY,
     errno.EROFS: (
         "read_only",
         "the file system is read-only",
         "find out why (dmesg), mount it writable, then run again",
     ),
 }
+# Where nobody says which file it was, the others may be anything.
+NEEDS_NO_NAME = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 IMMUTABLE = (
     "immutable",
     "not even root may change this file or folder",
@@ -63,6 +74,8 @@ def serve(sources, call):
     `sources`: list of (module name, source bytes), in the order in which they must run, the entry module last.
     `call`: dict of `args`, `nonce` (text), `timeout` (seconds) and `limit` (the longest answer, in bytes).
     """
+    # What we and the commands that we run make is as it should be for everybody else, whatever the login's umask is.
+    os.umask(0o022)
     answer_fd = _take_over_descriptors()
     _arm_timeout(call, answer_fd)
     try:
@@ -190,7 +203,7 @@ def _problem(sources):
         for key, value in problem.data.items():
             answer.setdefault(key, value)
         return answer
-    if isinstance(problem, EnvironmentError):
+    if isinstance(problem, EnvironmentError) and (problem.filename or problem.errno in NEEDS_NO_NAME):
         reason = FILE_SYSTEM_SAYS_NO.get(problem.errno)
         if problem.errno == errno.EPERM and problem.filename and os.geteuid() == 0:
             reason = IMMUTABLE

@@ -93,7 +93,7 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     stage.ebpf()
     assert stage.target("programs.probe", option_kinds=["200/8"])["probe"]["verdict"] == "translating"
     recorded = monitor(stage, "recorded", backend="ebpf")
-    assert recorded["changed"] is False and recorded["after"] == NOTHING
+    assert recorded.get("changed") is False and recorded["after"] == NOTHING, recorded
     monitor(stage)
     seen = metrics(stage)
     assert (

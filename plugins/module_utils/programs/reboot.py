@@ -78,9 +78,17 @@ def _changing_runlevel():
     for pid in list_dir("/proc"):
         if pid.isdigit():
             words = (read_text("/proc/%s/cmdline" % pid, 512) or "").split("\0")
-            if [word for word in words[:2] if RUNLEVEL_SCRIPT.search(word)]:
+            if [word for word in words[:2] if RUNLEVEL_SCRIPT.search(word)] and _is_roots(pid):
                 return True
     return False
+
+
+def _is_roots(pid):
+    """Whoever wants to can call a program of his own `rc`."""
+    try:
+        return os.stat("/proc/" + pid).st_uid == 0
+    except OSError:
+        return False
 
 
 def _refusal():

@@ -72,6 +72,20 @@ def test_output_of_target_code_goes_to_stderr():
     assert "noise" in err and "more noise" in err and "not seen on stdout" in err
 
 
+@pytest.mark.parametrize("umask", [0, 0o027, 0o077])
+def test_the_umask_of_the_login_does_not_count(umask):
+    old = os.umask(umask)
+    try:
+        assert answer("import os\ndef main(args): return {'got': os.popen('umask').read()}") == {"got": "0022\n"}
+    finally:
+        os.umask(old)
+
+
+@pytest.mark.parametrize("words", ["os.mkdir('/proc')", "os.listdir('/proc/version')", "open('/proc', 'w')"])
+def test_something_in_the_way_is_no_defect_of_ours(words):
+    assert answer("import os\ndef main(args): " + words)["code"] == "in_the_way"
+
+
 def test_children_cannot_read_what_is_left_of_our_input():
     assert answer("import os\ndef main(args): return {'got': os.popen('cat').read()}") == {"got": ""}
 

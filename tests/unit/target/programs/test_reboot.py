@@ -155,3 +155,34 @@ def test_bad_message(message):
     with pytest.raises(TargetError) as caught:
         reboot.main({"op": "trigger", "check": False, "message": message, "commands": [["true"]]})
     assert caught.value.code == "bad_option"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("words", [["rc"], ["/etc/init.d/rc", "5"], ["rcS"]])
+def test_what_a_user_calls_his_own_program_does_not_count(words):
+    """That of root's counts: a shell script of the init, which has the script's path as its second word."""
+
+    def named(user):
+        child = os.fork()
+        if child:
+            return child
+        try:
+            os.setgid(user)
+            os.setuid(user)
+            # It ends with us, and by itself.
+            os.execv("/bin/sleep", [words[0], "60"] if len(words) == 1 else words[:1] + ["60"])
+        finally:
+            os._exit(1)
+
+    before = reboot._changing_runlevel()
+    for user, counts in ((65534, False), (0, True)):
+        child = named(user)
+        try:
+            deadline = time.time() + 10
+            wanted = "\0".join([words[0], "60", ""])
+            while reboot.read_text("/proc/%d/cmdline" % child, 512) != wanted and time.time() < deadline:
+                pass
+            assert reboot._changing_runlevel() == (before or counts)
+        finally:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
