@@ -11,7 +11,7 @@ __metaclass__ = type
 class Backup:
     """Contents of a few files, and of a few words (file, offset, length) that have to stay where they are, to put them back."""
 
-    def __init__(self, machine, names, words):
+    def __init__(self, machine, names, words=()):
         self.machine = machine
         self.contents = dict((name, machine.read_bytes(name)) for name in names)
         self.words = [

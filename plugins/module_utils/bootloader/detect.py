@@ -15,12 +15,14 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.bls import parse_bls_entry, sort_bls
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import BLS_FOLDER
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_grubenv
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
     GrubLegacy,
     entry_release,
     legacy_config,
 )
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import run_grub_cfg
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_line, read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
@@ -29,7 +31,6 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 # GRUB 2: where its configuration may be; on Red Hat's family with UEFI it is what /etc/grub2-efi.cfg leads to.
 EFI_LINK = "/etc/grub2-efi.cfg"
 GRUB2_CONFIGS = ("/boot/grub/grub.cfg", EFI_LINK, "/boot/grub2/grub.cfg")
-BLS_FOLDER = "/boot/loader/entries"
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
 _OTHER_LOADERS = (
@@ -41,7 +42,9 @@ _OTHER_LOADERS = (
     ("/etc/elilo.conf", "elilo"),
 )
 _SOURCES_CUSTOM = re.compile(r"^[ \t]*source[ \t]+\S*custom\.cfg", re.M)
+_HANDS_OVER = re.compile(r"^[ \t]*configfile[ \t]", re.M)
 _MOST_ENTRIES = 200
+_MOST_BYTES = 4 << 20
 
 
 def look(root="/"):
@@ -80,10 +83,10 @@ def _grub2(root):
     loader = _efi_loader(root)
     if config is None or loader:
         return None
-    text = grub2_text(root, config)
+    text = read_text(under(root, config), _MOST_BYTES) or ""
     block = environment_block(root, config)
-    env = parse_grubenv(read_text(under(root, block), 65536))
-    order = boot_order(text, env, bls_entries(root))
+    env = environment(Machine(root), block)
+    order = boot_order(text, env, bls_entries(root), GrubFiles(root, config))
     if order["uses_legacy"]:
         return None
     problem = block_problem(root, config, block, env)
@@ -106,12 +109,28 @@ def one_shot_problem(config, order, block_says):
     return block_says
 
 
-def grub2_text(root, config):
-    """grub.cfg as GRUB runs it: with custom.cfg beside it, where it takes that in (grub.d/41_custom)."""
-    text = read_text(under(root, config), 4 << 20) or ""
-    if not sources_custom(text):
-        return text
-    return text + "\n" + (read_text(under(root, custom_config(config)), 1 << 20) or "")
+class GrubFiles:
+    """Texts of the files that a configuration takes in, by their paths as GRUB has them: without mount points, with a device."""
+
+    def __init__(self, root, config):
+        self.root = root
+        self.folder = os.path.dirname(config)
+
+    def __call__(self, path):
+        found = self.find(path)
+        return read_text(under(self.root, found), _MOST_BYTES) if found else None
+
+    def find(self, path):
+        """Path on the host, or None."""
+        path = re.sub(r"^\([^)]*\)", "", path)
+        if not path.startswith("/") or "/../" in path:
+            return None
+        # /grub stands for the folder of the configuration (grub_script.py says so to the script).
+        places = [self.folder + path[len("/grub") :]] if path.startswith("/grub/") else []
+        for candidate in places + [mount + path for mount in ("/boot", "", "/boot/efi", "/efi")]:
+            if os.path.isfile(under(self.root, candidate)):
+                return candidate
+        return None
 
 
 def sources_custom(text):
@@ -134,8 +153,38 @@ def grub2_config(root):
         if path != EFI_LINK:
             return path
         if os.path.isdir(under(root, "/sys/firmware/efi")):
-            return "/" + os.path.relpath(os.path.realpath(under(root, path)), os.path.realpath(root))
+            return _followed(root, "/" + os.path.relpath(os.path.realpath(under(root, path)), os.path.realpath(root)))
     return None
+
+
+def _followed(root, config):
+    """The configuration that a stub on the EFI partition hands over to (`configfile`), as cloud images have it; or the stub itself."""
+    for unused in range(4):
+        text = read_text(under(root, config), _MOST_BYTES) or ""
+        if not _HANDS_OVER.search(text):
+            break
+        files = GrubFiles(root, config)
+        following = files.find(run_grub_cfg(text, read=files)["configfile"] or "/")
+        if following is None or following == config:
+            break
+        config = following
+    return config
+
+
+def environment(machine, block, ask=False):
+    """Variables of the environment block, or None where it is none.
+
+    SUSE's GRUB keeps `next_entry` outside the file on Btrfs, and says so in the file: there its own editor is asked, which knows. With
+    `ask` it always is.
+    """
+    values = parse_grubenv(machine.read(block))
+    editor = machine.command("grub-editenv", "grub2-editenv") if ask or "env_block" in (values or {}) else None
+    if editor is None or values is None:
+        return values
+    rc, out, unused = machine.run([editor, machine.path(block), "list"], timeout=30)
+    if rc != 0:
+        return values
+    return dict(line.split("=", 1) for line in out.split("\n") if "=" in line)
 
 
 def environment_block(root, config):
@@ -161,7 +210,8 @@ def block_problem(root, config, block, env):
         return "%s is not a GRUB environment block" % block
     machine = Machine(root)
     where = block if exists else os.path.dirname(block)
-    return machine.grub_write_problem(where) or machine.read_only_problem(where)
+    outside = "env_block" in (env or {})
+    return machine.grub_write_problem(where, outside) or machine.read_only_problem(where)
 
 
 def _legacy(root):

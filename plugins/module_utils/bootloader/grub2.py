@@ -24,32 +24,35 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import os
-
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import GrubFiles, environment
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import (
     block_problem,
     one_shot_problem,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments, parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_config import Grub2Config
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_menu import Grub2Menu
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_menu import DEFAULT_FILE
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text import (
+    copied_entry,
     ADDED,
     BEGIN,
     DEFAULT_LINE,
     END,
     SAVES_DEFAULT,
-    trial_entry,
     with_config_default,
     with_saved_default,
     without_trial,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import DEFAULT_FILE
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import run_grub_cfg
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import entry_of_release
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import back_title, trial_title
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import without_trial_words
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.update_default import KERNEL_SETTINGS
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
-class Grub2(Grub2Menu):
+class Grub2(Grub2Config):
     """GRUB 2 with a generated grub.cfg that lists its entries, as Debian, Ubuntu and EL 7 have it."""
 
     name = "grub2"
@@ -58,7 +61,11 @@ class Grub2(Grub2Menu):
     # -- what is so --------------------------------------------------------------------------------------------------------
 
     def files(self):
-        return [self._default_file(), self.config, self.block, self.custom] + self.places_with_trial_words()
+        return (
+            [self._default_file(), self.config, self.block, self.custom]
+            + [KERNEL_SETTINGS]
+            + self.places_with_trial_words()
+        )
 
     @staticmethod
     def words():
@@ -72,18 +79,18 @@ class Grub2(Grub2Menu):
         entry = self._entry(release)
         if entry is None:
             return "%s has no menu entry for it" % self.config
-        image = "/boot/" + os.path.basename(entry["image"])
-        return machine.image_problem(image, self._initramfs(entry), self._initramfs(self._entry(running)))
+        return machine.image_problem(
+            self._host_file(entry["image"]), self._initramfs(entry), self._initramfs(self._entry(running))
+        )
 
     def one_shot(self, release=None):
         """(possible, reason why not): whether an entry can be armed for one boot only."""
-        block_says = block_problem(
-            self.machine.root or "/", self.config, self.block, parse_grubenv(self.machine.read(self.block))
-        )
+        env = environment(self.machine, self.block, ask=True)
+        block_says = block_problem(self.machine.root or "/", self.config, self.block, env)
         problem = one_shot_problem(self.config, self._order(), block_says)
         if problem:
             return False, problem
-        if release and not self._takes_trial() and SAVES_DEFAULT.search(self._body(self._entry(release)) or ""):
+        if release and not self.takes_trial() and SAVES_DEFAULT.search(self._body(self._entry(release)) or ""):
             # Inside a submenu boot_once is not seen, so GRUB would save the armed entry as the default.
             return (
                 False,
@@ -106,11 +113,12 @@ class Grub2(Grub2Menu):
             "line": lines[-1] if lines else None,
             "saved_entry": self._env().get("saved_entry"),
             "next_entry": self._env().get("next_entry"),
+            "update_default": self.update_default_of_before(),
             "block_missing": not self.machine.exists(self.block),
         }
 
     def pins(self):
-        return self.setting() == "saved"
+        return self.setting() == "saved" and not self.follows_installs()
 
     @staticmethod
     def pinned_setting(release):
@@ -118,24 +126,25 @@ class Grub2(Grub2Menu):
 
     def pinned(self, release):
         return (
-            self.setting() == "saved"
+            self.pins()
             and self._honours_saved(release)
             and self._env().get("saved_entry") == self._spec(release)
             and self.default() == release
         )
 
     def pin(self, release):
-        """GRUB_DEFAULT=saved, and the saved entry names the release by its id, which stays when menus are generated anew."""
+        """GRUB_DEFAULT=saved, and the saved entry names the release by what stays when menus are generated anew."""
         if self.setting() != "saved":
             self.machine.write_latin(
                 self._default_file(), with_saved_default(self.machine.read_latin(self._default_file()))
             )
+        self.stop_following()
         self._edit_env("set", "saved_entry=" + self._spec(release))
-        if not self._honours_saved(release):
-            self._generate()
+        self.settle_config()
 
     def restore(self, original):
         self._restore_setting(original)
+        self.follow_again(original.get("update_default"))
         if original.get("saved_entry"):
             self._edit_env("set", "saved_entry=" + original["saved_entry"])
         elif self._env().get("saved_entry") is not None:
@@ -144,8 +153,7 @@ class Grub2(Grub2Menu):
             self._edit_env("unset", "next_entry")  # GRUB empties what it has taken, and leaves the name.
         if original.get("block_missing") and self._env() == {}:
             self.machine.remove(self.block)
-        if self._config_default() != self._expected_default():
-            self._generate()
+        self.settle_config()
 
     def restored_default(self, original):
         """Release that would be the default after `restore`."""
@@ -167,7 +175,12 @@ class Grub2(Grub2Menu):
 
     def armed(self, release, words):
         """The trial entry is what `write_trial` would write, and it is armed."""
-        return self._env().get("next_entry") == self._next_spec(release) and self.trial_is_current(release, words)
+        env = self._env()
+        return (
+            env.get("next_entry") == self._next_spec(release)
+            and not env.get("initrdfail")
+            and self.trial_is_current(release, words)
+        )
 
     def trial_is_current(self, release, words):
         return self.machine.read_latin(self.custom) == self._custom_with_trial(release, words)
@@ -182,6 +195,10 @@ class Grub2(Grub2Menu):
         self._write_custom(without_trial(self.machine.read_latin(self.custom)))
 
     def set_next(self, release):
+        for name in ("initrdfail", "prev_entry"):
+            # Left over from a boot that Ubuntu tried without an initramfs: GRUB would take `prev_entry` instead of ours.
+            if self._env().get(name) is not None:
+                self._edit_env("unset", name)
         self._edit_env("set", "next_entry=" + self._next_spec(release))
 
     def clear_next(self):
@@ -206,38 +223,65 @@ class Grub2(Grub2Menu):
 
     def notes(self, release):
         """What the operator should know about a trial boot of this release."""
-        if self._takes_trial():
+        if self.takes_trial():
             return []
         return [
             "%s does not read custom.cfg (41_custom is missing), so the trial boots the kernel's own entry, which is told nothing of it: "
-            "a panic, or a shell of the initramfs, needs a watchdog or the console" % self.config
+            "a panic, a shell of the initramfs or a kernel that GRUB cannot load needs a watchdog or the console"
+            % self.config
         ]
 
     # -- writing ---------------------------------------------------------------------------------------------------------------
 
     def _next_spec(self, release):
-        return self.TRIAL_ID if self._takes_trial() else self._spec(release)
+        return self.TRIAL_ID if self.takes_trial() else self._spec(release)
 
     def _custom_with_trial(self, release, words):
         rest = without_trial(self.machine.read_latin(self.custom))
-        if not self._takes_trial():
+        if not self.takes_trial():
             return rest
-        body = self._body(self._entry(release))
-        trial = trial_entry(body, release, words, self.TRIAL_ID) if body else ""
-        made = run_grub_cfg("menuentry_id_option=--id\n" + trial)["entries"]
-        if (
-            len(made) != 1
-            or made[0]["id"] != self.TRIAL_ID
-            or made[0]["release"] != release
-            or not made[0]["options"].endswith(words)
-        ):
+        entries = self._copy(release, trial_title(release), self.TRIAL_ID, words)
+        if entries is None:
             raise TargetError(
                 "loader_not_supported",
                 "the entry of kernel %s in %s is not one that can be copied" % (release, self.config),
                 "generate the menu again (update-grub or grub2-mkconfig), then run again",
             )
-        trial = trial.encode("utf-8").decode("latin-1")
-        return rest + ("\n" if rest and not rest.endswith("\n") else "") + BEGIN + trial + END
+        entries += self._copy(self.old, back_title(self.old), self.BACK_ID) or ""
+        return self._with_section(rest, entries, ())
+
+    def _copy(self, release, title, identity, words=""):
+        """The release's entry under another title and id, or None where it is not one that can be copied."""
+        body = self._body(self._entry(release)) if release else None
+        copied = copied_entry(body, title, identity, words) if body else ""
+        made = run_grub_cfg("menuentry_id_option=--id\n" + copied)["entries"]
+        if (
+            len(made) != 1
+            or (made[0]["id"], made[0]["release"]) != (identity, release)
+            or not made[0]["options"].endswith(words)
+        ):
+            return None
+        return copied.encode("utf-8").decode("latin-1")
+
+    def _with_section(self, rest, entries, bls):
+        """custom.cfg with our section: entries, and what GRUB boots when it cannot load the one that it was to boot."""
+        rest += "\n" if rest and not rest.endswith("\n") else ""
+        numbers = self._numbers_of_old(rest + BEGIN + entries + END, bls)
+        return rest + BEGIN + entries + ('set fallback="%s"\n' % " ".join(numbers) if numbers else "") + END
+
+    def _numbers_of_old(self, custom, bls):
+        """Numbers of the top level of the menu that boot the old kernel, our own way back first. GRUB 2.06 knows no other names here."""
+        files = GrubFiles(self.machine.root or "/", self.config)
+        menu = run_grub_cfg(
+            self._text(), self._env(), bls, lambda path: custom if path.endswith("/custom.cfg") else files(path)
+        )["entries"]
+        own = [str(place) for place, entry in enumerate(menu) if entry["id"] == self.BACK_ID]
+        other = [
+            str(place)
+            for place, entry in enumerate(menu)
+            if entry is entry_of_release([entry], self.old) and str(place) not in own
+        ]
+        return own + other
 
     def _write_custom(self, text):
         if text:

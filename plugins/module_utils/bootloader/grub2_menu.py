@@ -10,14 +10,15 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import GrubFiles, environment
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import (
     custom_config,
     environment_block,
     grub2_config,
-    grub2_text,
     sources_custom,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments, parse_grubenv
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text import set_default_of
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text import (
     DEFAULT_LINE,
     INITRD_LINE,
@@ -38,6 +39,7 @@ class Grub2Menu(Grub2Tools):
 
     USES_BLS = False
     TRIAL_ID = "realip-toa-trial"
+    BACK_ID = "realip-toa-back"
 
     def __init__(self, machine, config, block):
         self.machine = machine
@@ -76,27 +78,28 @@ class Grub2Menu(Grub2Tools):
         return self._entry(release) is not None
 
     def _text(self):
-        """grub.cfg as GRUB reads it, with custom.cfg where it takes that in."""
-        return grub2_text(self.machine.root or "/", self.config)
+        return self.machine.read(self.config) or ""
 
     def _env(self):
-        return parse_grubenv(self.machine.read(self.block)) or {}
+        """What the host's own editor says is in the environment block."""
+        return environment(self.machine, self.block, ask=True) or {}
 
     def _order(self):
         return self._order_of(self._text(), self._env() if self.machine.size(self.block) else None)
 
     def _order_of(self, text, env):
         """boot_order(), worked out once for the same files."""
-        key = (text, env if env is None else tuple(sorted(env.items())))
+        key = (text, self.machine.read_latin(self.custom), env if env is None else tuple(sorted(env.items())))
         if key not in self._orders:
-            self._orders[key] = boot_order(text, env, self._bls_entries())
+            files = GrubFiles(self.machine.root or "/", self.config)
+            self._orders[key] = boot_order(text, env, self._bls_entries(), files)
         return self._orders[key]
 
     @staticmethod
     def _bls_entries():
         return ()
 
-    def _takes_trial(self):
+    def takes_trial(self):
         """The menu can have an entry of our own."""
         return sources_custom(self.machine.read(self.config) or "")
 
@@ -114,13 +117,17 @@ class Grub2Menu(Grub2Tools):
         return entry_of_release(self._entries(), release)
 
     def _spec(self, release):
-        """What to write as saved_entry or next_entry: the path of ids, or of titles where an id names another entry.
+        """What to write as saved_entry: the path of ids, or of titles where an id names another entry.
 
-        grubby on EL 7 copies an entry together with its id, so there ids are not always unique.
+        grubby on EL 7 copies an entry together with its id, so there ids are not always unique; and it reads titles only. What it cannot
+        read it takes for no default at all, and the next argument that somebody adds with it makes another kernel the default.
         """
         entries = self._entries()
         wanted = entry_of_release(entries, release)
-        for spec in [wanted["spec"]] + title_paths(entries, wanted) if wanted else []:
+        specs = [wanted["spec"]] + title_paths(entries, wanted) if wanted else []
+        if wanted in entries and not self.USES_BLS and self.machine.command("grubby"):
+            specs.reverse()
+        for spec in specs:
             if find_entry(entries, spec) is wanted:
                 return spec
         raise TargetError(
@@ -138,15 +145,7 @@ class Grub2Menu(Grub2Tools):
         )
 
     def _config_default(self):
-        """Value that grub.cfg gives to `default` when nothing is armed, unexpanded."""
-        found = [
-            value
-            for value in re.findall(
-                r'^[ \t]*set default="?([^"\n]*)"?[ \t]*$', self.machine.read(self.config) or "", re.M
-            )
-            if "next_entry" not in value
-        ]
-        return found[0] if found else None
+        return set_default_of(self._text())
 
     def _expected_default(self):
         return "${saved_entry}" if self.setting() == "saved" else self.setting()
@@ -162,7 +161,15 @@ class Grub2Menu(Grub2Tools):
     def _initramfs(self, entry):
         """Files below /boot that an entry loads as initramfs."""
         match = INITRD_LINE.search(self._body(entry) or "")
-        return ["/boot/" + os.path.basename(word) for word in match.group(1).split()] if match else []
+        return [self._host_file(word) for word in match.group(1).split()] if match else []
+
+    def _host_file(self, path):
+        """A file that an entry names by its place on the boot file system, as a path on the host."""
+        path = re.sub(r"^\([^)]*\)", "", path)
+        for candidate in ("/boot" + path, path, "/boot/efi" + path, "/efi" + path):
+            if self.machine.size(candidate):
+                return candidate
+        return "/boot/" + os.path.basename(path)
 
     def _body(self, entry):
         """An entry's own text in grub.cfg, from "menuentry" to its closing brace, or None."""

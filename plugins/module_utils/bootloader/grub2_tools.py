@@ -9,10 +9,12 @@ __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import CommandLines
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_assignments
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.own_tools import OwnTools
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.update_default import UpdateDefault
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
-class Grub2Tools(CommandLines):
+class Grub2Tools(CommandLines, UpdateDefault, OwnTools):
     """What a GRUB 2 backend has done by commands. `machine`, `config` and `block` are the backend's."""
 
     def _editenv(self):
@@ -39,7 +41,7 @@ class Grub2Tools(CommandLines):
         if self.config == "/boot/grub/grub.cfg" and update:
             argv = [update]
         elif make:
-            argv = [make, "-o", self.machine.path(self.config)]
+            argv = [make] + self._leave_command_lines(make) + ["-o", self.machine.path(self.config)]
         else:
             raise TargetError(
                 "loader_not_supported",
@@ -54,6 +56,11 @@ class Grub2Tools(CommandLines):
             timeout=300,
             env={"LANG": self._language(), "LC_ALL": ""},
         )
+
+    def _leave_command_lines(self, make):
+        """Enterprise Linux's grub2-mkconfig writes the command line of every kernel anew, unless it is told not to."""
+        rc, out, err = self.machine.run([make, "--help"], timeout=30)
+        return ["--no-grubenv-update"] if "--no-grubenv-update" in out + err else []
 
     def _language(self):
         for name in ("/etc/default/locale", "/etc/locale.conf"):

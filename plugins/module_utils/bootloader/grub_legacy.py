@@ -39,19 +39,16 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_text import (
     BACK,
     TRIAL,
-    UPDATE_DEFAULT,
     UPDATE_ENTRY,
     default_setting,
     default_token,
-    grubby_follows,
     token_at,
     top_of_titles,
-    with_last,
 )
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import pick_legacy
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import without_trial_words
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.update_default import KERNEL_SETTINGS
 
-KERNEL_SETTINGS = "/etc/sysconfig/kernel"
 # GRUB 0.97 writes 10 bytes back, and refuses to make the file longer.
 _DEFAULT_FIELD = 10
 _DEFAULT_TEXT = (
@@ -123,12 +120,11 @@ class Legacy(LegacyMenus):
     def original(self):
         """What `restore` needs, as it was before us."""
         text = self.text()
-        updated = UPDATE_DEFAULT.findall(self.machine.read_latin(KERNEL_SETTINGS))
         entry_updated = UPDATE_ENTRY.findall(text)
         return {
             "default": default_token(text),
             "default_release": self.default(),
-            "update_default": updated[-1][1] if updated else None,
+            "update_default": self.update_default_of_before(),
             "update_entry": entry_updated[-1][1] if entry_updated else None,
             "default_file": self.machine.read_latin(DEFAULT_FILE) if self.machine.exists(DEFAULT_FILE) else None,
         }
@@ -145,10 +141,7 @@ class Legacy(LegacyMenus):
         return self.pins() and self.default() == release
 
     def pin(self, release):
-        settings = self.machine.read_latin(KERNEL_SETTINGS)
-        wanted = with_last(UPDATE_DEFAULT, settings, "no") if grubby_follows(settings) else settings
-        if wanted != settings:
-            self.machine.write_latin(KERNEL_SETTINGS, wanted)
+        self.stop_following()
         text = self.text()
         menu = UPDATE_ENTRY.sub(lambda match: match.group(1) + "true", text)
         if self.default() != release or self.setting() == "saved":
@@ -161,14 +154,7 @@ class Legacy(LegacyMenus):
         text = self._restored(original)
         if text != self.text():
             machine.write_latin(self.config, text)
-        settings = machine.read_latin(KERNEL_SETTINGS)
-        if (
-            original.get("update_default") is not None
-            and (UPDATE_DEFAULT.findall(settings) or [("", "")])[-1][1] == "no"
-        ):
-            wanted = with_last(UPDATE_DEFAULT, settings, original["update_default"])
-            if wanted != settings:
-                machine.write_latin(KERNEL_SETTINGS, wanted)
+        self.follow_again(original.get("update_default"))
         self._write_default_file(original.get("default_file"))
 
     def restored_default(self, original):
@@ -228,6 +214,10 @@ class Legacy(LegacyMenus):
             own = self._own_entry(self.menu(), self.default())
             self.machine.write_latin(self.config, self.with_default(self.text(), own["spec"] if own else str(BACK)))
 
+    @staticmethod
+    def takes_trial():
+        return True
+
     def notes(self, release):
         return []
 
@@ -262,9 +252,7 @@ class Legacy(LegacyMenus):
 
     def _follows(self, text):
         """Whether the default moves on to a kernel that is installed."""
-        return grubby_follows(self.machine.read_latin(KERNEL_SETTINGS)) or any(
-            value.strip() != "true" for _unused, value in UPDATE_ENTRY.findall(text)
-        )
+        return self.follows_installs() or any(value.strip() != "true" for _unused, value in UPDATE_ENTRY.findall(text))
 
     def _write_default_number(self, number):
         """In place where that can be: GRUB reads without a journal, and writes to where it finds the file."""

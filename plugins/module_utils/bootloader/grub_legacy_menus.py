@@ -27,15 +27,17 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_
 )
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import legacy_command, pick_legacy
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import entry_of_release
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.own_tools import OwnTools
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import (
     back_title,
     trial_title,
     with_trial_words,
 )
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.update_default import UpdateDefault
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 
 
-class LegacyMenus(GrubLegacy, CommandLines):
+class LegacyMenus(GrubLegacy, CommandLines, UpdateDefault, OwnTools):
     """GRUB legacy, with the menus that it would have after a change."""
 
     def memory(self):

@@ -14,7 +14,6 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu 
 
 BACK, TRIAL = 0, 1
 _AUTOMAGIC = "### BEGIN AUTOMAGIC KERNELS LIST"
-UPDATE_DEFAULT = re.compile(r"^([ \t]*UPDATEDEFAULT=)(.*)$", re.M)
 UPDATE_ENTRY = re.compile(r"^(#[ \t]*updatedefaultentry=)(.*)$", re.M)
 DEFAULT_TOKEN = re.compile(r"([ \t]*default(?:[ \t]*=[ \t]*|[ \t]+))(\S*)")
 # The line of before goes into this comment, so that the way back is in the menu itself.
@@ -70,14 +69,3 @@ def without_fallback(text):
             lines[place : place + ours] = [was] if was else []
             break
     return "\n".join(lines)
-
-
-def grubby_follows(settings):
-    """new-kernel-pkg makes an installed kernel the default where /etc/sysconfig/kernel says so."""
-    found = UPDATE_DEFAULT.findall(settings)
-    return bool(found) and found[-1][1].strip().strip("\"'") == "yes"
-
-
-def with_last(pattern, text, value):
-    last = list(pattern.finditer(text))[-1]
-    return text[: last.start(2)] + value + text[last.end(2) :]

@@ -14,6 +14,11 @@ __metaclass__ = type
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_parser import Parser
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_words import (
+    compare,
+    names_of_variables,
+    title_and_id,
+)
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import menu_entry, pick_entry, release_of_image
 
 _CALL_LIMIT = 8
@@ -34,21 +39,22 @@ _FEATURES = (
     "timeout_style",
 )
 _LINUX_COMMANDS = ("linux", "linux16", "linuxefi", "module", "module2", "multiboot_kernel")
-_OPTIONS_WITH_VALUE = ("--class", "--users", "--hotkey", "--source", "--id")
 
 
-def run_grub_cfg(text, env=None, bls=()):
+def run_grub_cfg(text, env=None, bls=(), read=None):
     """What GRUB 2 would do with a configuration.
 
-    `env` is the parsed environment block (None where there is none), `bls` the BLS entries, already sorted.
+    `env` is the parsed environment block (None where there is none), `bls` the BLS entries, already sorted; `read` gives the text of
+    another file, by its path as GRUB has it, or None.
     Returns a dict: `entries` (the menu), `default` (value of the variable `default` at the end), `uses_bls`, `uses_legacy` (it reads
-    a menu.lst), `env` (the environment block as the script would leave it) and `saved` (names of variables it would write there).
+    a menu.lst), `env` (the environment block as the script would leave it), `saved` (names of variables it would write there) and
+    `configfile` (path of the configuration that it hands over to, or "").
     """
-    return _run(Parser(text or "").parse(), env, bls)
+    return _run(Parser(text or "").parse(), env, bls, read)
 
 
-def _run(nodes, env, bls, with_menu=True):
-    script = _Interpreter(env, bls, with_menu)
+def _run(nodes, env, bls, read=None, with_menu=True):
+    script = _Interpreter(env, bls, read, with_menu)
     script.run(nodes, script.menu)
     return {
         "entries": script.menu,
@@ -57,21 +63,23 @@ def _run(nodes, env, bls, with_menu=True):
         "uses_legacy": script.uses_legacy,
         "env": script.block,
         "saved": script.saved,
+        "configfile": script.configfile,
+        "fallback": script.variables.get("fallback", ""),
     }
 
 
-def boot_order(text, env=None, bls=()):
+def boot_order(text, env=None, bls=(), read=None):
     """Which entries GRUB 2 would boot, by running its configuration for this boot and, where a one-shot is armed, for the one after.
 
     Returns a dict: `entries`, `uses_bls`, `uses_legacy`, `default` (entry booted when nothing is armed, or None), `next` (armed entry,
     or None), `honours_next` (the configuration takes `next_entry` and clears it again, so that grub-reboot works).
     """
     nodes = Parser(text or "").parse()
-    now = _run(nodes, env, bls)
+    now = _run(nodes, env, bls, read)
     armed = bool(env) and bool(env.get("next_entry") or env.get("prev_saved_entry"))
-    settled = _run(nodes, now["env"], bls) if armed else now
+    settled = _run(nodes, now["env"], bls, read) if armed else now
     # A spec no menu has: whether it comes out as `default` does not depend on what the menu holds.
-    probe = _run(nodes, dict(env or {}, next_entry="realip-toa-probe"), (), False)
+    probe = _run(nodes, _ready(env), (), read, False)
     return {
         "entries": now["entries"],
         "uses_bls": now["uses_bls"],
@@ -85,7 +93,10 @@ def boot_order(text, env=None, bls=()):
 class _Interpreter:
     """Runs the nodes; knows variables, the environment block, functions, menus, and tests on them."""
 
-    def __init__(self, env, bls, with_menu=True):
+    def __init__(self, env, bls, read=None, with_menu=True):
+        self.read = read
+        self.configfile = ""
+        self.depth = 0
         self.with_menu = with_menu
         self.variables = dict(("feature_" + name, "y") for name in _FEATURES)
         self.variables.update(grub_platform="pc", prefix="/grub", config_directory="/grub")
@@ -101,6 +112,8 @@ class _Interpreter:
 
     def run(self, nodes, menu):
         for node in nodes:
+            if self.configfile:
+                return  # Another configuration has taken over.
             if node[0] == "command":
                 self.command(node[1], menu)
             elif node[0] == "if":
@@ -137,13 +150,15 @@ class _Interpreter:
         if words[:1] == ["!"]:
             return not self.test(words[1:])
         if len(words) == 3:
-            return _compare(words[0], words[1], words[2])
+            return compare(words[0], words[1], words[2])
         if len(words) == 2:
             if words[0] == "-z":
                 return words[1] == ""
             if words[0] == "-n":
                 return words[1] != ""
-            return words[0] in ("-s", "-f", "-e") and words[1].endswith("/grubenv") and self.has_block
+            if words[0] in ("-s", "-f", "-e"):
+                return self.has_block if words[1].endswith("/grubenv") else self.text_of(words[1]) is not None
+            return False
         return len(words) == 1 and words[0] != ""
 
     def command(self, raw, menu):
@@ -166,23 +181,42 @@ class _Interpreter:
             menu.extend(self.bls)
         elif name == "legacy_configfile":
             self.uses_legacy = True
+        elif name in ("source", ".", "configfile") and len(words) > 1:
+            self.other_file(name, words[1], menu)
         elif name in self.functions and self.calls < _CALL_LIMIT:
             self.calls += 1
             self.run(self.functions[name], menu)
             self.calls -= 1
+
+    def text_of(self, path):
+        return self.read(path) if self.read and self.depth < _CALL_LIMIT else None
+
+    def other_file(self, name, path, menu):
+        """`source` runs a file as if it stood here; `configfile` begins anew with it: its menu is the one that is shown."""
+        text = self.text_of(path)
+        if text is None:
+            return
+        self.depth += 1
+        if name == "configfile":
+            del menu[:]
+            self.variables["config_directory"] = path.rsplit("/", 1)[0]
+        self.run(Parser(text).parse(), menu)
+        self.depth -= 1
+        if name == "configfile":
+            self.configfile = self.configfile or path
 
     def assign(self, word):
         name, value = word.split("=", 1)
         self.variables[name] = value
 
     def load(self, words):
-        names = _names(words)
+        names = names_of_variables(words)
         for name in names or list(self.block):
             if name in self.block:
                 self.variables[name] = self.block[name]
 
     def save(self, words):
-        for name in _names(words):
+        for name in names_of_variables(words):
             self.saved.append(name)
             if name in self.variables:  # set to nothing is not unset: GRUB writes "name="
                 self.block[name] = self.variables[name]
@@ -198,7 +232,7 @@ class _Interpreter:
         elif words[:1] == ["menuentry"]:
             menu.append(self.bootable_entry(words[1:], nodes))
         elif words[:1] == ["submenu"]:
-            title, identity = _title_and_id(words[1:])
+            title, identity = title_and_id(words[1:])
             entry = menu_entry(title, identity, "", "", "", [])
             menu.append(entry)
             kept = dict(self.variables)
@@ -207,7 +241,7 @@ class _Interpreter:
             _prefix_specs(entry["entries"], entry["spec"])
 
     def bootable_entry(self, words, nodes):
-        title, identity = _title_and_id(words)
+        title, identity = title_and_id(words)
         image, options = self.kernel_line(nodes)
         return menu_entry(title, identity, image, options, release_of_image(image))
 
@@ -262,54 +296,11 @@ class _Interpreter:
         return "".join(parts)
 
 
-def _compare(left, operator, right):
-    if operator in ("=", "=="):
-        return left == right
-    if operator == "!=":
-        return left != right
-    numbers = []
-    for side in (left, right):
-        match = re.match(r"-?[0-9]+$", side)
-        if match is None:
-            return False
-        numbers.append(int(side))
-    return {
-        "-eq": numbers[0] == numbers[1],
-        "-ne": numbers[0] != numbers[1],
-        "-lt": numbers[0] < numbers[1],
-        "-le": numbers[0] <= numbers[1],
-        "-gt": numbers[0] > numbers[1],
-        "-ge": numbers[0] >= numbers[1],
-    }.get(operator, False)
-
-
-def _names(words):
-    """Names of variables in the arguments of load_env and save_env: what is left without the options and the file."""
-    names, skip = [], False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in ("-f", "--file"):
-            skip = True
-        elif not word.startswith("-"):
-            names.append(word)
-    return names
-
-
-def _title_and_id(words):
-    title, identity, place = None, "", 0
-    while place < len(words):
-        word = words[place]
-        if word in _OPTIONS_WITH_VALUE:
-            place += 1
-            if word == "--id" and place < len(words):
-                identity = words[place]
-        elif word.startswith("--id="):
-            identity = word[len("--id=") :]
-        elif title is None and not word.startswith("--"):
-            title = word
-        place += 1
-    return title or "", identity
+def _ready(env):
+    """The environment block with a probe armed, as arming would leave it: without the rests of a boot without initramfs (Ubuntu)."""
+    rests = ("initrdfail", "prev_entry")
+    block = dict((name, value) for name, value in (env or {}).items() if name not in rests)
+    return dict(block, next_entry="realip-toa-probe")
 
 
 def _prefix_specs(entries, prefix):

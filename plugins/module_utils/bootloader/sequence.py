@@ -43,6 +43,7 @@ class Boot:
         self.steps = []
         self.notes = []
         self._nonce = None
+        self.pinned = None
         self.before = self.look()
         self.wanted = dict(self.before)
         getattr(self, "plan_" + options["state"])()
@@ -106,7 +107,7 @@ class Boot:
             "%s is %s instead of %s" % (key, found[key], self.wanted[key])
             for key in sorted(found)
             if found[key] != self.wanted[key]
-        ]
+        ] + self.disagreements()
         if wrong:
             raise TargetError(
                 "boot_not_verified",
@@ -114,6 +115,11 @@ class Boot:
                 "they have been put back" % "; ".join(wrong),
                 "look at the boot loader's configuration on the host, then run again",
             )
+
+    def disagreements(self):
+        """What the distribution's own tools say against what was done: asked after each call that pinned a kernel."""
+        said = self.backend.disagreement(self.pinned) if self.pinned else ""
+        return [said] if said else []
 
     # -- the four states -----------------------------------------------------------------------------------------------------
 
@@ -149,7 +155,7 @@ class Boot:
         self.notes.extend(self.backend.notes(kernel))
         if not self.backend.trial_is_current(kernel, words):
             self.step("write the trial entry of %s" % kernel, lambda: self.backend.write_trial(kernel, words))
-        self.wanted["trial"] = kernel if not self.backend.notes(kernel) else None
+        self.wanted["trial"] = kernel if self.backend.takes_trial() else None
         self.plan_watchdog(kernel)
         if not self.backend.armed(kernel, words):
             self.step("arm %s for the next boot" % kernel, lambda: self.backend.set_next(kernel))
@@ -245,6 +251,7 @@ class Boot:
     def pin(self, release):
         if not self.backend.pinned(release):
             self.step("make %s the default entry" % release, lambda: self.backend.pin(release))
+            self.pinned = release
         self.wanted["default"] = release
         self.wanted["grub_default_setting"] = self.backend.pinned_setting(release)
 

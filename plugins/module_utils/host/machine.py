@@ -153,15 +153,16 @@ class Machine:
     def boot_id(self):
         return read_line(self.path("/proc/sys/kernel/random/boot_id")) or ""
 
-    def grub_write_problem(self, name):
+    def grub_write_problem(self, name, outside_of_files=False):
         """Why GRUB could not write to this file while booting, or "" where it can.
 
-        It cannot on LVM, mdraid, an encrypted disk, Btrfs or ZFS: there a one-shot entry would stay for ever.
+        It cannot on LVM, mdraid, an encrypted disk, Btrfs or ZFS: there a one-shot entry would stay for ever. SUSE's GRUB has a place
+        on Btrfs for it outside of all files (`outside_of_files`).
         """
         device, filesystem = self._mount_of(os.path.realpath(self.path(name)))
         if not device:
             return "the filesystem that holds %s cannot be found in /proc/self/mountinfo" % name
-        if filesystem not in _WRITABLE_FILESYSTEMS:
+        if filesystem not in _WRITABLE_FILESYSTEMS and not (outside_of_files and filesystem == "btrfs"):
             return "%s is on %s, which GRUB cannot write to" % (name, filesystem)
         block = "/sys/dev/block/" + device
         mapped = read_line(self.path(block + "/dm/uuid"))

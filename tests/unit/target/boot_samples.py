@@ -13,13 +13,15 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import GrubFiles
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import (
     ENV_HEADER,
     ENV_SIZE,
     parse_assignments,
     parse_grubenv,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import run_grub_cfg
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import pick_entry
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_words
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, section
@@ -86,7 +88,8 @@ class Host:
         self.write("/etc/default/grub", DEFAULT_GRUB)
         self.write("/proc/self/mountinfo", self.MOUNTS)
         for name in ("/run/systemd/system", self.GRUB, "/sys/dev/block/8:1"):
-            os.makedirs(self.path(name))
+            if not os.path.isdir(self.path(name)):
+                os.makedirs(self.path(name))
         self.install(self.RELEASE)
         self.boot(self.RELEASE)
 
@@ -174,20 +177,37 @@ class Host:
     def bls(self):
         return ()
 
-    def boot(self, release=None):
-        """Power on: GRUB picks an entry as its configuration says, and clears what was armed. Returns the release."""
+    def everything_in_the_environment(self):
+        """All variables that GRUB has when it has read its environment block."""
+        return self.environment()
+
+    def picks(self, loads=lambda image: True, keep=False):
+        """The entry that GRUB starts when the power comes, or None where it stays in its menu; with `keep` nothing is changed by that."""
+        values = self.everything_in_the_environment()
+        files = GrubFiles(self.root, self.GRUB + "/grub.cfg")
+        result = run_grub_cfg(self.text(self.GRUB + "/grub.cfg"), values, self.bls(), files)
+        if values and values.get("next_entry") and not keep:
+            self.took_next_entry(result["env"])
+        entry = pick_entry(result["entries"], result["default"])
+        # GRUB 2.06, normal/menu.c: numbers only, each once, in this order.
+        for number in [None] + result["fallback"].split():
+            if number is not None:
+                entry = result["entries"][int(number)] if int(number) < len(result["entries"]) else None
+            if entry is not None and entry["entries"] is None and loads(entry["image"]):
+                return entry
+        return None
+
+    def took_next_entry(self, values):
+        self.set_environment(values)  # GRUB's save_env leaves "next_entry="
+
+    def boot(self, release=None, loads=lambda image: True):
+        """Power on: GRUB picks an entry as its configuration says, and clears what was armed. Returns the release, or None."""
         options = "root=UUID=%s ro quiet" % FS
         if release is None:
-            text = self.text(self.GRUB + "/grub.cfg")
-            if os.path.exists(self.path(self.GRUB + "/custom.cfg")):
-                text += self.read(self.GRUB + "/custom.cfg").decode("latin-1")
-            values = self.environment()
-            order = boot_order(text, values, self.bls())
-            entry = order["next"] or order["default"]
-            if values and values.get("next_entry"):
-                values["next_entry"] = ""  # as GRUB's save_env leaves it
-                self.set_environment(values)
-            release, options = entry["release"], entry["options"]
+            entry = self.picks(loads)
+            if entry is None:
+                return None
+            release, options = entry["release"], self.expanded(entry["options"])
         self.boots += 1
         self.write("/proc/sys/kernel/osrelease", release + "\n")
         self.write("/proc/sys/kernel/random/boot_id", "boot-%d\n" % self.boots)
@@ -197,6 +217,11 @@ class Host:
     def told_of_trial(self):
         """The running kernel was told all that a trial is told, as the last of its command line."""
         return self.text("/proc/cmdline").strip().endswith(" " + trial_words(30, self.record()["nonce"]))
+
+    def expanded(self, options):
+        """A command line with the variables of the environment block in it, as blscfg makes it."""
+        values = self.everything_in_the_environment() or {}
+        return re.sub(r"\$(\w+)", lambda match: values.get(match.group(1), ""), options).strip()
 
     # -- commands
 
@@ -210,6 +235,8 @@ class Host:
             self.generate()
         elif name in ("grub-editenv", "grub2-editenv"):
             values = self.environment() or {}
+            if argv[2] == "list":
+                return 0, "".join("%s=%s\n" % item for item in sorted(values.items())), ""
             if argv[2] == "set":
                 values.update([argv[3].split("=", 1)])
             else:
@@ -230,3 +257,52 @@ class Host:
 
     def record(self):
         return section("boot", self.path(STATE_FILE))
+
+
+class UbuntuCloud(Host):
+    """Ubuntu's cloud images (GRUB_FORCE_PARTUUID): an entry is tried without an initramfs first, and with it after that has failed."""
+
+    HEADER = """if [ "${initrdfail}" = 2 ]; then
+   set initrdfail=
+elif [ "${initrdfail}" = 1 ]; then
+   set next_entry="${prev_entry}"
+   set prev_entry=
+   save_env prev_entry
+   if [ "${next_entry}" ]; then
+      set initrdfail=2
+   fi
+fi
+"""
+    FUNCTION = """function initrdfail {
+    if [ -n "${have_grubenv}" ]; then if [ -n "${partuuid}" ]; then
+      if [ -z "${initrdfail}" ]; then
+        set initrdfail=1
+        if [ -n "${boot_once}" ]; then
+          set prev_entry="${default}"
+          save_env prev_entry
+        fi
+      fi
+      save_env initrdfail
+    fi; fi
+}
+"""
+    BRANCHES = (
+        '\tif [ "${initrdfail}" = 1 ]; then\n'
+        "\t  echo\t'GRUB_FORCE_PARTUUID set, initrdless boot failed. Attempting with initrd.'\n"
+        "\t  linux\t/boot/vmlinuz-%(release)s root=PARTUUID=26f22d2b ro  console=tty1\n"
+        "\t  initrd\t/boot/initrd.img-%(release)s\n"
+        "\telse\n"
+        "\t  echo\t'GRUB_FORCE_PARTUUID set, attempting initrdless boot.'\n"
+        "\t  linux\t/boot/vmlinuz-%(release)s root=PARTUUID=26f22d2b ro  console=tty1 panic=-1\n"
+        "\tfi\n"
+        "\tinitrdfail\n"
+    )
+
+    def generate(self):
+        Host.generate(self)
+        text = self.text(self.GRUB + "/grub.cfg")
+        text = text.replace('if [ "${next_entry}" ]', self.HEADER + 'if [ "${next_entry}" ]', 1)
+        text = text.replace("function savedefault", self.FUNCTION + "function savedefault", 1)
+        pattern = r"(?m)^\s*linux\s+/boot/vmlinuz-(\S+) .*\n(?:\s*echo.*\n)?\s*initrd.*\n"
+        text = re.sub(pattern, lambda match: self.BRANCHES % {"release": match.group(1)}, text)
+        self.write(self.GRUB + "/grub.cfg", text)

@@ -10,7 +10,7 @@ import re
 import pytest
 from boot_samples import Host
 from legacy_samples import El6, El6Gnu, OldDebian
-from target.programs.test_boot_el import El7, El8
+from el_samples import El7, El8
 
 KINDS = [Host, El7, El8, El6, El6Gnu, OldDebian]
 WATCHDOG = "/var/lib/realip-toa/watchdog.conf"
@@ -30,7 +30,7 @@ def armed(host):
 def leak(host):
     """What tools make of the command line of a kernel that is on trial: {file: what it is without that}."""
     running = host.text("/proc/cmdline").strip()
-    own = running[: running.index(" panic=30")]
+    own = running[: running.index(" panic=30")].rstrip()
     host.write("/etc/kernel/cmdline", running + "\n")
     host.write("/etc/default/grub.d/99-copied.cfg", 'GRUB_CMDLINE_LINUX="%s"\n' % running)
     return {
@@ -74,7 +74,7 @@ def test_entries_of_kernels_that_came_during_the_trial(tmp_path):
     host.set_environment(values)
     host.do("confirmed", host.new)
     assert "realip" not in host.text(name) and "panic=" not in host.text(name)
-    assert host.environment()["kernelopts"] == running[: running.index(" panic=30")]
+    assert host.environment()["kernelopts"] == running[: running.index(" panic=30")].rstrip()
 
 
 def test_words_in_the_same_menu_as_the_trial_of_today(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import absolute_import, division, print_function
 import pytest
 from boot_samples import Host
 from legacy_samples import El6, El6Gnu, OldDebian
-from target.programs.test_boot_el import El7, El8
+from el_samples import El7, El8
 
 KINDS = [Host, El7, El8, El6, El6Gnu, OldDebian]
 

@@ -1,0 +1,364 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stand-ins for what Enterprise Linux runs when a kernel comes or goes, written anew from what the real ones were seen to do.
+
+    grubby            EL 7: entries of grub.cfg, and the saved entry as a title; an entry that it cannot find is the first one
+                      EL 8 and later: files in /boot/loader/entries, and the saved entry as the name of a file
+    new-kernel-pkg    EL 7: the entry first (and, with UPDATEDEFAULT=yes, the default), then the initramfs
+    kernel-install    EL 8 and later: 20-grub.install (the entry, and the default), then dracut; with layout=bls 90-loaderentry.install
+    grub2-mkconfig    EL 7: all entries anew from /etc/default/grub; EL 8: `kernelopts` anew, EL 9: the options of all entries
+    dracut            an initramfs, or none (switch `dracut_fails`)
+    grub2-editenv     the environment block; with `outside` as SUSE's on Btrfs: `next_entry` is kept where the file is not
+
+A test makes `Tools(root, el=8, ...)` and gives `run` to a pretended machine; `after` is called after each change on the disk. On a lab
+machine the same file is installed under each tool's name: python3 vendor_tools.py TOOL WORDS, with /etc/vendor-tools as switches.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import re
+import sys
+
+ENV_HEADER, ENV_SIZE = "# GRUB Environment Block\n", 1024
+NAMES = ("grubby", "new-kernel-pkg", "kernel-install", "grub2-mkconfig", "dracut", "grub2-editenv")
+ENTRY7 = """menuentry '%(title)s' --class centos --class gnu-linux --class gnu --class os --unrestricted $menuentry_id_option '%(id)s' {
+\tload_video
+\tset gfxpayload=keep
+\tinsmod gzio
+\tinsmod xfs
+\tlinux16 /vmlinuz-%(release)s %(args)s
+%(initrd)s}
+"""
+BEGIN, END = "### BEGIN /etc/grub.d/10_linux ###\n", "### END /etc/grub.d/10_linux ###\n"
+
+
+class Tools:
+    """The tools of one host. `el` is 7, 8 or 9."""
+
+    def __init__(
+        self, root="", el=7, machine_id="", mkconfig_option=True, dracut_fails=False, outside=False, after=None
+    ):
+        self.root = root
+        self.el = el
+        self.machine_id = machine_id
+        self.mkconfig_option = mkconfig_option
+        self.dracut_fails = dracut_fails
+        self.outside = outside
+        self.after = after or (lambda: None)
+        self.kept_outside = {}
+        self.config = "/boot/grub2/grub.cfg"
+        self.block = "/boot/grub2/grubenv"
+
+    def run(self, argv):
+        """(exit code, output, errors) of a command."""
+        tool = {
+            "grubby": self.grubby,
+            "new-kernel-pkg": self.new_kernel_pkg,
+            "kernel-install": self.kernel_install,
+            "grub2-mkconfig": self.mkconfig,
+            "dracut": self.dracut,
+            "grub2-editenv": self.editenv,
+        }[os.path.basename(argv[0])]
+        options = dict((word[2:].split("=", 1) + [""])[:2] for word in argv[1:] if word.startswith("--"))
+        return tool(options, [word for word in argv[1:] if not word.startswith("--")])
+
+    # -- files
+
+    def text(self, name):
+        if not os.path.isfile(self.root + name):
+            return ""
+        with open(self.root + name, "rb") as handle:
+            return handle.read().decode("latin-1")
+
+    def write(self, name, text):
+        folder = os.path.dirname(self.root + name)
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+        with open(self.root + name, "wb") as handle:
+            handle.write(text.encode("latin-1"))
+        self.after()
+
+    def remove(self, name):
+        if os.path.exists(self.root + name):
+            os.unlink(self.root + name)
+            self.after()
+
+    def setting(self, name, files=("/etc/sysconfig/kernel",)):
+        """The last assignment of a shell variable in these files."""
+        found = ""
+        for path in files:
+            for value in re.findall(r"(?m)^[ \t]*%s=[\"']?([^\"'\n]*)" % name, self.text(path)):
+                found = value
+        return found
+
+    # -- grub2-editenv
+
+    def variables(self):
+        found = dict(
+            line.split("=", 1)
+            for line in self.text(self.block)[len(ENV_HEADER) :].rstrip("#").split("\n")
+            if "=" in line
+        )
+        return found
+
+    def save(self, values):
+        body = ENV_HEADER + "".join("%s=%s\n" % item for item in sorted(values.items()))
+        self.write(self.block, body + "#" * (ENV_SIZE - len(body)))
+
+    def editenv(self, _options, words):
+        values = self.variables()
+        if words[1] == "list":
+            return 0, "".join("%s=%s\n" % item for item in sorted(dict(values, **self.kept_outside).items())), ""
+        for word in words[2:]:
+            name, value = (word.split("=", 1) + [""])[:2]
+            if self.outside and name == "next_entry":
+                self.kept_outside.pop(name, None)
+                if words[1] == "set":
+                    self.kept_outside[name] = value
+                self.after()
+                continue
+            values.pop(name, None)
+            if words[1] == "set":
+                values[name] = value
+        if values != self.variables():
+            self.save(values)
+        return 0, "", ""
+
+    # -- grubby
+
+    def grubby(self, options, words):
+        return self._grubby_menu(options) if self.el == 7 else self._grubby_files(options)
+
+    def entries(self):
+        """[{title, release, text}] of an EL 7 menu."""
+        found = []
+        for text in re.findall(r"(?ms)^menuentry .*?^\}\n", self._linux_part()[1]):
+            title = re.match(r"menuentry '([^']*)'", text).group(1)
+            release = re.search(r"(?m)^\s*linux\S*\s+\S*vmlinuz-(\S+)", text)
+            found.append({"title": title, "release": release.group(1) if release else "", "text": text})
+        return found
+
+    def _linux_part(self):
+        text = self.text(self.config)
+        begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+        return text[:begin], text[begin:end], text[end:]
+
+    def _write_entries(self, entries):
+        before, part, after = self._linux_part()
+        before += part[: part.index("menuentry ")] if "menuentry " in part else part
+        self.write(self.config, before + "".join(entry["text"] for entry in entries) + after)
+
+    def _default_place(self, entries):
+        """Number of the default, or None where what is saved is nothing that it can read."""
+        saved = self.variables().get("saved_entry", "")
+        if re.match("[0-9]+$", saved):
+            return int(saved)
+        titles = [entry["title"] for entry in entries]
+        return titles.index(saved) if saved in titles else None
+
+    def _grubby_menu(self, options):
+        entries = self.entries()
+        place = self._default_place(entries)
+        if "default-kernel" in options or "default-title" in options or "default-index" in options:
+            if place is None or place >= len(entries):
+                return 0, "", ""
+            entry = entries[place]
+            said = {"default-kernel": "/boot/vmlinuz-" + entry["release"], "default-title": entry["title"]}
+            return 0, [said.get(name, str(place)) for name in options][0] + "\n", ""
+        default = entries[place or 0]
+        release = os.path.basename(options.get("add-kernel") or options.get("remove-kernel") or "")[len("vmlinuz-") :]
+        if "add-kernel" in options:
+            text = default["text"].replace(default["release"], release)
+            # The id stays that of the entry which was copied.
+            kept = re.search(r"\$menuentry_id_option '[^']*'", default["text"]).group(0)
+            text = re.sub(r"\$menuentry_id_option '[^']*'", lambda match: kept, text)
+            text = re.sub(r"menuentry '[^']*'", lambda match: "menuentry '%s'" % options["title"], text)
+            text = re.sub(r"(?m)^\s*initrd16 .*\n", "", text)
+            entries.insert(0, {"title": options["title"], "release": release, "text": text})
+            if "make-default" in options:
+                default = entries[0]
+        if "remove-kernel" in options:
+            entries = [entry for entry in entries if entry["release"] != release]
+            default = default if default in entries else entries[0]
+        if "update-kernel" in options:
+            self._update_menu(entries, options)
+        if "set-default" in options:
+            named = os.path.basename(options["set-default"])[len("vmlinuz-") :]
+            default = [entry for entry in entries if entry["release"] == named][0]
+        self._write_entries(entries)
+        self.editenv({}, [self.block, "set", "saved_entry=" + default["title"]])
+        return 0, "", ""
+
+    @staticmethod
+    def _update_menu(entries, options):
+        for entry in entries:
+            if options["update-kernel"] not in ("ALL", "/boot/vmlinuz-" + entry["release"]):
+                continue
+            if options.get("args"):
+                entry["text"] = re.sub(
+                    r"(?m)^(\s*linux16 .*)$", lambda match: match.group(1) + " " + options["args"], entry["text"]
+                )
+            if options.get("initrd") and "initrd16" not in entry["text"]:
+                entry["text"] = entry["text"][:-2] + "\tinitrd16 /%s\n}\n" % os.path.basename(options["initrd"])
+
+    # -- grubby of EL 8 and later
+
+    def files(self):
+        """Names of entries, in the order of rpm's versions, as good as these tests need it."""
+        folder = self.root + "/boot/loader/entries"
+        names = [name[:-5] for name in os.listdir(folder) if name.endswith(".conf")] if os.path.isdir(folder) else []
+
+        def key(name):
+            return [
+                (0 if part == "~" else 2 if part.isdigit() else 1, int(part) if part.isdigit() else 0, part)
+                for part in re.findall("[0-9]+|[A-Za-z]+|~", name)
+            ]
+
+        return sorted(names, key=key, reverse=True)
+
+    def file(self, name):
+        return "/boot/loader/entries/%s.conf" % name
+
+    def _grubby_files(self, options):
+        names = self.files()
+        saved = self.variables().get("saved_entry", "")
+        default = saved if saved in names else names[int(saved) if saved.isdigit() and int(saved) < len(names) else 0]
+        if "default-kernel" in options:
+            return 0, "/boot%s\n" % re.search(r"(?m)^linux (\S+)", self.text(self.file(default))).group(1), ""
+        if "set-default" in options:
+            path = options["set-default"][len("/boot") :]
+            found = [
+                name for name in names if re.search(r"(?m)^linux %s$" % re.escape(path), self.text(self.file(name)))
+            ]
+            self.editenv({}, [self.block, "set", "saved_entry=" + found[0]])
+        if "update-kernel" in options:
+            for name in names:
+                text = self.text(self.file(name))
+                self.write(
+                    self.file(name),
+                    re.sub(r"(?m)^(options .*)$", lambda match: "%s %s" % (match.group(1), options["args"]), text),
+                )
+            if self.el == 9:
+                last = re.search(r"(?m)^options (.*)$", self.text(self.file(names[-1]))).group(1)
+                self.write("/etc/kernel/cmdline", last + "\n")
+        return 0, "", ""
+
+    # -- kernels come and go
+
+    def dracut(self, _options, words):
+        if self.dracut_fails:
+            return 1, "", "dracut: installkernel failed in module nfs\n"
+        self.write("/boot/initramfs-%s.img" % words[-1], "initramfs")
+        return 0, "", ""
+
+    def _follows(self):
+        return self.setting("UPDATEDEFAULT") == "yes"
+
+    def new_kernel_pkg(self, options, words):
+        """`--install` is %post of the kernel's rpm, `--update` its %posttrans, `--remove` its %preun."""
+        release, image = words[-1], "/boot/vmlinuz-" + words[-1]
+        if "install" in options:
+            added = {"add-kernel": image, "title": "CentOS Linux (%s) 7 (Core)" % release, "copy-default": ""}
+            if self._follows() or "make-default" in options:
+                added["make-default"] = ""
+            return self._grubby_menu(added)
+        if "update" in options:
+            result = self.dracut({}, [release])
+            if result[0] == 0:
+                self._grubby_menu({"update-kernel": image, "initrd": "/boot/initramfs-%s.img" % release})
+            return result
+        if "remove" in options:
+            self._grubby_menu({"remove-kernel": image})
+            self.remove("/boot/initramfs-%s.img" % release)
+        return 0, "", ""
+
+    def kernel_install(self, _options, words):
+        verb, release = words[0], words[1]
+        own = "layout=bls" in self.text("/etc/kernel/install.conf").split("\n")
+        name = "%s-%s" % (self.machine_id, release)
+        place = "/%s/%s" % (self.machine_id, release)
+        if verb == "remove":
+            for path in ("/boot/vmlinuz-" + release, "/boot/initramfs-%s.img" % release, self.file(name)):
+                self.remove(path)
+            for path in ("/boot%s/linux" % place, "/boot%s/initrd" % place):
+                self.remove(path)
+            return 0, "", ""
+        image, initrd = (
+            ("%s/linux" % place, "%s/initrd" % place) if own else ("/vmlinuz-" + release, "/initramfs-%s.img" % release)
+        )
+        self.write("/boot" + image, "kernel")
+        self.write(
+            self.file(name),
+            "title CentOS Linux (%s) %d\nversion %s\nlinux %s\ninitrd %s\noptions %s\ngrub_users $grub_users\ngrub_arg --unrestricted\n"
+            % (release, self.el, release, image, initrd, self._options_of_new()),
+        )
+        if self._follows() and not own:
+            self.editenv({}, [self.block, "set", "saved_entry=" + name])
+        if self.dracut_fails:
+            return 1, "", "dracut failed\n"
+        self.write("/boot" + initrd, "initramfs")
+        return 0, "", ""
+
+    def _options_of_new(self):
+        if self.el == 8:
+            return "$kernelopts $tuned_params"
+        told = self.text("/etc/kernel/cmdline") or self.text("/proc/cmdline")
+        return " ".join(word for word in told.split() if not word.startswith(("BOOT_IMAGE=", "initrd=")))
+
+    # -- grub2-mkconfig
+
+    def mkconfig(self, options, words):
+        if "help" in options:
+            return (
+                0,
+                "Usage: grub2-mkconfig [OPTION]\n%s" % ("  --no-grubenv-update\n" if self.mkconfig_option else ""),
+                "",
+            )
+        told = "root=/dev/mapper/cl-root ro " + self.setting("GRUB_CMDLINE_LINUX", ("/etc/default/grub",))
+        leave = self.mkconfig_option and "no-grubenv-update" in options
+        setting = self.setting("GRUB_DEFAULT", ("/etc/default/grub",)) or "0"
+        text = self.text(self.config)
+        wanted = '   set default="%s"\n' % ("${saved_entry}" if setting == "saved" else setting)
+        text = re.sub(r'(?m)^ *set default="(?!\$\{next_entry\}).*"\n', lambda match: wanted, text)
+        self.write(self.config, text)
+        if self.el == 7:
+            self._write_entries([dict(entry, text=self._entry7(entry["release"], told)) for entry in self.entries()])
+        elif self.el == 8 and not leave:
+            self.editenv({}, [self.block, "set", "kernelopts=" + told.strip()])
+        elif not leave:
+            for name in self.files():
+                again = re.sub(r"(?m)^options .*$", lambda match: "options " + told.strip(), self.text(self.file(name)))
+                self.write(self.file(name), again)
+            self.write("/etc/kernel/cmdline", told.strip() + "\n")
+        return 0, "", ""
+
+    def _entry7(self, release, told):
+        initrd = os.path.exists(self.root + "/boot/initramfs-%s.img" % release)
+        return ENTRY7 % {
+            "title": "CentOS Linux (%s) 7 (Core)" % release,
+            "id": "gnulinux-%s-advanced-0ac5c7b6" % release,
+            "release": release,
+            "args": told.strip(),
+            "initrd": "\tinitrd16 /initramfs-%s.img\n" % release if initrd else "",
+        }
+
+
+def main(words):
+    """As a command on a lab machine. /etc/vendor-tools has lines such as `el=8` and `dracut_fails=1`."""
+    switches = {}
+    with open("/etc/vendor-tools") as handle:
+        for line in handle:
+            name, value = line.strip().split("=", 1)
+            switches[name] = int(value) if value.isdigit() else value
+    rc, out, err = Tools(**switches).run(words)
+    sys.stdout.write(out)
+    sys.stderr.write(err)
+    return rc
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
