@@ -12,7 +12,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-quick setup-lab demo test quick lint unit integration sanity importer lab lab-source molecule faults bench jobs quick-start ebpf docs clean
+.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration sanity importer lab lab-source molecule faults bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -23,22 +23,28 @@ setup: ## virtual environments for every ansible-core that a Python here can run
 setup-quick: ## the environment of development alone
 	@tests/setup.sh quick
 
+setup-python: ## every virtual environment, and no Debian package
+	@tests/setup.sh python
+
 setup-lab: setup ## what the lab needs of Debian (qemu, mmdebstrap, a compiler)
 	@tests/setup.sh lab
 
 demo: setup-lab ## the main job: lab machines from stock to translating, and proof after one more reboot
 	@PATH="$(DEV):$$PATH" lab/demo
 
-test: setup-lab ## all layers, those of this machine beside those of the lab
+test: setup-lab ## every layer: this machine, the newest ansible-core, real machines that boot
 	@"$(DEV)/python" tests/all.py
+
+test-all: test ## that, then the rest: every Python and ansible-core, every kind of machine
+	@"$(DEV)/python" tests/all.py rest
 
 quick: setup-quick ## what to run first: style, types, imports, unit tests on one Python; needs nothing but Python
 	$(NOX) quick
 
-lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck, licences, changelog
+lint: setup-python ## ruff, mypy, yamllint, ansible-lint, shellcheck, licences, changelog
 	$(NOX) lint
 
-unit: setup ## pure logic, on every Python found
+unit: setup-python ## pure logic, on every Python found
 	$(NOX) unit
 
 integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that is checked, once: `make`, `.ci/run` and the workflows in .github call these sessions. `nox --list` shows them.
 
-Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. What has a tag
-runs in `make test`, which begins with the `long` ones. Of sanity, that is the oldest ansible-core, whose targets go back the furthest; of integration
-and unit, the channel on every ansible-core and all else on the oldest and the newest. The forge runs all.
+Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. What has the tag
+`test` runs in `make test`: every layer once, on the newest ansible-core and three Pythons. What has the tag `rest` runs on top in `make test-all`: the
+other Pythons and ansible-cores, and all machines. Those that are `long` begin first.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ SCENARIOS = sorted(
     (path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=lambda name: (-machines(name), name)
 )
 
+# What `make test` has of real machines: a host without a reboot, and one that boots another kernel.
+LAB_TEST = ("test_ebpf_hosts",)
+MOLECULE_TEST = ("kernel_deb",)
+
 # For nox as well as for what it runs: it looks a command up in its own PATH.
 os.environ.update(
     PATH=f"{DEV}{os.pathsep}{os.environ['PATH']}",
@@ -51,10 +55,12 @@ def run(session: nox.Session, *words: str) -> None:
     session.run(*words, external=True)
 
 
-def on_machines(session: nox.Session, tests: str, *words: str) -> None:
-    """Run tests that use lab machines, which end with them: those of a folder, or what was named behind `--`."""
+def on_machines(session: nox.Session, *words: str, tests: list[str]) -> None:
+    """Run tests that use lab machines, which end with them: those given, or what was named behind `--`."""
+    if not tests:
+        session.error("no tests")
     try:
-        run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *(session.posargs or [tests]))
+        run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *(session.posargs or tests))
     finally:
         run(session, "lab/lab", "down")
 
@@ -65,51 +71,61 @@ def quick(session: nox.Session) -> None:
     session.run("tests/quick.sh", external=True)
 
 
-@nox.session(tags=["short"])
+# The part of a layer that `make test` has, and the one that `make test-all` adds.
+PARTS = [nox.param(part, id=part, tags=[part]) for part in ("test", "rest")]
+
+
+@nox.session(tags=["test"])
 def lint(session: nox.Session) -> None:
     """ruff, mypy, yamllint, shellcheck, ansible-lint, licences, changelog"""
     run(session, "tests/lint.sh")
 
 
-@nox.session(tags=["short"])
-def unit(session: nox.Session) -> None:
-    """pure logic, on every Python found"""
-    run(session, "tests/unit.sh")
+@nox.session
+@nox.parametrize("part", PARTS)
+def unit(session: nox.Session, part: str) -> None:
+    """pure logic: target code on every Python found, controller code on every ansible-core; behind `--`, tests to run instead of all"""
+    run(session, "tests/unit.sh", part, *session.posargs)
 
 
-@nox.session(tags=["short"])
+@nox.session(tags=["test"])
 def docs(session: nox.Session) -> None:
     """the documentation site, from modules, roles and guides"""
     run(session, "tests/docs.sh")
 
 
 @nox.session(tags=["long"])
-def integration(session: nox.Session) -> None:
-    """this machine: sshd on loopback, namespaces, real tools"""
-    run(session, "tests/integration.sh", *session.posargs)
+@nox.parametrize("part", PARTS)
+def integration(session: nox.Session, part: str) -> None:
+    """this machine: sshd on loopback, namespaces, real tools; the rest is what an ansible-core has a say in, on the oldest"""
+    run(session, "tests/integration.sh", part, *session.posargs)
 
 
 @nox.session
-@nox.parametrize("core", [nox.param(core, id=core, tags=["short"] if core == CORES[0] else []) for core in CORES])
+@nox.parametrize("core", [nox.param(core, id=core, tags=["rest"] if core == CORES[0] else []) for core in CORES])
 def sanity(session: nox.Session, core: str) -> None:
     """ansible-test sanity of the built collection"""
     run(session, "tests/sanity.sh", core)
 
 
-@nox.session(tags=["short"])
+@nox.session(tags=["rest"])
 def importer(session: nox.Session) -> None:
     """galaxy-importer, as Galaxy and Automation Hub run it on an upload"""
     run(session, "tests/importer.sh")
 
 
 @nox.session(tags=["long"])
-def lab(session: nox.Session) -> None:
+@nox.parametrize("part", PARTS)
+def lab(session: nox.Session, part: str) -> None:
     """real machines: rollout, second run, reboot, removal, bad input"""
-    on_machines(session, "tests/lab", "--durations=20")
+    files = [path for path in sorted(ROOT.glob("tests/lab/test_*.py")) if (path.stem in LAB_TEST) == (part == "test")]
+    on_machines(session, "--durations=20", tests=[str(path) for path in files])
 
 
-@nox.session(tags=["short"])
-@nox.parametrize("scenario", SCENARIOS, ids=SCENARIOS)
+@nox.session
+@nox.parametrize(
+    "scenario", [nox.param(name, id=name, tags=["test" if name in MOLECULE_TEST else "rest"]) for name in SCENARIOS]
+)
 def molecule(session: nox.Session, scenario: str) -> None:
     """a molecule scenario, with testinfra"""
     run(session, "tests/molecule.sh", scenario)
@@ -118,7 +134,7 @@ def molecule(session: nox.Session, scenario: str) -> None:
 @nox.session
 def lab_source(session: nox.Session) -> None:
     """from source at full length: DKMS through kernel updates, a real Linux as rpm, as deb and compiled on a machine"""
-    on_machines(session, "tests/source", "-s", "--durations=20")
+    on_machines(session, "-s", "--durations=20", tests=["tests/source"])
 
 
 @nox.session
@@ -131,7 +147,7 @@ def faults(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """what the collection costs: measures, and makes docs/benchmarks.md anew"""
     try:
-        on_machines(session, "tests/bench", "-s")
+        on_machines(session, "-s", tests=["tests/bench"])
     finally:
         run(session, "python", "tests/bench/page.py")
 
@@ -139,7 +155,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def jobs(session: nox.Session) -> None:
     """the jobs and the workflow of AWX, under ansible-runner, on lab machines"""
-    on_machines(session, "tests/jobs", "-s", "--durations=5")
+    on_machines(session, "-s", "--durations=5", tests=["tests/jobs"])
 
 
 @nox.session

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every layer, three at a time: much of each is waiting for somebody's answer, and neither of two cores shall idle.
+"""The layers of `make test`, or with the word `rest` those that `make test-all` adds, three at a time: much of each is waiting for
+somebody's answer, and neither of two cores shall idle.
 
 The longest begin first. A layer that fails does not keep the others from saying what they find. Each line of output begins with its layer.
 """
@@ -22,16 +23,20 @@ ROOT = Path(__file__).resolve().parents[1]
 NOX = [str(Path(sys.executable).with_name("nox")), "-f", str(ROOT / "noxfile.py")]
 
 
-def layers(tag: str) -> list[str]:
-    """The sessions of noxfile.py that carry a tag, in its order."""
+def layers(part: str) -> list[str]:
+    """The sessions of noxfile.py that carry a tag, those first that are long as well."""
     listed = subprocess.run(
-        [*NOX, "--list", "--json", "-t", tag], cwd=ROOT, capture_output=True, text=True, check=True
+        [*NOX, "--list", "--json", "-t", part], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    return [entry["session"] for entry in json.loads(listed)]
+    found = [(entry["session"], "long" in entry["tags"]) for entry in json.loads(listed)]
+    if not found:
+        raise SystemExit(f"test: no session of noxfile.py has the tag {part}")
+    return [name for name, _long in sorted(found, key=lambda entry: not entry[1])]
 
 
 AT_ONCE = 3
-LAYERS = layers("long") + layers("short")
+PART = "rest" if "rest" in sys.argv[1:] else "test"
+LAYERS = layers(PART)
 
 
 class Run:
@@ -65,7 +70,7 @@ class Run:
         begin = time.monotonic()
         process = subprocess.Popen(
             [*NOX, "-s", layer],
-            env={**os.environ, "REALIP_READY": "1", "REALIP_CORES": "ends"},
+            env={**os.environ, "REALIP_READY": "1"},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

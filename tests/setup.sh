@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests (and with `lab` the lab) need: Debian packages, and one virtual environment for each
 # ansible-core that a Python of this machine can run. Nothing is done twice: each part has a stamp.
-# With `quick` only the environment of development: it takes a Python and nothing else, neither root nor Debian packages.
+# With `quick` only the environment of development, with `python` all environments: that takes a Python and nothing else, neither root nor
+# Debian packages.
 set -eu
 cd "$(dirname "$0")/.."
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa"
@@ -70,7 +71,7 @@ if [ "${1:-}" = quick ]; then
 	make_venv dev tests/requirements-dev.txt 3.13 3.12 3.11
 	exit 0
 fi
-apt_packages tests/apt-packages.txt
+if [ "${1:-}" != python ]; then apt_packages tests/apt-packages.txt; fi
 if [ "${1:-}" = lab ]; then apt_packages lab/apt-packages.txt; fi
 # Side by side: each spends half of its time on the disk or with a server.
 made=

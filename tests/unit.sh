@@ -1,5 +1,6 @@
 #!/bin/sh
-# Target code on every Python found (2.7 and 3.x), controller code on every ansible-core that is set up.
+# unit.sh [test|rest] [TESTS]: target code on every Python found (2.7 and 3.x), controller code on every ansible-core that is set up.
+# `test` has three Pythons and the newest ansible-core, `rest` the others; without a word, all. TESTS run on each of them instead of all.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,10 +10,28 @@ if [ "${1:-}" = --job ]; then
 		$2
 	JOB
 	if [ "$folder" = - ]; then folder=; fi
-	output=$(PYTHONPATH="$folder" PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q "$tests" 2>&1) && failed=0 || failed=1
+	[ "$tests" != - ] || exit 0
+	# shellcheck disable=SC2086 # a list of files
+	output=$(PYTHONPATH="$folder" PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q $tests 2>&1) && failed=0 || failed=1
 	printf 'unit: %s (%s)\n%s\n' "$what" "$python" "$output"
 	exit "$failed"
 fi
+
+part=
+case ${1:-} in
+test | rest)
+	part=$1
+	shift
+	;;
+esac
+tests="$*"
+
+# Those of the tests that were named which are of one side, all of that side where none was named, - where others were.
+of() {
+	[ -n "$tests" ] || { echo "tests/unit/$1"; return; }
+	# shellcheck disable=SC2086 # a list of files
+	printf '%s\n' $tests | grep "^tests/unit/$1" | paste -sd ' ' | sed 's/^$/-/'
+}
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa"
 VENVS="${REALIP_VENVS:-$CACHE/venvs}"
@@ -36,7 +55,12 @@ pytest_for() {
 jobs=$(mktemp)
 trap 'rm -f "$jobs"' EXIT
 found=
-for version in 2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14; do
+case $part in
+test) versions='2.7 3.6 3.13' ;;
+rest) versions='3.5 3.7 3.8 3.9 3.10 3.11 3.12 3.14' ;;
+*) versions='2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14' ;;
+esac
+for version in $versions; do
 	for python in "/usr/bin/python$version" "$(command -v "python$version" 2>/dev/null || true)" "$HOME"/.pyenv/versions/"$version".*/bin/python; do
 		[ -x "$python" ] || continue
 		[ "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$version" ] || continue
@@ -56,22 +80,26 @@ for version in 2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14; do
 			echo "$wanted" >"$folder/.key"
 		fi
 		found="$found $version"
-		printf 'target code on Python %s\t%s\t%s\ttests/unit/target\n' "$version" "$python" "$folder" >>"$jobs"
+		printf 'target code on Python %s\t%s\t%s\t%s\n' "$version" "$python" "$folder" "$(of target)" >>"$jobs"
 		break
 	done
 done
-[ -n "$found" ] || { echo "unit: no Python found for target code" >&2; exit 1; }
+[ -n "$found" ] || [ "$part" = rest ] || { echo "unit: no Python found for target code" >&2; exit 1; }
 
-# With REALIP_CORES=ends, which `make test` says, on the oldest and the newest.
+# `test` has the newest ansible-core.
 set -- "$VENVS"/core-*
-if [ "${REALIP_CORES:-}" = ends ] && [ $# -gt 2 ]; then
-	oldest=$1
-	shift $(($# - 1))
-	set -- "$oldest" "$1"
-fi
+for newest; do :; done
 for core; do
-	printf 'controller code on %s\t%s\t-\ttests/unit/controller\n' "${core##*/}" "$core/bin/python" >>"$jobs"
+	case $part in
+	test) [ "$core" = "$newest" ] || continue ;;
+	rest) [ "$core" != "$newest" ] || continue ;;
+	esac
+	printf 'controller code on %s\t%s\t-\t%s\n' "${core##*/}" "$core/bin/python" "$(of controller)" >>"$jobs"
 done
+if [ ! -s "$jobs" ]; then
+	echo "unit: no further Python or ansible-core on this machine"
+	exit 0
+fi
 
 # Two at a time, each with its output in one piece; xargs fails when one of them does.
 tr '\n' '\0' <"$jobs" | xargs -0 -n 1 -P 2 tests/unit.sh --job

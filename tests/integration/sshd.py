@@ -37,10 +37,23 @@ def cores() -> list[str]:
     return found
 
 
-def tried() -> list[str]:
-    """Those that a test of more than the channel is run with: with REALIP_CORES=ends, which `make test` says, the oldest and the newest."""
+def tried(everywhere: bool = False) -> list[str]:
+    """Those that a test is run with. REALIP_PART is what `make test` and `make test-all` say: `test` has the newest, `rest` the oldest.
+
+    `everywhere`: of the channel, `test` has both ends, and `rest` those between.
+    """
     found = cores()
-    return sorted({found[0], found[-1]}) if os.environ.get("REALIP_CORES") == "ends" else found
+    ends = sorted({found[0], found[-1]})
+    part = os.environ.get("REALIP_PART")
+    if part == "test":
+        return ends if everywhere else found[-1:]
+    if part == "rest":
+        return (
+            [core for core in found if core not in ends]
+            if everywhere
+            else [core for core in found[:1] if core != found[-1]]
+        )
+    return found
 
 
 def pythons() -> dict[str, str]:
