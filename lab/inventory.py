@@ -33,6 +33,8 @@ def build(ports: dict[str, int], known_hosts: Path, mirror_url: str | None) -> d
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(ssh.login_key()),
         "ansible_ssh_common_args": shlex.join(ssh.options(known_hosts)),
+        # Nothing but the tests reaches the machines: their network is closed (lab/qemu.py).
+        "toa_trusted_sources": "all",
         "toa_package_mirror": f"http://{qemu.MIRROR_ADDRESS}",
         # Beside the machines they are about, whatever the current directory of a run is.
         "toa_lockfile": str(known_hosts.with_name("toa.lock.yml")),

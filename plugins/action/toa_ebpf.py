@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, option_formats, trusted_networks
+from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 
@@ -18,7 +18,7 @@ class ActionModule(ToaAction):
         "state": {"type": "str", "choices": ["attached", "detached", "status"], "default": "attached"},
         "option_kinds": {"type": "list", "elements": "str"},
         "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
-        "trusted_sources": {"type": "list", "elements": "str"},
+        "trusted_sources": {"type": "raw"},
         "getsockopt": {"type": "bool", "default": True},
         "cgroup": {"type": "path"},
         "accept_conflicts": {"type": "bool", "default": False},
@@ -35,7 +35,7 @@ class ActionModule(ToaAction):
         vendor, listed = args.pop("vendor") or "", args["option_kinds"] or []
         try:
             args["option_kinds"] = option_formats.wanted(vendor, listed) or list(option_formats.COMMON)
-            args["trusted_sources"] = trusted_networks.normalise(args["trusted_sources"] or [])
+            args["trusted_sources"] = self.trusted_sources(args["trusted_sources"], task_vars)
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_ebpf`") from None
         unknown = option_formats.unknown(args["option_kinds"])

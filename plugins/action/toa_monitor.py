@@ -49,13 +49,12 @@ class ActionModule(ToaAction):
     TIMEOUT = 300
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
-        trusted = self.setting("toa_trusted_sources", {"type": "list", "elements": "str"}, task_vars) or []
         try:
             kinds = option_formats.wanted(args["vendor"] or "", args["option_kinds"] or [])
             probe_args = {
                 "option_kinds": kinds,
-                "peers": probe_addresses.trusted_peers(trusted),
-                "families": probe_addresses.trusted_families(trusted),
+                # The proof on the host follows the networks that the host trusts at that time.
+                **probe_addresses.for_proof(None),
                 "rows": "none",
             }
         except ValueError as problem:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, trusted_networks
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 
 
@@ -16,7 +16,7 @@ class ActionModule(ToaAction):
     ENTRY = "programs.option_filter"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
-        "trusted_sources": {"type": "list", "elements": "str"},
+        "trusted_sources": {"type": "raw"},
         "option_kinds": {"type": "list", "elements": "str"},
         "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
         "ports": {"type": "list", "elements": "int"},
@@ -36,7 +36,7 @@ class ActionModule(ToaAction):
             kinds = option_formats.stripped_kinds(
                 option_formats.wanted(args["vendor"] or "", args["option_kinds"] or [])
             )
-            trusted = trusted_networks.normalise(args["trusted_sources"] or [])
+            trusted = self.trusted_sources(args["trusted_sources"], task_vars)
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_option_filter`") from None
         return {

@@ -84,7 +84,7 @@ class ActionModule(ToaAction):
         "accept_unverified_packages": {"type": "bool"},
         "accept_no_fallback": {"type": "bool"},
         "accept_conflicts": {"type": "bool"},
-        "trusted_sources": {"type": "list", "elements": "str"},
+        "trusted_sources": {"type": "raw"},
         "option_filter": {"type": "bool"},
         "option_filter_ports": {"type": "list", "elements": "int"},
         "monitor": {"type": "bool"},
@@ -114,6 +114,7 @@ class ActionModule(ToaAction):
                 "correct the name; variables that begin with toa_ belong to this collection",
             )
         try:
+            self.trusted_sources(None, task_vars)  # refuses a variable without a value
             policy = policy_module.policy_of({key: args[key] for key in policy_module.POLICY})
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
@@ -147,11 +148,9 @@ class ActionModule(ToaAction):
 
     def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:
         """The arguments of survey.main(). Packets of the proof come from where a load balancer's may come from."""
-        trusted = policy["trusted_sources"]
         probe_args = {
             "option_kinds": option_formats.wanted(policy["vendor"], policy["option_kinds"]),
-            "peers": probe_addresses.trusted_peers(trusted),
-            "families": probe_addresses.trusted_families(trusted),
+            **probe_addresses.for_proof(policy["trusted_sources"]),
             "rows": args["rows"],
         }
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}

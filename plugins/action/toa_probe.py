@@ -31,6 +31,7 @@ class ActionModule(ToaAction):
         "claims": {"type": "list", "elements": "str", "default": []},
         "peers": {"type": "list", "elements": "str"},
         "untrusted_peers": {"type": "list", "elements": "str"},
+        "trusted_sources": {"type": "raw"},
         "option_filter": {"type": "bool", "default": False},
         "rows": {"type": "str", "choices": ["all", "failed", "none"], "default": "all"},
         "timeout": {"type": "int", "default": 10},
@@ -48,16 +49,15 @@ class ActionModule(ToaAction):
                 "leave it out for 10 seconds",
             )
         vendor, listed = args.pop("vendor") or "", args["option_kinds"] or []
-        trusted = self.setting("toa_trusted_sources", {"type": "list", "elements": "str"}, task_vars) or []
         try:
+            trusted = self.trusted_sources(args.pop("trusted_sources"), task_vars)
             args["option_kinds"] = option_formats.wanted(vendor, listed)
             args["also_kinds"] = option_formats.normalise(args["also_kinds"] or [])
-            args["families"] = probe_addresses.trusted_families(trusted)
-            args["peers"] = args["peers"] or probe_addresses.trusted_peers(trusted)
-            strangers = probe_addresses.strangers(trusted)
+            args.update({**probe_addresses.for_proof(trusted), **({"peers": args["peers"]} if args["peers"] else {})})
+            strangers = probe_addresses.strangers(trusted or [])
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
-        if not args["untrusted_peers"]:
+        if not args["untrusted_peers"] and trusted is not None:
             args["untrusted_peers"] = strangers
             if len(strangers) < len(args["families"]):  # everybody is believed, so that there is nothing to ask
                 args["groups"] = [group for group in args["groups"] if group != "spoof"]

@@ -38,11 +38,10 @@ options:
     elements: str
   trusted_sources:
     description:
-      - Networks of the load balancers. An option counts only in a packet that comes from one of them; with an empty list anybody who can
-        reach a port can forge an address.
-      - The default is C(toa_trusted_sources). At most 4096.
-    type: list
-    elements: str
+      - Networks of the load balancers, at most 4096. An option counts only in a packet that comes from one of them. With the word V(all), or an
+        empty list, anybody who can reach a port can forge an address.
+      - The default is C(toa_trusted_sources), else the list that is in force. Where there is none, attaching is refused with C(spoofable).
+    type: raw
   getsockopt:
     description: Offer C(getsockopt(IPPROTO_IP, 1348)), as vtoa does. Every C(getsockopt()) of the host then passes a program.
     type: bool
@@ -98,7 +97,7 @@ code:
   description: >-
     Why it failed. C(kernel_too_old), C(arch_not_supported), C(lockdown), C(no_cgroup2), C(no_bpffs), C(ebpf_impossible),
     C(bpftool_missing), C(bpftool_too_old), C(conflict_ebpf_getpeername), C(load_failed), C(attach_refused), C(maps_refused),
-    C(not_attached), C(no_persistence), C(unknown_format) or C(bad_option).
+    C(not_attached), C(no_persistence), C(unknown_format), C(spoofable) or C(bad_option).
   returned: failure
   type: str
 remedy:

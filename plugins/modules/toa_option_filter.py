@@ -35,9 +35,8 @@ options:
   trusted_sources:
     description:
       - Networks of the load balancers, IPv4 and IPv6. Of a family that is not named nobody is believed.
-      - The default is C(toa_trusted_sources). It must not be empty.
-    type: list
-    elements: str
+      - The default is C(toa_trusted_sources), else the list that is in force. It must not be empty.
+    type: raw
   option_kinds:
     description:
       - Formats to strip, as in C(["200/8"]), beside all that any receiver is known to read. Stripping goes by the kind alone.

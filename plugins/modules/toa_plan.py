@@ -97,12 +97,14 @@ options:
     type: bool
   trusted_sources:
     description:
-      - Networks of the load balancers. The eBPF backend believes no others, M(realip.toa.toa_option_filter) strips the option from others where a
-        module translates, and the proof plays a load balancer inside them.
-    type: list
-    elements: str
+      - Networks of the load balancers as in V(10.0.0.0/8\), which alone may name clients, or the word V(all) where the network in front of the
+        host lets nobody else through. A choice that has to be made - without it a host is blocked with the code C(spoofable).
+      - The eBPF programs take the option from no others, M(realip.toa.toa_option_filter) strips it from others where a module translates, and the
+        proof plays a load balancer inside these networks.
+      - On a host that has a list already, leaving it out leaves the list. V(all), or an empty list, takes it away, and the plan says so.
+    type: raw
   option_filter:
-    description: Whether packets of strangers are to lose the option where a module translates and O(trusted_sources) names anybody.
+    description: Whether packets of strangers are to lose the option where a module translates and O(trusted_sources) is a list.
     type: bool
   option_filter_ports:
     description: TCP ports to filter; all of them where none is named.

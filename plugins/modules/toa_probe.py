@@ -56,14 +56,19 @@ options:
   peers:
     description:
       - Addresses the crafted connections come from, at most one IPv4 and one IPv6 address.
-      - Without it, an address inside the variable C(toa_trusted_sources) where that is set, else 192.0.2.2 and 2001:db8:0:1::2.
+      - Without it, an address inside O(trusted_sources) where that is a list, else 192.0.2.2 and 2001:db8:0:1::2.
     type: list
     elements: str
   untrusted_peers:
     description: Addresses that must not be believed, for the group V(spoof). Without it, one of each family that is in no network of
-      C(toa_trusted_sources); the group is left out where there is none.
+      O(trusted_sources); the group is left out where there is none.
     type: list
     elements: str
+  trusted_sources:
+    description:
+      - Networks that are trusted, or the word V(all); they decide where the crafted connections come from unless O(peers) does.
+      - The default is C(toa_trusted_sources), else the list that is in force on the host.
+    type: raw
   option_filter:
     description:
       - Load the rules that M(realip.toa.toa_option_filter) has left on the host into the probe's own network namespace, from the very files that are

@@ -11,7 +11,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.realip.toa.plugins.plugin_utils import redaction, typed
+from ansible_collections.realip.toa.plugins.plugin_utils import redaction, trusted_networks, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 
@@ -142,6 +142,14 @@ class ToaAction(ActionBase):
         if typed.is_unset(value) or value == task_vars.get("omit"):
             return None
         return typed.Secret(value) if secret else value
+
+    def trusted_sources(self, given: t.Any, task_vars: Variables) -> list[str] | None:
+        """The operator's choice, by the option or else the variable: None, [] for all sources, or networks. ValueError for what is none."""
+        if given is None and "toa_trusted_sources" in task_vars:
+            given = self.variable("toa_trusted_sources", task_vars)
+            if given is None:
+                raise ValueError(trusted_networks.NULL)
+        return trusted_networks.choice(given)
 
     def usable(self, url: str, task_vars: Variables) -> str:
         """A URL out of a plan, with the password or token that the plan does not show; ToaError where no variable has it."""

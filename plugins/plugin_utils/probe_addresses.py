@@ -24,6 +24,13 @@ STRANGERS = (
 )
 
 
+def for_proof(networks: Sequence[str] | None) -> dict[str, list[str] | list[int] | None]:
+    """`peers` and `families` of a proof; None where the operator has not chosen, so that the host's own list counts."""
+    if networks is None:
+        return {"peers": None, "families": None}
+    return {"peers": trusted_peers(networks), "families": trusted_families(networks)}
+
+
 def trusted_peers(networks: Sequence[str]) -> list[str]:
     """For each family in which the defaults would not be believed, the first address of a trusted network.
 

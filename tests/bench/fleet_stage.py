@@ -121,6 +121,7 @@ class FleetStage(EbpfStage):
             "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o IdentitiesOnly=yes",
             "toa_vendor": "tencent",
             "toa_backends": ["ebpf"],
+            "toa_trusted_sources": "all",
             "toa_report_dir": str(self.folder / "reports"),
         }
         path = self.folder / f"inventory-{size}.json"

@@ -122,7 +122,14 @@ class EbpfStage(Stage):
     def ebpf(self, state: str = "attached", kinds: t.Sequence[str] = ("200/8",), **args: t.Any) -> dict[str, t.Any]:
         """toa_ebpf without the controller, for speed."""
         return self.target(
-            "programs.ebpf", **{"state": state, "option_kinds": list(kinds), "object": ebpf_object.PACKED, **args}
+            "programs.ebpf",
+            **{
+                "state": state,
+                "option_kinds": list(kinds),
+                "trusted_sources": [],
+                "object": ebpf_object.PACKED,
+                **args,
+            },
         )
 
     def crafted(self, cases: t.Iterable[t.Sequence[t.Any]], between: str = "") -> list[list[t.Any]]:

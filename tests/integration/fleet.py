@@ -75,6 +75,7 @@ class Fleet:
             "toa_package_mirror": "http://127.0.0.1:1",
             "toa_accept_unverified_packages": True,
             "toa_backends": ["kernel_package"],
+            "toa_trusted_sources": "all",
             "toa_reboot_timeout": 15,
             "toa_report_dir": str(self.reports),
             **variables,

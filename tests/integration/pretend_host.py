@@ -158,7 +158,7 @@ def facts(host):
         "conflicts": [],
         "held": [],
         "unread": [],
-        "firewall": {"backend": "nft", "option_filter": host["option_filter"]},
+        "firewall": {"backend": "nft", "option_filter": host["option_filter"], "forwards": False},
         "state": host["state"],
     }
 

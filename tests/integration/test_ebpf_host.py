@@ -67,12 +67,19 @@ def test_there_and_back(stage: EbpfStage, python: str) -> None:
 
 def test_the_module(stage: EbpfStage, core: str) -> None:
     """Options from the inventory, and refusals on the controller."""
-    variables = {"toa_vendor": "alibaba_cdn", "toa_trusted_sources": "{{ ['10.0.0.1/8'] }}"}
+    variables = {"toa_vendor": "alibaba_cdn", "toa_trusted_sources": "{{ ['10.0.0.0/8'] }}"}
     assert stage.module("toa_ebpf", core, variables=variables)["after"]["option_kinds"] == ["28/7", "28/19"]
     assert stage.module("toa_ebpf", core, state="status")["after"]["trusted_sources"] == ["10.0.0.0/8"]
     assert stage.module("toa_ebpf", core, option_kinds=["3/8"])["code"] == "bad_option"
     assert stage.module("toa_ebpf", core, option_kinds=["250/8"])["code"] == "unknown_format"
     assert "10.0.0.0/40" in stage.module("toa_ebpf", core, trusted_sources=["10.0.0.0/40"])["msg"]
+    kept = stage.module("toa_ebpf", core, option_kinds=["200/8"])
+    assert (kept["changed"], kept["after"]["trusted_sources"]) == (True, ["10.0.0.0/8"]), "left out, the list stays"
+    assert stage.module("toa_ebpf", core, trusted_sources="all")["after"]["trusted_sources"] == []
+    refused = stage.module("toa_ebpf", core)
+    assert refused["code"] == "spoofable" and "all" in refused["remedy"], (
+        "and where there is none, somebody has to choose"
+    )
 
 
 # ---- boots

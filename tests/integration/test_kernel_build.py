@@ -326,6 +326,7 @@ def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_
                                     "kernel": "2.6.32-754.35.1.el6.x86_64",
                                 },
                                 "backends": ["source_kernel"],
+                                "trusted_sources": "all",
                                 "package_mirror": "http://mirror.example.org",
                                 "accept_kernel_downgrade": True,
                             },

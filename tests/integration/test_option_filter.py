@@ -396,7 +396,7 @@ def test_the_module(stage: OptionFilterStage, core: str) -> None:
     """Options from the inventory, and refusals on the controller and on the host."""
     variables = {
         "toa_vendor": "tencent",
-        "toa_trusted_sources": "{{ ['10.0.0.1/8'] }}",
+        "toa_trusted_sources": "{{ ['10.0.0.0/8'] }}",
         "toa_option_filter_ports": ["443", 80],
         "toa_option_filter_method": "iptables",
     }
@@ -404,10 +404,13 @@ def test_the_module(stage: OptionFilterStage, core: str) -> None:
     assert answer.get("after") == {"active": True, "method": "iptables", "kinds": [28, 200, 201, 202, 249, 250, 252, 253, 254],
                                "trusted_sources": ["10.0.0.0/8"], "ports": [80, 443], "at_boot": UNIT}, answer  # fmt: skip
     assert not stage.module("toa_option_filter", core, check=True, variables=variables)["changed"]
+    left_out = {key: value for key, value in variables.items() if key != "toa_trusted_sources"}
+    assert not stage.module("toa_option_filter", core, variables=left_out)["changed"], "left out, the list stays"
     facts = stage.module("toa_facts", core)["ansible_facts"]["toa"]["firewall"]
     assert facts["option_filter"] == answer["after"]
     for options, words in (
-        ({}, "names nobody"),
+        ({"trusted_sources": "all"}, "names nobody"),
+        ({"trusted_sources": []}, "names nobody"),
         ({"trusted_sources": ["10.0.0.0/40"]}, "10.0.0.0/40"),
         ({"trusted_sources": TRUSTED, "option_kinds": ["8/10"]}, "Timestamps"),
         ({"trusted_sources": TRUSTED, "ports": [70000]}, "70000"),

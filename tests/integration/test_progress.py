@@ -22,7 +22,7 @@ PARTS = {"web1": 1, "web2": 2, "web3": 2, "web4": 3, "web5": 3}
 PLAYBOOK = [
     {
         "name": "Look", "hosts": "all", "gather_facts": False,
-        "tasks": [{"realip.toa.toa_plan": {"assume": {"os_release": "ID=debian\nVERSION_ID=12\n", "kernel": "6.1.0-18-amd64"}}}],
+        "tasks": [{"realip.toa.toa_plan": {"assume": {"os_release": "ID=debian\nVERSION_ID=12\n", "kernel": "6.1.0-18-amd64"}, "trusted_sources": "all"}}],
     },
     {
         "name": "Waves", "hosts": "toa_pending", "gather_facts": False, "serial": [1, 2, 2], "max_fail_percentage": 100,

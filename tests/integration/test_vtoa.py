@@ -196,7 +196,7 @@ def test_a_real_program_on_the_getpeername_hooks_blocks_with_its_name(cgroup: Pa
     assumed = assumed_facts(ALINUX3, "5.10.134-18.al8.x86_64")
     plan = planner.decide(
         {**known, "os": assumed["os"], "kernel": assumed["kernel"], "container": ""},
-        {"backends": ["vtoa"]},
+        {"backends": ["vtoa"], "trusted_sources": "all"},
         catalog.load(),
     )
     assert plan["state"] == "blocked" and plan["backend"] == "vtoa"

@@ -75,7 +75,7 @@ def test_plan(debians, before):
         assert entry["kernel"].startswith(KERNELS[host])
         assert (entry["state"], entry["backend"]) == ("pending", "ebpf"), entry
         assert not any("reboot" in step for step in entry["steps"])
-        assert "spoofable" in {reason["code"] for reason in entry["reasons"]}
+        assert "all_sources_trusted" in {reason["code"] for reason in entry["reasons"]}
         assert any("bpftool" in step for step in entry["steps"]) == (host == "debian12"), entry
 
 

@@ -153,7 +153,7 @@ def test_a_container_on_the_host_has_it_and_may_not_install_it(gate, before):
         "ipv6": True,
     }
     inside = facts_of(in_a_container(gate, "programs.facts"))
-    plan = planner.decide(inside, {}, catalog.load())
+    plan = planner.decide(inside, {"trusted_sources": "all"}, catalog.load())
     assert (inside["container"], plan["state"], [told["code"] for told in plan["reasons"]]) == (
         "podman",
         "blocked",

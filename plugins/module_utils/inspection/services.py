@@ -53,3 +53,14 @@ def look_at_firewall(look):
             if look.exists(folder + command):
                 return backend
     return "none"
+
+
+def forwards(look):
+    """Does this host pass packets on to others, as a node of Kubernetes does? Some set it for single interfaces."""
+    for family in ("ipv4", "ipv6"):
+        places = "/proc/sys/net/%s/conf" % family
+        names = ["all"] + [name for name in list_dir(look.path(places)) if name not in ("all", "default")]
+        for name in names:
+            if look.text("%s/%s/forwarding" % (places, name), 16).strip() == "1":
+                return True
+    return False

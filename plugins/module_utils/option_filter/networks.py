@@ -10,8 +10,31 @@ __metaclass__ = type
 import socket
 import struct
 
+from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.connection import LOCAL
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import FAMILIES, as_packed
+
+
+# Strangers with a low, a middle and a high first byte; those that are trusted are left out.
+STRANGERS = {4: ("10.66.66.66", "100.64.0.66", "198.51.100.66", "203.0.113.66"), 6: ("2001:db8:0:2::66", "fd00::66")}
+
+
+def addresses_for(networks):
+    """{"peers": [address], "families": [4, 6], "untrusted_peers": [address]} for a proof on a host that trusts these networks alone.
+
+    Peers are named only in families in which the usual ones would not be trusted.
+    """
+    peers, strangers = [], []
+    families = sorted(set(6 if ":" in text else 4 for text in networks)) or [4, 6]
+    for family in families:
+        own = [text for text in networks if (":" in text) == (family == 6)]
+        usable = [address for address in map(inside, own) if address]
+        if usable and not [text for text in own if is_in(PEERS[family], text)]:
+            peers.append(usable[0])
+    for family in (4, 6):
+        found = [text for text in STRANGERS[family] if not [network for network in networks if is_in(text, network)]]
+        strangers.extend(found[:1])
+    return {"peers": peers, "families": families, "untrusted_peers": strangers}
 
 
 def _bits(text):

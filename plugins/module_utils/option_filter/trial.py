@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import inside, is_in
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import STRANGERS, inside, is_in
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import rules_of, script_text
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import load_here
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.wrapping import behind_headers, fragments
@@ -45,9 +45,6 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.packets impor
     as_packed,
     checksum,
 )
-
-# Strangers with a low, a middle and a high first byte; those that are trusted are left out.
-STRANGERS = {4: ("10.66.66.66", "100.64.0.66", "198.51.100.66", "203.0.113.66"), 6: ("2001:db8:0:2::66", "fd00::66")}
 
 SOURCE_PORT, SSH_PORT, ANY_PORT = 20001, 22, 8080
 SEQUENCE = 1000

@@ -111,6 +111,7 @@ class Backend:
         self.record = section("ebpf")
         self.originals = Originals(self.record)
         self.packages = list(self.record.get("packages") or [])
+        self.trusted = list(self.record.get("trusted_sources") or [])
         self.init = init_system()
         self.notes = []
         self.given = args.get("cgroup") or ""
@@ -139,7 +140,7 @@ class Backend:
     def save(self):
         record = self.originals.record()
         if record:
-            record.update(cgroup=self.cgroup, packages=self.packages)
+            record.update(cgroup=self.cgroup, packages=self.packages, trusted_sources=self.trusted)
         save_section("ebpf", record)
 
     def put(self, wanted):
@@ -170,6 +171,7 @@ def _status(host, args):
 def _attached(host, args):
     check_host(host)
     check_conflicts(host, args)
+    args = dict(args, trusted_sources=trusted_by(host, args))
     code = zlib.decompress(base64.b64decode(args["object"]))
     before, counters = host.now()
     wanted = wanted_state(host, args, code)
@@ -203,6 +205,7 @@ def _change(host, args, files, wanted, before, missing):
     try:
         if moves:
             _load("detach")
+        host.trusted = wanted["trusted_sources"]
         host.put(files)
         _drop_all_but(wanted["trusted_sources"])
         _load("attach")
@@ -215,6 +218,7 @@ def _change(host, args, files, wanted, before, missing):
         for name, image in old_files.items():
             host.originals.change(name, image)
         host.originals.return_to(old_record)
+        host.trusted = before["trusted_sources"]
         if before["attached"] or moves:
             _restore(before)
         if brought:
@@ -308,6 +312,20 @@ def _load(verb):
 
 
 # -- what is wanted ----------------------------------------------------------------------------------------------------
+
+
+def trusted_by(host, args):
+    """Whom to trust: as was said, else as it is. Nobody is trusted by accident."""
+    if args.get("trusted_sources") is not None:
+        return args["trusted_sources"]
+    now = (_asked(lambda: in_force(host.programs())) if host.programs() else {}).get("trusted_sources") or host.trusted
+    if not now:
+        raise TargetError(
+            "spoofable",
+            "trusted_sources is not set, so anybody who can reach a port could forge a client address in an option",
+            "list the load balancers' networks, or say trusted_sources: all where the network in front lets nobody else through",
+        )
+    return now
 
 
 def wanted_state(host, args, code):

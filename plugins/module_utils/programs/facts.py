@@ -39,7 +39,11 @@ from ansible_collections.realip.toa.plugins.module_utils.inspection.packages imp
     look_at_package_manager,
 )
 from ansible_collections.realip.toa.plugins.module_utils.inspection.security import look_at_security
-from ansible_collections.realip.toa.plugins.module_utils.inspection.services import look_at_firewall, look_at_service
+from ansible_collections.realip.toa.plugins.module_utils.inspection.services import (
+    forwards,
+    look_at_firewall,
+    look_at_service,
+)
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import drift_of, proof_of
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, SEEN, seen_drift
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import filter_of
@@ -117,6 +121,7 @@ class Host:
             "firewall": {
                 "backend": self.guarded("firewall", lambda: look_at_firewall(self), "none"),
                 "option_filter": self.guarded("option_filter", self._option_filter, None),
+                "forwards": self.guarded("firewall", lambda: forwards(self), False),
             },
             "held": self.guarded("held", lambda: look_at_held(self), []),
             "state": self.state,

@@ -48,6 +48,10 @@ HELP = {
         "gauge",
         "Whether the rules that strip options of strangers are loaded as they were left.",
     ),
+    "trusts_all_sources": (
+        "gauge",
+        "Whether something translates and takes a client's address from whoever sends it.",
+    ),
     "events_total": ("counter", "Counters of the TOA module or the eBPF programs, summed over the CPUs."),
     "run_time_seconds": ("gauge", "When the monitor last ran."),
 }
@@ -62,6 +66,7 @@ ORDER = (
     "drift",
     "drift_since_seconds",
     "option_filter_active",
+    "trusts_all_sources",
     "events_total",
     "run_time_seconds",
 )
@@ -122,10 +127,19 @@ def samples_of(facts, probe, since, now, asked=True):
         samples.append(("drift_since_seconds", {"code": code}, since[code]))
     if facts["firewall"]["option_filter"]:
         samples.append(("option_filter_active", {}, int(facts["firewall"]["option_filter"]["active"])))
+    samples.append(("trusts_all_sources", {}, int(trusts_all_sources(facts))))
     for counter in sorted(facts["counters"]):
         samples.append(("events_total", {"event": counter}, facts["counters"][counter]))
     samples.append(("run_time_seconds", {}, now))
     return sorted(samples, key=lambda sample: ORDER.index(sample[0]))
+
+
+def trusts_all_sources(facts):
+    """Of the eBPF programs and of a module, what translates here has to have its list of networks."""
+    filtered = (facts["firewall"]["option_filter"] or {}).get("active")
+    names = translators(facts, "live")
+    programs = "ebpf" in names and not facts["ebpf"].get("trusted_sources")
+    return bool(programs or [name for name in names if name != "ebpf"]) and not filtered
 
 
 def exposition(samples):

@@ -13,6 +13,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import network_key, read_network
+from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
@@ -23,7 +24,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.managed_files impo
     tell_daemons,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import OPTION_FILTER
-from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.host.state import load, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import (
     BOOT_COMMAND,
     FOLDER,
@@ -103,8 +104,10 @@ def _status(option_filter, args):
 
 
 def _present(option_filter, args):
-    wish = wish_of(args)
     before = option_filter.now()
+    if args.get("trusted_sources") is None:  # not said: as it is
+        args = dict(args, trusted_sources=list_in_force({"state": load()}))
+    wish = wish_of(args)
     if _is_met(option_filter, wish, before):
         return option_filter.result(before, before, False)
     method, trial = choose(option_filter, wish)
@@ -262,7 +265,7 @@ def wish_of(args):
         raise TargetError(
             "bad_option",
             "trusted_sources names nobody, so that the load balancers' options would be stripped as well",
-            "list the load balancers' networks in toa_trusted_sources",
+            "list the load balancers' networks in toa_trusted_sources; where all sources are trusted, state: absent takes the rules away",
         )
     kinds, ports = sorted(set(args.get("kinds") or [])), sorted(set(args.get("ports") or []))
     wrong = [kind for kind in kinds if not 5 < kind < 256 or kind in STANDARD_KINDS]

@@ -15,14 +15,16 @@ __metaclass__ = type
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
+from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.host.state import section
+from ansible_collections.realip.toa.plugins.module_utils.host.state import load, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
     loaded_modules,
     parse_counters,
     stats,
 )
+from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import addresses_for
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import FOLDER
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, filter_of, load_here
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS, STRANGERS, UNPROVABLE
@@ -48,10 +50,14 @@ def main(args):
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
     to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
     translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
-    a load balancer is believed), `option_filter` (load the host's own option filter into the namespace first), `rows` (all, failed, none),
-    `timeout` in seconds.
+    a load balancer is believed; without `peers` all three follow the networks that this host trusts by its record), `option_filter` (load the
+    host's own option filter into the namespace first), `rows` (all, failed, none), `timeout` in seconds.
     """
     began = time.time()
+    if args.get("peers") is None:
+        given = dict((key, args[key]) for key in ("untrusted_peers", "families") if args.get(key))
+        args = dict(args, **addresses_for(list_in_force({"state": load()})))
+        args.update(given)
     questions = read_questions(args)
     claims = list(args.get("claims") or []) + loaded_claims()
     before = counters()

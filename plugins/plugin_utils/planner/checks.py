@@ -149,11 +149,10 @@ def proof_step(offer: Offer) -> str:
 
 
 def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
-    """What every backend that can be had is asked beside: who is believed, what has drifted, whether it is watched."""
+    """Checks common to all applicable backends: whose options count, what has drifted, whether the host is watched."""
     if offer.rejected:
         return offer
-    if not filters_sources:
-        _settle_option_filter(case, offer)
+    _settle_trust(case, offer, filters_sources)
     for item in case.facts["drift"]:
         offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
         if item["code"] == "hold_gone" and offer.entry:
@@ -163,39 +162,64 @@ def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
     return offer
 
 
-def wants_option_filter(case: Case) -> bool:
-    """Shall the firewall make a module believe the load balancers only?"""
-    return bool(case.policy["trusted_sources"] and case.policy["option_filter"])
+def wants_option_filter(case: Case, filters_sources: bool) -> bool:
+    """Shall rules of the firewall take the option from strangers?
+
+    A module trusts all sources. The eBPF programs do not, but a host that forwards to others passes a stranger's option on to them, and the other
+    host sees only the address of this one.
+    """
+    if not (case.trusted and case.policy["option_filter"]):
+        return False
+    firewall = case.facts["firewall"]
+    # Without rules of any kind nothing hides a stranger's own address from the other host.
+    return (
+        not filters_sources
+        or bool(firewall["option_filter"])
+        or (firewall["forwards"] and firewall["backend"] != "none")
+    )
+
+
+def trusts_all_sources(case: Case, filters_sources: bool) -> bool:
+    """Does the host take a client's address from whoever sends it, once the plan is carried out?"""
+    return case.trusted == [] or not (filters_sources or case.policy["option_filter"])
+
+
+def _settle_trust(case: Case, offer: Offer, filters_sources: bool) -> None:
+    """The operator's choice, and the option filter that follows from it."""
+    if case.trusted is None:
+        return  # the decision blocks whichever backend it takes
+    if trusts_all_sources(case, filters_sources):
+        why = "toa_option_filter is false" if case.trusted else "toa_trusted_sources is all"
+        offer.tell("all_sources_trusted", why=why)
+    option_filter = case.facts["firewall"]["option_filter"]
+    if wants_option_filter(case, filters_sources):
+        _settle_option_filter(case, offer)
+    elif option_filter:
+        _before_proof(offer, "trust all sources: take away the rules that strip the option from strangers")
 
 
 def _settle_option_filter(case: Case, offer: Offer) -> None:
-    """A module believes everybody; rules of the firewall take the option from strangers."""
-    if not wants_option_filter(case):
-        offer.tell("spoofable")
-        return
-    option_filter, policy = case.facts["firewall"]["option_filter"], case.policy
+    """Rules as they are wanted, loaded now and at every boot."""
+    option_filter, policy, networks = case.facts["firewall"]["option_filter"], case.policy, case.trusted or []
     kinds = formats.stripped_kinds(offer.option_kinds)
-    wanted = {
-        "active": True,
-        "trusted_sources": sorted(policy["trusted_sources"]),
-        "ports": policy["option_filter_ports"],
-    }
     same = (
         option_filter
-        and {
-            **wanted,
-            **{key: option_filter[key] for key in ("active", "ports")},
-            "trusted_sources": sorted(option_filter["trusted_sources"]),
-        }
-        == wanted
+        and option_filter["active"]
+        and option_filter["at_boot"]
+        and sorted(option_filter["trusted_sources"]) == sorted(networks)
+        and option_filter["ports"] == policy["option_filter_ports"]
+        and set(kinds) <= set(option_filter["kinds"])
     )
-    if same and option_filter["at_boot"] and set(kinds) <= set(option_filter["kinds"]):
+    if same:
         return
     if case.facts["firewall"]["backend"] == "none":
         # Known now, before a reboot that would end in going back.
         offer.block("option_filter_unusable")
-    networks = policy["trusted_sources"]
-    step = f"strip the option from packets of everybody but {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'}"
+    named = listed(networks) if len(networks) < 5 else f"{len(networks)} networks"
+    _before_proof(offer, f"strip the option from packets of everybody but {named}")
+
+
+def _before_proof(offer: Offer, step: str) -> None:
     if proof_step(offer) not in offer.steps:
         offer.steps.append(proof_step(offer))
     offer.steps.insert(offer.steps.index(proof_step(offer)), step)

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import OTHER_MEANINGS
+from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import REGISTRY
@@ -59,6 +61,8 @@ def decide(
     for state in (CONVERGED, PENDING, BLOCKED):
         for offer in offers:
             if offer.state == state:
+                if case.trusted is None:
+                    offer.block("spoofable")
                 if is_drained(case):
                     offer.tell("left_drained")
                     offer.steps.append("put the host back into service")
@@ -88,7 +92,18 @@ def case_of(
     """The arguments of decide(), checked and complete."""
     complete = policy_of(policy)
     wanted = formats.wanted(complete["vendor"], complete["option_kinds"])
-    return Case(facts, complete, catalog, _locked(lock), probe or None, wanted)
+    return Case(facts, complete, catalog, _locked(lock), probe or None, wanted, _trusted(facts, complete))
+
+
+def _trusted(facts: Facts, policy: Mapping[str, Any]) -> list[str] | None:
+    """Who is trusted: what the operator says, else the list that the host has already. A host's words are checked as the operator's are."""
+    said: list[str] | None = policy["trusted_sources"]
+    if said is not None:
+        return said
+    try:
+        return trusted_networks.normalise(list_in_force(facts)) or None  # type: ignore[no-untyped-call]
+    except ValueError:
+        return None
 
 
 def _locked(lock: Any) -> Mapping[str, Locked]:

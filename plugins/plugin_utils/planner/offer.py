@@ -41,6 +41,8 @@ class Case:
     lock: Mapping[str, Locked]
     probe: Mapping[str, Any] | None
     wanted: list[str]
+    trusted: list[str] | None = None
+    """Networks of the load balancers; [] trusts all sources, None where nobody has chosen and the host has no list either."""
 
     @property
     def os(self) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Package
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import wants_option_filter
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import trusts_all_sources, wants_option_filter
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import UNSUPPORTED, Case, Offer, Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import BLOCK, INFO, reason
 
@@ -32,8 +32,9 @@ def chosen(case: Case, offer: Offer, offers: Sequence[Offer], filters_sources: b
         module=offer.module,
         service=offer.service,
         option_kinds=offer.option_kinds,
-        filters_sources=filters_sources and bool(case.policy["trusted_sources"]),
-        option_filter=not filters_sources and wants_option_filter(case),
+        trusted_sources=case.trusted,
+        trusts_all_sources=trusts_all_sources(case, filters_sources),
+        option_filter=wants_option_filter(case, filters_sources),
         monitor=case.policy["monitor"],
         capabilities={"getpeername": True, "getsockopt_1348": offer.getsockopt_1348, "ipv6": offer.ipv6},
     )
@@ -110,7 +111,8 @@ def empty_plan(case: Case, state: str, reasons: list[dict[str, str]]) -> Plan:
         "service": "",
         "option_kinds": list(case.wanted),
         "left": [],
-        "filters_sources": False,
+        "trusted_sources": case.trusted,
+        "trusts_all_sources": False,
         "option_filter": False,
         "monitor": False,
         "capabilities": {"getpeername": False, "getsockopt_1348": False, "ipv6": False},

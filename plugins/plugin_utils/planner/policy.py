@@ -16,7 +16,8 @@ POLICY: dict[str, Any] = {
     "vendor": "",
     "backends": list(BACKENDS),
     "option_kinds": [],
-    "trusted_sources": [],
+    # None: the operator has not chosen; []: all sources are trusted.
+    "trusted_sources": None,
     "option_filter": True,
     "option_filter_ports": [],
     "monitor": False,
@@ -45,7 +46,7 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         policy["option_kinds"] = formats.normalise(policy["option_kinds"])
         formats.wanted(policy["vendor"], policy["option_kinds"])
-        policy["trusted_sources"] = sources.normalise(policy["trusted_sources"])
+        policy["trusted_sources"] = sources.choice(policy["trusted_sources"])
         for backend in REGISTRY.values():
             backend.check(policy)
         policy["option_filter_ports"] = _ports(policy["option_filter_ports"])

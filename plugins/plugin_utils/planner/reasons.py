@@ -112,9 +112,13 @@ REASONS = {
         "boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line",
     ),
     "spoofable": Reason(
-        WARNING,
-        "anybody who can reach a port of this host can forge a client address in an option",
-        "list the load balancers' networks in toa_trusted_sources",
+        BLOCK,
+        "toa_trusted_sources is not set, so anybody who can reach a port of this host could forge a client address in an option",
+        "list the load balancers' networks in toa_trusted_sources (the playbook realip.toa.detect shows which addresses send the option), "
+        "or set toa_trusted_sources: all where the network in front of the host lets nobody else through",
+    ),
+    "all_sources_trusted": Reason(
+        INFO, "all sources are trusted: whoever reaches a port of this host can name any client address ({why})"
     ),
     "bpftool_missing": Reason(
         BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"

@@ -17,6 +17,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import facts_of, left_out, of_run
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import Variables, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
+from ansible_collections.realip.toa.plugins.plugin_utils.report.trust import sentences, trusting_all
 from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
     mapping,
     moment,
@@ -107,6 +108,7 @@ def build(
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
+        "trusting_all": trusting_all(hosts),
         "changes": changes(before, hosts, hostvars) if before else None,
     }
     return {**report, **_verdict(kind, hosts)}
@@ -118,7 +120,8 @@ def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
     told = hosts if len(hosts) <= most else [entry for entry in hosts if entry["attention"]]
     left_out = f" ({len(hosts) - len(told)} in order and not listed)" if len(told) < len(hosts) else ""
     return [_line(entry) for entry in told] + [
-        (", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out
+        (", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out,
+        *sentences(report["trusting_all"]),
     ]
 
 
@@ -162,6 +165,7 @@ def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
+        "trusting_all": trusting_all(hosts),
         "changes": compared,
     }
     return {**narrow, **_verdict(report["kind"], hosts)}
@@ -189,6 +193,7 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
+        "trusting_all": trusting_all(hosts),
         "changes": changes(before, hosts) if before else None,
     }
     return {**whole, **_verdict(whole["kind"], hosts)}
@@ -262,6 +267,7 @@ def _entry(host: str, variables: Variables, kind: str) -> Entry:
         "verdict": probe.get("verdict") or "",
         "option_kinds": plain(plan.get("option_kinds") or []),
         "capabilities": plain(plan.get("capabilities") or {}),
+        "trusts_all_sources": bool(plan.get("trusts_all_sources")),
         "wave": whole(turn.get("wave")),
         "began": moment(timing.get("began")),
         "ended": moment(timing.get("ended")),

@@ -27,7 +27,7 @@ PAGE = Path(__file__).with_name("page")
 
 # Columns of the CSV: keys of an entry whose values are plain.
 COLUMNS = (
-    "host", "state", "attention", "backend", "os", "distribution", "kernel", "arch", "kernel_target", "verdict", "option_kinds", "wave",
+    "host", "state", "attention", "backend", "os", "distribution", "kernel", "arch", "kernel_target", "verdict", "option_kinds", "trusts_all_sources", "wave",
     "began", "ended", "reboot_seconds", "stage", "code", "why", "remedy",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.realip.toa.plugins.plugin_utils import typed
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files, limits, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY, policy_of
@@ -52,6 +52,8 @@ def problems(hosts: Mapping[str, Values], folders: Sequence[Path] = ()) -> list[
 def faults(values: Values, folders: Sequence[Path] = ()) -> Iterable[str]:
     """A sentence for each fault in the variables of one host."""
     yield from table.misspelt(values)
+    if "toa_trusted_sources" in values and typed.is_unset(values["toa_trusted_sources"]):
+        yield trusted_networks.NULL
     settled: dict[str, Any] = {}
     for name, value in sorted(values.items()):
         if name not in table.SPECS or typed.is_unset(value):

@@ -33,6 +33,7 @@ _POLICY: dict[str, dict[str, Any]] = {
     "backends": {"type": "list", "elements": "str", "choices": list(BACKENDS)},
     "option_filter_ports": {"type": "list", "elements": "int"},
     "source_tree": {"type": "raw"},
+    "trusted_sources": {"type": "raw"},
     "signing_key": {"type": "path"},
 }
 

@@ -196,6 +196,7 @@ def test_policy_comes_from_variables_and_options_win(tmp_path):
         assume(*UBUNTU, accept_unverified_packages=False),
         assume(*UBUNTU, vendor="alibaba"),
         toa_accept_unverified_packages="{{ 'ye' ~ 's' }}", toa_vendor="tencent", toa_package_mirror="http://m.example/{{ 'k' }}", toa_install_headers="true",
+        toa_trusted_sources="{{ 'a' ~ 'll' }}",
     )  # fmt: skip
     plans = [result["plan"] for result in results]
     assert [plan["state"] for plan in plans] == ["pending", "blocked", "unsupported"]
@@ -208,7 +209,13 @@ def test_the_lock_file_beside_the_playbook(tmp_path):
     elsewhere = tmp_path / "locks"
     elsewhere.mkdir()
     (elsewhere / "mine.yml").write_text(yaml.safe_dump(LOCK))
-    found = play(tmp_path, assume(*UBUNTU), assume(*UBUNTU, lockfile="locks/mine.yml"), assume(*UBUNTU, lock=LOCK))
+    found = play(
+        tmp_path,
+        assume(*UBUNTU),
+        assume(*UBUNTU, lockfile="locks/mine.yml"),
+        assume(*UBUNTU, lock=LOCK),
+        toa_trusted_sources="all",
+    )
     assert [result["plan"]["state"] for result in found] == ["blocked", "pending", "pending"]
     (tmp_path / "toa.lock.yml").write_text(yaml.safe_dump(LOCK))
     assert play(tmp_path, assume(*UBUNTU))[0]["plan"]["packages"][0]["sha256"] == DIGEST
@@ -230,6 +237,7 @@ SENSELESS = [
     ({"vendor": "tencen"}, "tencen"),
     ({"backends": ["magic"]}, "magic"),
     ({"trusted_sources": ["10.0.0.0/99"]}, "10.0.0.0/99"),
+    ({"trusted_sources": "10.0.0.0/8"}, "or the word all; got '10.0.0.0/8'"),
     ({"vendor": "custom"}, "toa_option_kinds"),
     ({"catalog": [{"key": "x"}]}, "toa_catalog entry x"),
     ({"lock": {"package": []}}, "holds `packages`"),
@@ -244,6 +252,25 @@ def test_options_that_make_no_sense(tmp_path):
     for (options, expected), result in zip(SENSELESS, results, strict=True):
         assert result["failed"] and result["code"] in ("bad_policy", "bad_option"), options
         assert expected in result["msg"] and result["remedy"], options
+
+
+@pytest.mark.parametrize(
+    "value, said",
+    [
+        (None, "got nothing"), ("", "got nothing"), ("{{ none }}", "got nothing"), ("every", "got 'every'"), (["0.0.0.0/0"], "every IPv4 address"),
+        (["::ffff:10.0.0.0/104"], "write 10.0.0.0/8"), (["10.1.2.3/8"], "write 10.0.0.0/8 for the network"), (["lb.example.org"], "lb.example.org"),
+        (["all"], "the word stands alone"), ({"all": True}, "or the word all"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_is_none_is_refused_before_any_host_is_asked(tmp_path, value, said):
+    """With a real host, not an assumed one: the message comes from the controller, and nothing was sent."""
+    names = ("toa_plan", "toa_ebpf", "toa_option_filter", "toa_probe")
+    results = play(tmp_path, *({f"realip.toa.{name}": {}} for name in names), toa_trusted_sources=value)
+    for result in results:
+        assert result["failed"] and result["code"] in ("bad_policy", "bad_option") and said in result["msg"], result[
+            "msg"
+        ]
+        assert "ansible_facts" not in result and "before" not in result and "probe" not in result
 
 
 def test_a_misspelt_variable_stops_before_anything_is_decided(tmp_path):

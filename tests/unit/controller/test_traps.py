@@ -59,7 +59,7 @@ def test_trap(name):
     }
     known = facts_of(raw)
     assert known["os"]["id"] == identity
-    plan = planner.decide(known, {}, CATALOG)
+    plan = planner.decide(known, {"trusted_sources": "all"}, CATALOG)
     assert plan["backend"] == backend
     if not backend:
         assert plan["state"] == "unsupported" and plan["packages"] == []

@@ -59,8 +59,6 @@ class Ebpf(Backend):
             offer.tell("unknown_distribution")
         check_conflicts(case, offer)
         _check_bpftool(case, offer)
-        if not case.policy["trusted_sources"]:
-            offer.tell("spoofable")
         offer.steps += _missing_of_ebpf(case, offer)
         if ebpf["complete"] and not offer.steps:
             judge(case, offer)
@@ -89,7 +87,7 @@ def _check_bpftool(case: Case, offer: Offer) -> None:
 
 def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
     """Steps from what the programs do to what they should; none where that is so already."""
-    ebpf, networks = case.facts["ebpf"], case.policy["trusted_sources"]
+    ebpf, networks = case.facts["ebpf"], case.trusted or []
     if not ebpf["complete"]:
         return [f"attach the eBPF programs for {listed(offer.option_kinds)} to {ebpf['cgroup2']}"]
     steps = []
@@ -97,11 +95,10 @@ def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
         steps.append("replace the eBPF programs by those of this release")
     if set(ebpf["option_kinds"]) != set(offer.option_kinds):
         steps.append(f"read {listed(offer.option_kinds)} in place of {listed(ebpf['option_kinds']) or 'nothing'}")
-    if set(ebpf["trusted_sources"]) != set(networks):
+    if case.trusted is not None and set(ebpf["trusted_sources"]) != set(networks):
+        named = listed(networks) if len(networks) < 5 else f"{len(networks)} networks"
         steps.append(
-            f"believe {listed(networks) if len(networks) < 5 else f'{len(networks)} networks'} only"
-            if networks
-            else "believe every source"
+            f"take the option from {named} only" if networks else "trust all sources: take the list of networks away"
         )
     if ebpf["getsockopt"] != case.policy["ebpf_getsockopt"]:
         steps.append(f"{'offer' if case.policy['ebpf_getsockopt'] else 'stop offering'} getsockopt(IPPROTO_IP, 1348)")

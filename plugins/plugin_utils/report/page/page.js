@@ -102,8 +102,17 @@ function head() {
     : attention ? `${plural(attention, "host")} of ${hosts.length.toLocaleString("en")} ${attention === 1 ? "needs" : "need"} attention`
       : `${fine === hosts.length ? "All" : fine.toLocaleString("en") + " of"} ${plural(hosts.length, "host")}: ${Object.keys(report.summary).join(", ")}`;
   verdict.className = attention ? "bad" : "good";
+  trusting();
   const words = [moment(report.at), report.only ? `hosts where ${report.only}` : ""];
   byId("about").textContent = words.filter(Boolean).join(" · ");
+}
+
+// Hosts that are green and take a client's address from anybody.
+function trusting() {
+  const names = report.trusting_all || [];
+  byId("trusting").hidden = !names.length;
+  byId("trusting").replaceChildren(`${plural(names.length, "host")} ${names.length === 1 ? "trusts" : "trust"} all sources: whoever reaches a port there can name any client address. `,
+    make("span", { class: "names" }, ...names.slice(0, 50).map(link), names.length > 50 ? `and ${names.length - 50} more` : ""));
 }
 
 function chips() {
@@ -288,7 +297,7 @@ function open(host) {
   const can = Object.entries(host.capabilities || {}).filter(([, yes]) => yes).map(([name]) => name).join(", ");
   const facts = [["System", host.os], ["Kernel", [host.kernel, host.arch].filter(Boolean).join(" · ")], ["Kernel wanted", host.kernel_target], ["Backend", host.backend],
     ["Option formats", kinds], ["Gives", can], ["Proof", host.verdict], ["Reboot", host.reboot_seconds ? span(host.reboot_seconds) : ""], ["Wave", host.wave || ""],
-    ["Out of service", host.drained ? "the host is still drained" : ""], ["Stuck", host.stuck ? "it may still run, or boot into, what was not proven" : ""],
+    ["Trusts", host.trusts_all_sources ? "all sources" : ""], ["Out of service", host.drained ? "the host is still drained" : ""], ["Stuck", host.stuck ? "it may still run, or boot into, what was not proven" : ""],
     ["Failed at", host.stage], ["Code", host.code]];
   dialog.replaceChildren(
     make("div", { class: "top" }, glyph(host.state), make("h2", { id: "host-name" }, `${host.host}: ${host.state}`),

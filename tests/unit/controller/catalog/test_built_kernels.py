@@ -37,7 +37,7 @@ def test_a_rollout_installs_what_was_built():
     known = assumed_facts((VECTORS / "centos-7").read_text(), "3.10.0-1160.el7.x86_64")
     plan = planner.decide(
         known,
-        {"package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]},
+        {"trusted_sources": "all", "package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]},
         catalog.load(yaml.safe_load(text)),
         yaml.safe_load(lock),
     )

@@ -12,14 +12,14 @@ from tests.unit.controller.planner.cases import LOCK, OPTION_FILTER, UBUNTU, dec
 
 def test_a_module_is_filtered_where_somebody_is_trusted():
     plan = decide(toa_host())
-    assert plan["state"] == "converged" and not plan["option_filter"] and "spoofable" in named(plan)
+    assert plan["state"] == "converged" and not plan["option_filter"] and "all_sources_trusted" in named(plan)
     plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"])
-    assert plan["state"] == "pending" and plan["option_filter"] and "spoofable" not in named(plan)
+    assert plan["state"] == "pending" and plan["option_filter"] and "all_sources_trusted" not in named(plan)
     assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][
         1
     ].startswith("prove")
     plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], option_filter=False)
-    assert plan["state"] == "converged" and not plan["option_filter"] and "spoofable" in named(plan)
+    assert plan["state"] == "converged" and not plan["option_filter"] and "all_sources_trusted" in named(plan)
 
 
 def test_an_option_filter_that_no_tool_could_load_is_told_before_anything_is_done():

@@ -220,6 +220,25 @@ def test_lines_of_a_large_fleet_are_those_that_need_attention(fleet: dict) -> No
     assert any("web0002: failed" in line and "-> look at probe.matrix" in line for line in told)
 
 
+def test_green_hosts_that_trust_all_sources_are_counted_and_named() -> None:
+    """In the data, on the terminal and in the files; those that are not green have other troubles."""
+    hosts = {f"web{number}": looked("converged", trusts_all_sources=number % 2 == 0) for number in range(60)}
+    made = report.build({**hosts, "db1": looked("blocked", trusts_all_sources=True)}, "verify", at=AT)
+    assert len(made["trusting_all"]) == 30 and made["trusting_all"][:3] == ["web0", "web2", "web4"]
+    told = report.lines(made)[-1]
+    assert told.startswith("30 hosts trust all sources") and "web0, web2" in told and told.endswith("and 10 more")
+    rows = {
+        row["host"]: row["trusts_all_sources"] for row in csv.DictReader(io.StringIO(writers.to_csv(made), newline=""))
+    }
+    assert (rows["web0"], rows["web1"]) == ("true", "false")
+    assert report.narrowed(made, "host == 'web2'")["trusting_all"] == ["web2"]
+    one = report.build({"web0": hosts["web0"]}, "verify", at=AT)
+    assert report.lines(one)[-1].startswith("1 host trusts all sources") and report.merged([one])["trusting_all"] == [
+        "web0"
+    ]
+    assert "trust" not in " ".join(report.lines(report.build({"web1": hosts["web1"]}, "verify", at=AT)))
+
+
 # ---- files
 
 

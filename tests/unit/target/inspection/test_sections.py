@@ -163,7 +163,23 @@ def test_security(tmpdir):
     ],
 )
 def test_firewall(tmpdir, layer, backend):
-    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend, "option_filter": None}
+    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend, "option_filter": None, "forwards": False}
+
+
+@pytest.mark.parametrize(
+    "layer, forwards",
+    [
+        ({"/proc/sys/net/ipv4/conf/all/forwarding": "1\n"}, True),
+        ({"/proc/sys/net/ipv4/conf/all/forwarding": "0\n", "/proc/sys/net/ipv6/conf/all/forwarding": "1\n"}, True),
+        ({"/proc/sys/net/ipv4/conf/all/forwarding": "0\n", "/proc/sys/net/ipv4/conf/cali1/forwarding": "1\n"}, True),
+        ({"/proc/sys/net/ipv4/conf/all/forwarding": "0\n", "/proc/sys/net/ipv4/conf/default/forwarding": "1\n"}, False),
+        ({"/proc/sys/net/ipv4/conf/eth0/forwarding": "0\n"}, False),
+        ({}, False),
+    ],
+)
+def test_a_host_that_passes_packets_on(tmpdir, layer, forwards):
+    """As a node of Kubernetes does; some set it for single interfaces."""
+    assert look(tmpdir, "debian8", layer)["firewall"]["forwards"] is forwards
 
 
 def test_held_debs(tmpdir):

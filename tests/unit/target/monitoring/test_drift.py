@@ -138,6 +138,31 @@ def test_times():
     assert [drift.seconds_of(value) for value in (None, "", "2026", "9" * 99)] == [None] * 4
 
 
+EBPF_ALL, EBPF_LIST = (
+    {"attached": [{}], "complete": True, "trusted_sources": []},
+    {"attached": [{}], "complete": True, "trusted_sources": ["10.0.0.0/8"]},
+)
+NO_MODULE, RULES = {"modules": []}, {"active": True, "trusted_sources": ["10.0.0.0/8"], "at_boot": "/unit"}
+
+
+@pytest.mark.parametrize(
+    "changes, trusts",
+    [
+        ({}, 1),
+        ({"firewall": {"option_filter": RULES}}, 0),
+        ({"firewall": {"option_filter": dict(RULES, active=False)}}, 1),
+        (dict(NO_MODULE), 0),
+        (dict(NO_MODULE, ebpf=EBPF_ALL), 1),
+        (dict(NO_MODULE, ebpf=EBPF_LIST), 0),
+        (dict(NO_MODULE, ebpf=EBPF_ALL, firewall={"option_filter": RULES}), 0),
+        ({"ebpf": EBPF_LIST}, 1),
+    ],
+)
+def test_hosts_that_take_an_address_from_anybody_say_so(changes, trusts):
+    samples = metrics.samples_of(facts(**changes), None, {}, 9)
+    assert [value for name, _labels, value in samples if name == "trusts_all_sources"] == [trusts]
+
+
 def test_the_text_for_prometheus():
     known = facts(uname={"release": 'a"b\\c\nd\x07'})
     text = metrics.exposition(metrics.samples_of(known, {"verdict": "translating"}, {"hold_gone": 5}, 9))

@@ -26,7 +26,7 @@ def surveyed(monkeypatch):
             survey, "prove", lambda given: proofs.append(given) or {"probe": {"verdict": "translating"}}
         )
         return survey.main(
-            dict({"probe": True, "check": False, "probe_args": {"option_kinds": ["200/8"]}}, **args)
+            dict({"probe": True, "check": False, "probe_args": {"option_kinds": ["200/8"], "peers": []}}, **args)
         ), proofs
 
     return run
@@ -43,7 +43,29 @@ def surveyed(monkeypatch):
 def test_a_claim_is_proved(surveyed, facts, claims):
     answer, proofs = surveyed(facts)
     assert answer["probe"] == {"verdict": "translating"}
-    assert proofs == [{"option_kinds": ["200/8"], "claims": claims, "check": False}]
+    assert proofs == [{"option_kinds": ["200/8"], "peers": [], "claims": claims, "check": False}]
+
+
+@pytest.mark.parametrize(
+    "more, peers, families",
+    [
+        ({}, [], [4, 6]),
+        ({"ebpf": {"attached": [{"id": 1}], "trusted_sources": ["10.7.0.0/16"]}}, ["10.7.0.1"], [4]),
+        (
+            {"firewall": {"option_filter": {"trusted_sources": ["10.8.0.0/16", "2001:db8:9::/48"]}}},
+            ["10.8.0.1", "2001:db8:9::1"],
+            [4, 6],
+        ),
+        ({"state": {"ebpf": {"trusted_sources": ["192.0.2.0/24"]}}}, [], [4]),
+        ({"state": {"option_filter": {"trusted_sources": ["fd00::/8"]}}}, ["fd00::1"], [6]),
+    ],
+)
+def test_a_proof_that_is_told_no_peers_follows_the_list_of_the_host(surveyed, more, peers, families):
+    """The operator left the choice out, so that the list of before stays, and a proof from elsewhere would find nothing."""
+    facts = dict({"modules": [module("toa", True)]}, **more)
+    _answer, proofs = surveyed(facts, probe_args={"option_kinds": []})
+    assert (proofs[0]["peers"], proofs[0]["families"]) == (peers, families)
+    assert not [text for text in proofs[0]["untrusted_peers"] if text in peers]
 
 
 @pytest.mark.parametrize(
