@@ -12,10 +12,12 @@ import multiprocessing
 import os
 import socket
 import typing as t
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, changed_since
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import facts_of
 
 
 class ActionModule(ToaAction):
@@ -35,12 +37,12 @@ class ActionModule(ToaAction):
         args.update(owner=owner.describe(), key=owner.key, ended=[])
         answer = self.call(args, task_vars)
         if answer.get("code") != "host_claimed":
-            return answer
+            return _judged(answer, task_vars)
         # Whether the owner still lives is for this machine to say; the host cannot know.
         holder = self.call({**args, "state": "look"}, task_vars).get("key")
         if not isinstance(holder, str) or not owner.knows_dead(holder):
             return answer
-        return self.call({**args, "ended": [holder]}, task_vars)
+        return _judged(self.call({**args, "ended": [holder]}, task_vars), task_vars)
 
     def _check_window(self, text: t.Any) -> None:
         try:
@@ -51,6 +53,14 @@ class ActionModule(ToaAction):
             ) from None
         if closed:
             raise ToaError("outside_window", closed, "run again within the change window")
+
+
+def _judged(answer: Result, task_vars: Variables) -> Result:
+    """The answer with what has changed on the host since its plan was made; the record itself is nobody's concern."""
+    seen = answer.pop("seen", None)
+    if answer.get("failed") or not isinstance(seen, Mapping):
+        return answer
+    return {**answer, "changed_since": changed_since.changed(facts_of(task_vars), seen)}
 
 
 class _Process(t.NamedTuple):

@@ -19,6 +19,8 @@ class ActionModule(ToaAction):
         "undo": {"type": "str", "default": ""},
         "undone": {"type": "str", "default": ""},
         "drained": {"type": "bool"},
+        "changed_since": {"type": "list", "elements": "str"},
+        "plan": {"type": "dict", "default": {}},
         "trouble": {"type": "dict", "default": {}},
         "reverted": {"type": "dict", "default": {}},
         "outcome": {"type": "dict", "default": {}},

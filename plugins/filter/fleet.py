@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, changed_since, hook_files
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import select
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import after_revert, outcome_of, still_drained
@@ -125,6 +125,11 @@ def toa_failure(task: Any, result: Any, code: str = "") -> dict[str, Any]:
     return as_data(outcome_of(task, result, code))
 
 
+def toa_changed_since(plan: Mapping[str, Any], before: Mapping[str, Any], what: Iterable[str]) -> dict[str, Any]:
+    """The outcome of a host that has changed since its plan was made and is left alone; {} for one that is taken by its new plan."""
+    return as_data(changed_since.outcome(before, plan, [str(item) for item in what]))
+
+
 def toa_after_revert(outcome: Mapping[str, Any], reverted: Any, back: Any) -> dict[str, Any]:
     """The outcome of a host that was taken back."""
     return as_data(after_revert(outcome, reverted, back))
@@ -141,6 +146,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "toa_after_revert": toa_after_revert,
+            "toa_changed_since": toa_changed_since,
             "toa_batches": toa_batches,
             "toa_gate": toa_gate,
             "toa_hook_file": toa_hook_file,

@@ -72,6 +72,14 @@ took_over:
   returned: success
   type: str
   sample: ops@awx-1 pid 4100, which has ended
+changed_since:
+  description:
+    - What is not as the facts of the play have it, in words - another boot, another kernel, another record. Empty where a plan that was made from them
+      still fits.
+  returned: success, with O(state=taken)
+  type: list
+  elements: str
+  sample: [it was rebooted]
 code:
   description: Why it failed. C(host_claimed), C(outside_window), C(host_locked), C(bad_option).
   returned: failure

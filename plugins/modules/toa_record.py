@@ -39,6 +39,14 @@ options:
   drained:
     description: Whether the host is out of service. Without it, that stays as it is.
     type: bool
+  changed_since:
+    description: What has changed on the host since its plan was made.
+    type: list
+    elements: str
+  plan:
+    description: The plan that was made anew because of that.
+    type: dict
+    default: {}
   trouble:
     description: Which of the operator's tasks has failed, and in what; it becomes the outcome in place of the task that says so.
     type: dict
@@ -100,6 +108,11 @@ drained:
   description: Whether the host is out of service.
   returned: success
   type: bool
+changed_since:
+  description: What has changed on the host since its plan was made.
+  returned: success
+  type: list
+  elements: str
 trouble:
   description: Which of the operator's tasks has failed.
   returned: success

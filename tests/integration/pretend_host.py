@@ -296,6 +296,8 @@ def claim(host, args, modules):
         json.dump(dict(host["state"], schema=1), file)
     try:
         answer = module.perform(args, state, apply=not args["check"])
+        if "seen" in answer:
+            answer["seen"].update(boot_id=f"boot-{host['boot']}", kernel=host["kernel"])
     except sys.modules[runner["PACKAGE"] + ".host.io"].TargetError as problem:
         return dict(problem.data, failed=True, code=problem.code, msg=problem.message, remedy=problem.remedy)
     host["state"] = {}

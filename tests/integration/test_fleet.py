@@ -447,3 +447,60 @@ def test_a_controller_that_dies_at_any_step(fleet: Fleet) -> None:
         assert ("drain" not in hooks and "undrain" not in hooks) or hooks[-1] == "undrain", (step, hooks)
         # A trial that had come up is proved as it stands.
         assert fleet.host(name)["boot"] == 2, (step, fleet.host(name))
+
+
+def test_a_plan_that_is_out_of_date_is_not_acted_on(fleet: Fleet, core: str, tmp_path: Path) -> None:
+    """Run A waits in its canary's drain; run B rolls web02 out and lets it go; web03 was rebooted, and is what it was. A takes web03, and leaves web02."""
+    names = fleet.names[:3]
+    fifo = tmp_path / "go"
+    os.mkfifo(fifo)
+    slow = tmp_path / "slow.yml"
+    slow.write_text(
+        f'[{{"name": "Operator | wait", "ansible.builtin.raw": "cat {fifo}", "when": "inventory_hostname == \'web01\'"}}]'
+    )
+    first = fleet.start(core, "web01", names=names, toa_waves=[1, "100%"], **fleet.hooked(toa_drain_tasks=str(slow)))
+    try:
+        fleet.wait_for("web01", "claim taken drained")
+        run, report = fleet.play(core, names=["web02"], **fleet.hooked())
+        assert run.rc == 0 and states(report) == {"web02": "proved"}, run.output
+        fleet.change("web03", boot=7)
+        before = fleet.steps("web02")
+        fifo.write_text("\n")
+        output, _none = first.communicate(timeout=120)
+        assert first.returncode == 0, output
+    finally:
+        end(first)
+    report = {entry["host"]: entry for entry in json.loads((fleet.reports / "rollout.json").read_text())["hosts"]}
+    assert states(report) == {"web01": "proved", "web02": "converged", "web03": "proved"}, output
+    assert report["web02"]["code"] == "already_done" and "it was rebooted" in report["web02"]["message"]
+    assert [step for step in fleet.steps("web02")[len(before) :] if not step.startswith("claim")] == [], "left alone"
+    assert fleet.host("web02")["boot"] == 2 and fleet.host("web03")["boot"] == 8
+    for name in names:
+        assert_proved(fleet, name)
+
+
+def test_a_host_that_would_be_treated_otherwise_by_now_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
+    """While the canary drains, somebody rolls web02 out, and it stops to translate: it would be proved again, and not be rebooted."""
+    names = fleet.names[:2]
+    fifo = tmp_path / "go"
+    os.mkfifo(fifo)
+    slow = tmp_path / "slow.yml"
+    slow.write_text(f'[{{"name": "Operator | wait", "ansible.builtin.raw": "cat {fifo}"}}]')
+    first = fleet.start(NEWEST, "web01", names=names, toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(slow)))
+    try:
+        fleet.wait_for("web01", "claim taken drained")
+        confirmed = {"boot": {"state": "confirmed", "kernel": TOA, "old": STOCK}}
+        fleet.be("web02", kernel=TOA, default=TOA, boot=2, installed=True, held=True, state=confirmed)
+        fifo.write_text("\n")
+        output, _none = first.communicate(timeout=120)
+        assert first.returncode == 0, output
+    finally:
+        end(first)
+    report = {entry["host"]: entry for entry in json.loads((fleet.reports / "rollout.json").read_text())["hosts"]}
+    assert states(report) == {"web01": "proved", "web02": "pending"}, output
+    assert (
+        report["web02"]["code"] == "planned_anew"
+        and f"kernel {TOA} runs in place of {STOCK}" in report["web02"]["message"]
+    )
+    host = fleet.host("web02")
+    assert (host["kernel"], host["default"], host["boot"], "claim" in host["state"]) == (TOA, TOA, 2, False), host

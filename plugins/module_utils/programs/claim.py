@@ -15,11 +15,12 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, TargetError, read_line
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
-from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, load, save_section, section
 
 # Seconds; longer than any one step may be silent (an installation may take an hour).
 LEASE = 3600 + 600
@@ -35,7 +36,7 @@ def main(args):
 
 
 def perform(args, path, apply):
-    """{changed, before, after, took_over}; TargetError(host_claimed) where another run has the host."""
+    """{changed, before, after, took_over, seen}; TargetError(host_claimed) where another run has the host."""
     found = section("claim", path)
     if args["state"] == "look":
         return dict(_answer(found, found), key=_text(found.get("key")))
@@ -50,7 +51,12 @@ def perform(args, path, apply):
         )
     if apply and wanted != found:
         save_section("claim", wanted, path)
-    return dict(_answer(found, wanted), took_over=took_over)
+    return dict(_answer(found, wanted), took_over=took_over, seen=_seen(path))
+
+
+def _seen(path):
+    """What a plan that was made earlier stands on: which boot, which kernel, and the record."""
+    return {"boot_id": _boot_id(), "kernel": os.uname()[2], "state": load(path)}
 
 
 def _contest(found, args):

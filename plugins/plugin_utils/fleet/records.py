@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a host's run, `__toa`: {run, plan, probe, slot, outcome, times, undo, drained, trouble, reverted}. Pure: no I/O, no clock.
+"""The record of a host's run, `__toa`: {run, plan, probe, slot, outcome, times, undo, drained, changed_since, trouble, reverted}. Pure: no I/O, no clock.
 
 toa_plan begins it in play 1: with its result, `__toa` has a run, a plan and a proof, and nothing of a run before. toa_record writes the rest. A host that
 has not begun has no slot in it yet; where it stands, and why it does not begin, is what the role `waves` gives it by add_host (`__toa_slot`).
@@ -46,6 +46,7 @@ def of(variables: Variables) -> dict[str, Any]:
         "times": _mapping(seen.get("times")),
         "undo": [str(name) for name in seen.get("undo") or []],
         "drained": seen.get("drained") is True,
+        "changed_since": [str(item) for item in seen.get("changed_since") or []],
         "trouble": _mapping(seen.get("trouble")),
         "reverted": _mapping(seen.get("reverted")),
     }
@@ -54,7 +55,7 @@ def of(variables: Variables) -> dict[str, Any]:
 def begun(variables: Variables, now: str) -> dict[str, Any]:
     """The record of a host whose turn begins: nothing of an earlier turn is left in it."""
     fresh = {
-        "outcome": dict(VANISHED), "times": {"began": now}, "undo": [], "drained": False, "trouble": {}, "reverted": {},
+        "outcome": dict(VANISHED), "times": {"began": now}, "undo": [], "drained": False, "changed_since": [], "trouble": {}, "reverted": {},
     }  # fmt: skip
     return {**of(variables), **fresh}
 
@@ -68,7 +69,9 @@ def noted(record: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
         after["undo"] = [name for name in after["undo"] if name != news["undone"]]
     if news.get("drained") is not None:
         after["drained"] = news["drained"]
-    for key in ("trouble", "reverted", "outcome"):
+    if news.get("changed_since") is not None:
+        after["changed_since"] = news["changed_since"]
+    for key in ("plan", "trouble", "reverted", "outcome"):
         if news.get(key):
             after[key] = dict(news[key])
     if news.get("outcome"):

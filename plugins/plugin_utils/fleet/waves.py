@@ -16,8 +16,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 
 Variables: TypeAlias = Mapping[str, Any]
 
-# Outcomes with which a host is no failure of its wave. `pending`: nothing was begun with it, for its change window is over.
-FINE = ("proved", "planned", "removed", "rolled_back", "pending")
+# Outcomes with which a host is no failure of its wave. `pending`, `converged`: nothing was begun with it; its change window is
+# over, or another run has been here since it was planned.
+FINE = ("proved", "planned", "removed", "rolled_back", "pending", "converged")
 APPROVAL = "to go on, run again with toa_pause_after_canary: false; in AWX that is the node behind an approval node"
 
 _PERCENT = re.compile(r"(\d{1,3})\s*%")
