@@ -44,7 +44,7 @@ def take_away(release, root="/"):
         for path in (name % release, name % release + ".old"):
             remove_file(under(root, "/boot/" + path))
     shutil.rmtree(under(root, "/lib/modules/" + release), True)
-    for place, words in TOOLS:
+    for place, words in _tools(root):
         if os.path.exists(under(root, place)):
             rc, out, err = run([word.replace("%s", release) for word in words], timeout=1800)
             if rc != 0:
@@ -54,6 +54,11 @@ def take_away(release, root="/"):
                     "take its entry out of the boot menu by hand",
                 )
             return
+
+
+def _tools(root):
+    """The distribution's own first: Enterprise Linux may have a folder of hooks too, and no run-parts that knows `--arg`; Debian, kernel-install."""
+    return TOOLS if os.path.exists(under(root, "/etc/debian_version")) else TOOLS[1:] + TOOLS[:1]
 
 
 def _owner(path):

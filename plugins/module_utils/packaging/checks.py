@@ -88,7 +88,8 @@ def _initramfs_size(host):
     sizes = [
         os.path.getsize(host.path("boot/" + name))
         for name in list_dir(host.path("boot"))
-        if re.match(r"^init(rd|ramfs)", name)
+        # The rescue image has the drivers of all machines in it, and that of kdump next to none.
+        if re.match(r"^init(rd|ramfs)", name) and not re.search(r"rescue|kdump", name)
     ]
     return max(sizes) if sizes else INITRAMFS_GUESS
 

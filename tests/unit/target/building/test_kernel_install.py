@@ -62,6 +62,23 @@ def test_a_kernel_goes_and_its_neighbours_stay(root, tool, first):
     )
 
 
+@pytest.mark.parametrize(
+    "also, first",
+    [
+        ("bin/kernel-install", "/bin/kernel-install"),
+        ("sbin/new-kernel-pkg", "/sbin/new-kernel-pkg"),
+        ("etc/debian_version", "run-parts"),
+    ],
+)
+def test_a_folder_of_hooks_alone_makes_no_debian(root, also, first):
+    """EL has /etc/kernel/postrm.d as soon as a package puts a hook there, and Debian's systemd brings kernel-install."""
+    root.join("etc/kernel/postrm.d/zz").ensure()
+    root.join("bin/kernel-install").ensure()
+    root.join(also).ensure()
+    kernel_install.take_away("6.1.0.toa", str(root))
+    assert root.ran[0][0] == first
+
+
 def test_a_boot_menu_that_keeps_it_is_told(root, monkeypatch):
     root.join("bin/kernel-install").ensure()
     monkeypatch.setattr(kernel_install, "run", lambda words, **more: (1, "", "grub.cfg: read-only"))

@@ -302,6 +302,37 @@ def test_no_space_in_boot(root, mirror, tmpdir):
     assert on_small_disk(root, item, "boot", 8 << 20)["after"]["installed"] == {NAME: "1.0"}
 
 
+@pytest.mark.parametrize(
+    "name, code",
+    [
+        ("initramfs-0-rescue-0f3ad1a0c2c74d4f.img", ""),
+        ("initramfs-%s.img" % RUNNING, "boot_full"),
+        ("initramfs-%skdump.img" % RUNNING, ""),
+    ],
+)
+def test_room_for_an_initramfs_is_measured_by_those_that_are_alike(root, name, code):
+    """A rescue image is four times as large as any other one, and filled a /boot that had room enough."""
+    from ansible_collections.realip.toa.plugins.module_utils.packaging import checks
+
+    class Host:
+        root = ""
+
+        @staticmethod
+        def path(below):
+            return os.path.join(root, below)
+
+    for place, size in (
+        (checks.INITRAMFS_MAKERS[0], 1),
+        ("boot/initramfs-4.18.0.img", 4 << 20),
+        ("boot/" + name, 80 << 20),
+    ):
+        if not os.path.isdir(os.path.dirname(os.path.join(root, place))):
+            os.makedirs(os.path.dirname(os.path.join(root, place)))
+        with open(os.path.join(root, place), "wb") as handle:
+            handle.truncate(size)
+    assert checks._initramfs_size(Host) == (80 << 20 if code else 4 << 20)
+
+
 def test_no_space_for_the_download(root, mirror, tmpdir):
     item = mirror.serve(build_deb(tmpdir))
     mirror.files[item["file"]] += b"x" * (3 << 20)
