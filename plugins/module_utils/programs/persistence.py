@@ -15,70 +15,38 @@ __metaclass__ = type
 
 import os
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
     data_of,
     digest_of,
     file_image,
-    link_image,
-    runnable,
     tell_daemons,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER, OUR_SCRIPTS
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import OUR_SCRIPTS
+from ansible_collections.realip.toa.plugins.module_utils.host.module_file import index
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, under
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
+from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.clearing import (
-    ETC_MODULES,
-    MODULES_LOAD,
-    SYSCONFIG,
     UNIT,
     UNIT_LINK,
     all_ours,
     stripped,
     without_loads,
 )
-from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
-from ansible_collections.realip.toa.plugins.module_utils.startup.init import (
-    UNIT_DIRS,
-    boot_script,
-    etc_modules_reason,
-    init_system,
-    modules_load_reason,
-    sysconfig_modules_reason,
-    unit_enabled,
-)
-from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import ended, with_rc_line
+from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
+from ansible_collections.realip.toa.plugins.module_utils.startup.methods import SERVICE, add_place, choose
+from ansible_collections.realip.toa.plugins.module_utils.startup.module_found import wanted_module, why_not_found
 
 # Folders that exist only because somebody followed a recipe for another distribution.
 RECIPE_FOLDERS = ("/etc/rc.d", "/etc/sysconfig/modules")
 
-WHY = MARKER + ": loads the module that shows the real client address; managed, do not edit"
-# The method that adds nothing: a package's own unit loads the module.
-SERVICE = "service"
-UNIT_TEXT = """%(why)s
-[Unit]
-Description=Load %(module)s, which shows the real client address behind the load balancer
-DefaultDependencies=no
-After=systemd-modules-load.service
-Before=network.target shutdown.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=%(modprobe)s %(module)s
-%(confined)s
-
-[Install]
-WantedBy=multi-user.target
-"""
-
 
 def main(args):
-    """args: name, method, state, check; see plugins/modules/toa_persistence.py. `root` and `init` are for tests."""
+    """args: name, method, state, check; see plugins/modules/toa_persistence.py. `root`, `init` and `release` are for tests."""
     return {"present": _present, "absent": _absent}[args["state"]](Persistence(args), args)
 
 
@@ -88,6 +56,7 @@ class Persistence:
     def __init__(self, args):
         self.root = args.get("root") or "/"
         self.init = args.get("init") or init_system(self.root)
+        self.release = args.get("release") or os.uname()[2]
         self.module = (args.get("name") or "").replace("-", "_")
         if self.module not in STATS_FILES:
             raise TargetError(
@@ -99,7 +68,9 @@ class Persistence:
 
     def places(self):
         """Without our own scripts, which belong to toa_ebpf and toa_option_filter."""
-        return [place for place in find_places(self.root, None, self.init) if place["module"] not in OUR_SCRIPTS]
+        return [
+            place for place in find_places(self.root, self.release, self.init) if place["module"] not in OUR_SCRIPTS
+        ]
 
     def lock(self):
         return HostLock(LOCK_FILE if self.root == "/" else under(self.root, LOCK_FILE))
@@ -135,28 +106,70 @@ class Persistence:
 
 
 def _present(host, args):
-    method, path = _choose(host, args.get("method") or "auto")
+    method, path = choose(host, args.get("method") or "auto")
     wanted = without_loads(host, method, path)
-    _add_place(host, method, path, wanted)
+    add_place(host, method, path, wanted)
+    files, unindexed = ({}, False) if method == SERVICE else wanted_module(host)
+    wanted.update(files)
     changes = dict(
         (name, image) for name, image in wanted.items() if digest_of(host.originals.now(name)) != digest_of(image)
     )
     result = _result(host, sorted(set(changes) | set([path])), changes)
     result.update(method=method, path=path)
-    if changes and not args["check"]:
+    result["changed"] = bool(changes or unindexed)
+    if result["changed"] and not args["check"]:
         with host.lock():
-            kept = dict((name, host.originals.now(name)) for name in changes)
-            record = host.originals.copy_of_record()
-            _apply(host, changes)
-            why = "" if method == SERVICE else _why_ineffective(host, path)
-            if why:
-                _undo(host, kept, record)
-                raise TargetError(
-                    "persistence_ineffective",
-                    "%s would not be loaded from %s at boot: %s" % (host.module, path, why),
-                    "remove that obstacle, or choose another method",
-                )
+            _change(host, method, path, changes, unindexed)
     return result
+
+
+def _change(host, method, path, changes, unindexed):
+    """What is new comes first and is seen to work before anything that works now is taken away."""
+    kept = dict((name, host.originals.now(name)) for name in changes)
+    record = host.originals.copy_of_record()
+    new = dict(
+        (name, image) for name, image in changes.items() if name == path or name in (UNIT_LINK,) + _of_kernel(changes)
+    )
+    try:
+        if unindexed:
+            _apply(host, dict((name, changes[name]) for name in _of_kernel(changes)))
+            _index(host)
+            _require(why_not_found(host), host, path)
+        _apply(host, new)
+        if method != SERVICE:
+            _require(why_not_found(host) or _why_ineffective(host, path), host, path)
+        if method == "systemd" and host.root == "/":
+            start_by_init(os.path.basename(UNIT), ("modprobe", host.module))
+        _apply(host, changes)
+        if method != SERVICE:
+            _require(why_not_found(host) or _why_ineffective(host, path), host, path)
+    except BaseException:
+        _undo(host, kept, record)
+        raise
+
+
+def _require(why, host, path):
+    if why:
+        raise TargetError(
+            "persistence_ineffective",
+            "%s would not be loaded from %s at boot: %s" % (host.module, path, why),
+            "remove that obstacle, or choose another method",
+        )
+
+
+def _of_kernel(names):
+    """Those among the kernel's modules, which depmod has to see."""
+    return tuple(sorted(name for name in names if name.startswith("/lib/modules/")))
+
+
+def _index(host):
+    why = index(host.release, host.root)
+    if why:
+        raise TargetError(
+            "depmod_failed",
+            "depmod fails for kernel %s: %s" % (host.release, why),
+            "run `depmod -a %s` on the host, repair what it complains about, then run again" % host.release,
+        )
 
 
 def _absent(host, args):
@@ -185,6 +198,8 @@ def _absent(host, args):
                     host.originals.change(name, changes[name])
             host.originals.restore()
             host.save()
+            if _of_kernel(changes):
+                _index(host)
             _tell_daemons(host, changes)
     return result
 
@@ -193,16 +208,18 @@ def _result(host, names, changes):
     before, after = {}, {}
     for name in names:
         now = host.originals.now(name)
-        before[name] = _shown(now)
-        after[name] = _shown(changes.get(name, now))
+        before[name] = _shown(name, now)
+        after[name] = _shown(name, changes.get(name, now))
     return {"changed": bool(changes), "before": {"files": before}, "after": {"files": after}, "notes": host.notes}
 
 
-def _shown(image):
+def _shown(name, image):
     if image is None:
         return None
     if image["kind"] == "link":
         return {"link": image["target"]}
+    if _of_kernel([name]):
+        return {"mode": "%04o" % image["mode"], "content": digest_of(image)}
     return {"mode": "%04o" % image["mode"], "content": to_text(data_of(image))}
 
 
@@ -239,106 +256,11 @@ def _undo(host, kept, record):
         host.originals.change(name, image)
     host.originals.return_to(record)
     host.save()
+    if _of_kernel(kept):
+        index(host.release, host.root)
     _tell_daemons(host, kept)
 
 
 def _tell_daemons(host, changes):
     if host.root == "/":
         tell_daemons(changes)
-
-
-# -- the place ---------------------------------------------------------------------------------------------------------
-
-
-def _choose(host, method):
-    """(method, path) that this host runs at boot; TargetError with every reason where none is, or where the wished one is not."""
-    if method != "auto":
-        path, why = _place(host, method)
-        if why:
-            raise TargetError(
-                "method_unusable", "method %s does not load anything here: %s" % (method, why), "use method auto"
-            )
-        return method, path
-    reasons = []
-    for method in ("modules_load", "sysconfig_modules", "rc_local"):
-        path, why = _place(host, method)
-        if not why:
-            return method, path
-        reasons.append("%s: %s" % (method, why))
-    raise TargetError(
-        "no_persistence",
-        "nothing on this host would load a module at boot (%s)" % "; ".join(reasons),
-        "let the operator's own boot script run `modprobe %s`" % host.module,
-    )
-
-
-def _place(host, method):
-    """(path, "") of a method, or ("", why it would not run)."""
-    if method == "modules_load":
-        why = modules_load_reason(host.root, host.init)
-        if not why:
-            return MODULES_LOAD, ""
-        return ("", why) if etc_modules_reason(host.root, host.init) else (host.resolve(ETC_MODULES), "")
-    if method == "sysconfig_modules":
-        why = sysconfig_modules_reason(host.root, host.init)
-        return ("", why) if why else (SYSCONFIG, "")
-    if method == SERVICE:
-        return _service_place(host)
-    if method == "systemd":
-        return (
-            (UNIT, "") if host.init == "systemd" else ("", "systemd did not start this host (init is %s)" % host.init)
-        )
-    path, why = boot_script(host.root, host.init)
-    return (host.resolve(path), "") if path else ("", why)
-
-
-def _service_place(host):
-    """The unit that a package brought to load the module itself (vtoa's): it is looked at and never written."""
-    unit = host.module + ".service"
-    if host.init != "systemd":
-        return "", "systemd did not start this host (init is %s)" % host.init
-    folders = [folder for folder in UNIT_DIRS if os.path.exists(under(host.root, "%s/%s" % (folder, unit)))]
-    if not folders:
-        return "", "there is no %s on this host" % unit
-    return ("%s/%s" % (folders[0], unit), "") if unit_enabled(host.root, unit) else ("", "%s is not enabled" % unit)
-
-
-def _add_place(host, method, path, wanted):
-    """Add our own place to the images in `wanted`."""
-    if method == SERVICE:
-        return
-    module = {"why": WHY, "module": host.module, "modprobe": which("modprobe") or "/sbin/modprobe"}
-    if path == MODULES_LOAD:
-        wanted[path] = file_image(("%(why)s\n%(module)s\n" % module).encode("ascii"), 0o644)
-    elif method == "sysconfig_modules":
-        wanted[path] = file_image(
-            ("#!/bin/sh\n%(why)s\nmodprobe %(module)s >/dev/null 2>&1\n" % module).encode("ascii"), 0o755
-        )
-    elif method == "systemd":
-        module["confined"] = confined(
-            ("CAP_SYS_MODULE",),
-            ("AF_UNIX",),
-            loads_modules=True,
-            more=(
-                "ProtectProc=invisible",
-                "PrivateDevices=yes",
-                "RestrictNamespaces=yes",
-                "MemoryDenyWriteExecute=yes",
-            ),
-        )
-        wanted[path] = file_image((UNIT_TEXT % module).encode("ascii"), 0o644)
-        wanted[UNIT_LINK] = link_image(UNIT)
-    else:
-        kept = data_of(wanted[path]) if path in wanted else host.data(path)
-        if method == "rc_local":
-            wanted[path] = host.keep_owner(path, with_rc_line(kept, "modprobe " + host.module), _runnable(host, path))
-        else:
-            text = "%s\n%s\n" % (MARKER, host.module)
-            wanted[path] = host.keep_owner(path, ended(kept) + text.encode("ascii"), host.mode(path, 0o644))
-
-
-def _runnable(host, path):
-    mode = host.mode(path, 0o755)
-    if not mode & 0o111:
-        host.notes.append("%s was not executable, so nothing in it ran at boot; it is executable now" % path)
-    return runnable(mode)

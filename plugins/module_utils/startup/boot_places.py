@@ -23,9 +23,9 @@ from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKE
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.startup.findings import (
     SCRIPT_LIMIT,
-    file_reason,
     finding,
     list_findings,
+    load_reason,
     marked_lines,
     place_reason,
     script_findings,
@@ -58,8 +58,8 @@ def find_places(root="/", release=None, init=None):
     release = release or os.uname()[2]
     init = init or init_system(root)
     places = []
-    places.extend(_modules_load(root, init))
-    places.extend(_etc_modules(root, init))
+    places.extend(_modules_load(root, init, release))
+    places.extend(_etc_modules(root, init, release))
     places.extend(_rc_local(root, init, release))
     places.extend(_sysconfig_modules(root, init, release))
     places.extend(_systemd_units(root, init, release))
@@ -73,7 +73,7 @@ def find_places(root="/", release=None, init=None):
 # -- lists of module names ------------------------------------------------------------------------------------------------
 
 
-def _modules_load(root, init):
+def _modules_load(root, init, release):
     places, seen, folders = [], {}, []
     reason = None
     for folder in MODULES_LOAD_DIRS:
@@ -97,16 +97,16 @@ def _modules_load(root, init):
                 why = "only files named *.conf are read"
             elif above:
                 why = "%s takes its place" % above
-            places.extend(list_findings(path, "modules_load", text, why, root, True, False))
+            places.extend(list_findings(path, "modules_load", text, why, root, release, True, False))
     return places
 
 
-def _etc_modules(root, init):
+def _etc_modules(root, init, release):
     text = read_text(under(root, "/etc/modules"), SCRIPT_LIMIT) or ""
     if not names_a_module(text):
         return []
     return list_findings(
-        "/etc/modules", "etc_modules", text, etc_modules_reason(root, init), root, False, init != "systemd"
+        "/etc/modules", "etc_modules", text, etc_modules_reason(root, init), root, release, False, init != "systemd"
     )
 
 
@@ -207,7 +207,7 @@ def _unit_load(name, text, root, release):
         if "-c" in command.split():
             command = command.split("-c", 1)[1]
         for load in script_loads(command):
-            return load["module"], number, load["reason"] or file_reason(load["file"], root, release)
+            return load["module"], number, load["reason"] or load_reason(load, root, release)
         if name == "vtoa.service":
             return "vtoa", number, ""
     return None
@@ -227,7 +227,7 @@ def _initramfs(root, release):
     text = read_text(under(root, path), SCRIPT_LIMIT) or ""
     if names_a_module(text):
         reason = _initrd_reason(root, path, "/boot/initrd.img-" + release)
-        places.extend(list_findings(path, "initramfs", text, reason, root, False, True))
+        places.extend(list_findings(path, "initramfs", text, reason, root, release, False, True))
     folder = "/etc/dracut.conf.d"
     for name in list_dir(under(root, folder)) if os.path.isdir(under(root, folder)) else []:
         text = read_text(under(root, folder + "/" + name), SCRIPT_LIMIT) or ""

@@ -4,7 +4,7 @@
 """Lines that load a TOA module, in one file: a list of module names or a shell script, and why such a line does not work.
 
 A finding is a dict: `path, kind (modules_load, etc_modules, rc_local, sysconfig_modules, systemd, initramfs), module, line (first 200
-characters), line_number (from 1), effective, reason (empty where it is effective), ours`.
+characters), line_number (from 1), effective, reason (empty where it is effective), ours, file (what insmod is given, or "")`.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -16,8 +16,9 @@ import re
 import stat
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
-from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
-from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER, OUR_SCRIPTS
+from ansible_collections.realip.toa.plugins.module_utils.host.module_file import content_of, kernel_of, resolves
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import module_of_file, under
 from ansible_collections.realip.toa.plugins.module_utils.startup.shell_script import named, names_a_module, script_loads
 
 SCRIPT_LIMIT = 256 << 10
@@ -26,7 +27,7 @@ _UNAME = r"`\s*uname\s+-r\s*`|\$\(\s*uname\s+-r\s*\)"
 _RELEASE_IN_PATH = r"/lib/modules/([^/]+)/"
 
 
-def list_findings(path, kind, text, reason, root, whole_file, with_parameters):
+def list_findings(path, kind, text, reason, root, release, whole_file, with_parameters):
     """Findings in a file that names one module per line."""
     places = []
     for number, line, ours in marked_lines(text, whole_file):
@@ -44,7 +45,8 @@ def list_findings(path, kind, text, reason, root, whole_file, with_parameters):
             why = reason
             if len(words) > 1 and not with_parameters:
                 why = why or "the whole line is taken for the name of a module"
-            places.append(finding(path, kind, module, line, number, why or _blacklisted(root, module, kind), ours))
+            why = why or _blacklisted(root, module, kind) or resolves(module, release, root)[1]
+            places.append(finding(path, kind, module, line, number, why, ours))
     return places
 
 
@@ -94,14 +96,26 @@ def script_findings(path, kind, text, reason, root, release, whole_file):
     places = []
     for load in script_loads(text)[:_MOST_FINDINGS]:
         number = load["line_number"]
-        why = (
-            reason
-            or load["reason"]
-            or file_reason(load["file"], root, release)
-            or _blacklisted(root, load["module"], kind)
+        why = reason or load["reason"] or load_reason(load, root, release) or _blacklisted(root, load["module"], kind)
+        ours, loaded_file = (
+            marked.get(number, False),
+            "" if load["module"] in OUR_SCRIPTS else path_of(load["file"], release),
         )
-        places.append(finding(path, kind, load["module"], lines[number - 1], number, why, marked.get(number, False)))
+        places.append(finding(path, kind, load["module"], lines[number - 1], number, why, ours, loaded_file))
     return places
+
+
+def load_reason(load, root, release):
+    """Why a command that loads a module would fail at boot, or ""."""
+    if load["file"] or load["module"] in OUR_SCRIPTS or load["by_service"]:
+        return file_reason(load["file"], root, release)
+    return resolves(load["module"], release, root)[1]
+
+
+def path_of(path, release):
+    """What insmod is given, with the release of the kernel for the command that tells it; "" where only a shell could say."""
+    path = re.sub(_UNAME, lambda unused: release, path)
+    return "" if not path or re.search(r"[$`*~]", path) else os.path.join("/", path)
 
 
 def file_reason(path, root, release):
@@ -109,17 +123,21 @@ def file_reason(path, root, release):
     if not path:
         return ""
     dynamic = re.search(_UNAME, path) is not None
-    path = re.sub(_UNAME, lambda unused: release, path)
-    if "$" in path or "`" in path or "*" in path or "~" in path:
+    path = path_of(path, release)
+    if not path:
         return ""
     match = re.search(_RELEASE_IN_PATH, path)
     if match and match.group(1) != release and not dynamic:
         return "the path belongs to kernel %s, and %s is running" % (match.group(1), release)
-    path = os.path.join("/", path)
-    return "" if os.path.exists(under(root, path)) else "there is no %s" % path
+    if not os.path.exists(under(root, path)):
+        return "there is no %s" % path
+    kernel = kernel_of(content_of(under(root, path))) if module_of_file(path) else ""
+    return (
+        "%s was built for kernel %s, and %s is running" % (path, kernel, release) if kernel not in ("", release) else ""
+    )
 
 
-def finding(path, kind, module, line, number, reason, ours):
+def finding(path, kind, module, line, number, reason, ours, loaded_file=""):
     return {
         "path": path,
         "kind": kind,
@@ -129,4 +147,5 @@ def finding(path, kind, module, line, number, reason, ours):
         "effective": not reason,
         "reason": reason,
         "ours": bool(ours),
+        "file": loaded_file,
     }

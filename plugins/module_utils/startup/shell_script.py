@@ -64,7 +64,8 @@ _DROP_QUOTES = u"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\uf
 def script_loads(text):
     """Commands of a shell script that load a TOA module.
 
-    A list of dicts: `module`, `file` (what insmod is given, or ""), `line_number`, `reason` (why it would not run or not work, or "").
+    A list of dicts: `module`, `file` (what insmod is given, or ""), `line_number`, `by_service` (a service is
+    started, which loads it), `reason` (why it would not run or not work, or "").
     """
     if not names_a_module(text):
         return []
@@ -80,6 +81,7 @@ def script_loads(text):
                     "module": found[0],
                     "file": found[1],
                     "line_number": command["line_number"],
+                    "by_service": not found[1] and not _uses_modprobe(command["words"]),
                     "reason": ended or failed or why,
                 }
             )
@@ -88,6 +90,10 @@ def script_loads(text):
         if why and reader.stops_on_error and command["top"] and not failed:
             failed = "the script has -e and stops at line %d, which fails" % command["line_number"]
     return loads
+
+
+def _uses_modprobe(words):
+    return bool([word for word in words if _plain(word).rsplit("/", 1)[-1] == "modprobe"])
 
 
 def _ends(command):

@@ -6,6 +6,7 @@
 from __future__ import absolute_import, division, print_function
 
 import fake_hosts
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import TOA_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
 from fake_hosts import CENTOS6, CENTOS7, DEBIAN8, ROCKY9, UBUNTU1604
 
@@ -23,8 +24,17 @@ KERNELS = {
 }
 
 
+def build(folder, host, *layers):
+    """The host, whose kernel has the TOA modules that its places name."""
+    listed = "".join("updates/%s.ko:\n" % name for name in TOA_MODULES)
+    folder_of_kernel = "/lib/modules/" + KERNELS.get(id(host), KERNELS[id(DEBIAN8)])
+    made = dict(("%s/updates/%s.ko" % (folder_of_kernel, name), "") for name in TOA_MODULES)
+    made[folder_of_kernel + "/modules.dep"] = listed
+    return fake_hosts.build(folder, host, made, *layers)
+
+
 def places(folder, host, **files):
-    root = fake_hosts.build(folder, host, files.pop("files", files))
+    root = build(folder, host, files.pop("files", files))
     return find_places(root, KERNELS[id(host)])
 
 

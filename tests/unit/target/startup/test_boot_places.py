@@ -11,7 +11,7 @@ import fake_hosts
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
 from fake_hosts import CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, LINK, ROCKY9, UBUNTU1604
-from place_samples import EL7_KERNEL, UBUNTU_KERNEL, only, places
+from place_samples import build, EL7_KERNEL, UBUNTU_KERNEL, only, places
 
 
 # -- hosts as they come
@@ -38,6 +38,7 @@ def test_modules_load(tmpdir):
         "effective": True,
         "reason": "",
         "ours": True,
+        "file": "",
     }
 
 
@@ -96,7 +97,7 @@ def test_modules_load_without_systemd(tmpdir):
             "/etc/modules-load.d/toa.conf": "toa\n",
         },
     )
-    root = fake_hosts.build(tmpdir.mkdir("sysv"), sysv, {"/etc/modules": "vtoa x=1\n"})
+    root = build(tmpdir.mkdir("sysv"), sysv, {"/etc/modules": "vtoa x=1\n"})
     assert [(place["module"], place["effective"]) for place in find_places(root, "3.16.0-11-amd64")] == [
         ("toa", True),
         ("vtoa", True),
@@ -201,7 +202,7 @@ def set_age(root, path, seconds):
 
 def test_the_initramfs(tmpdir):
     image = "/boot/initrd.img-" + UBUNTU_KERNEL
-    root = fake_hosts.build(tmpdir, UBUNTU1604, {"/etc/initramfs-tools/modules": "# list\ntoa\n", image: "cpio"})
+    root = build(tmpdir, UBUNTU1604, {"/etc/initramfs-tools/modules": "# list\ntoa\n", image: "cpio"})
     set_age(root, image, 100)
     set_age(root, "/etc/initramfs-tools/modules", 200)
     assert [place["effective"] for place in find_places(root, UBUNTU_KERNEL)] == [True]
@@ -214,7 +215,7 @@ def test_the_initramfs(tmpdir):
 
 
 def test_dracut(tmpdir):
-    root = fake_hosts.build(
+    root = build(
         tmpdir,
         CENTOS7,
         {

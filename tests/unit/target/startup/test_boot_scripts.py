@@ -9,7 +9,7 @@ import fake_hosts
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
 from fake_hosts import CENTOS6, CENTOS7, DEBIAN8, EXECUTABLE, LINK, ROCKY9, UBUNTU1604
-from place_samples import UBUNTU_KERNEL, only, places
+from place_samples import build, UBUNTU_KERNEL, only, places
 
 
 # -- the documents' line
@@ -27,6 +27,7 @@ def test_the_documents_line_does_nothing_on_ubuntu(tmpdir):
         "effective": False,
         "reason": "this host runs /etc/rc.local, not this file",
         "ours": False,
+        "file": "",
     }
 
 
@@ -96,7 +97,7 @@ def test_debian_with_sysvinit_runs_rc_local_without_a_first_line(tmpdir):
             "/etc/rc.local": (EXECUTABLE, "modprobe toa\n"),
         },
     )
-    root = fake_hosts.build(tmpdir, host)
+    root = build(tmpdir, host)
     assert [place["effective"] for place in find_places(root, "3.16.0-11-amd64")] == [True]
 
 
