@@ -161,6 +161,19 @@ class Suse(El7):
         El7.__init__(self, folder, outside=True)
         self.set_environment({"saved_entry": TITLE7 % STOCK7, "env_block": "512+1"})
 
+    def install(self, release):
+        """The initramfs first; the menu is generated, and each entry has an id of its own."""
+        self.files_of(release)
+        self.write("/boot/initramfs-%s.img" % release, "initramfs")
+        entries = [entry for entry in self.tools.entries() if entry["release"] != release]
+        self.tools._write_entries([{"text": self.tools._entry7(release, ARGS)}] + entries)
+
+    def uninstall(self, release):
+        self.tools._write_entries([entry for entry in self.tools.entries() if entry["release"] != release])
+        for name in ("/boot/vmlinuz-" + release, "/boot/initramfs-%s.img" % release):
+            self.tools.remove(name)
+        os.rmdir(self.path("/lib/modules/" + release))
+
     def menu(self):
         ask = 'if [ "${env_block}" ]; then\n  set env_block="(${root})${env_block}"\n  export env_block\n  load_env -f "${env_block}"\nfi\n'
         text = El7.menu(self)

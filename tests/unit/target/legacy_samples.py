@@ -209,7 +209,7 @@ class El6(LegacyHost):
         place = text.index("title ") if "title " in text else len(text)
         first = place == len(text)
         self.write(self.CONFIG, text[:place] + ENTRY6 % {"release": release} + text[place:])
-        follows = "UPDATEDEFAULT=yes" in self.text("/etc/sysconfig/kernel")
+        follows = re.search("(?m)^UPDATEDEFAULT=yes", self.text("/etc/sysconfig/kernel"))
         self.move_default(lambda number: 0 if follows or first else number + 1)
 
     def uninstall(self, release):
