@@ -1,10 +1,11 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""toa_source: build a TOA module from source on a host, or give it what a twin has built; build a TOA kernel on a build host."""
+"""toa_source: build a TOA module from source on a host, or give it what its builder has built; build a TOA kernel on a build host."""
 
 from __future__ import annotations
 
 import base64
+import re
 import time
 import typing as t
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from ansible_collections.realip.toa.plugins.plugin_utils import host_text, places
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import signature
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import store as source_store
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 
@@ -24,17 +26,13 @@ ASK_EVERY = 3
 PROGRESS_EVERY = 60
 
 
-# Stands for a private key where a host has to know only that there is one.
-NOT_SENT = "kept on the controller"
-
-
 class ActionModule(ToaAction):
     """Sends plugins/module_utils/programs/source.py."""
 
     ENTRY = "programs.source"
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "what": {"type": "str", "choices": ["module", "rpm", "deb", "tree"], "default": "module"},
-        "state": {"type": "str", "choices": ["present", "absent", "status"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "built", "absent", "status"], "default": "present"},
         "url": {"type": "str"},
         "sha256": {"type": "str"},
         "commit": {"type": "str"},
@@ -42,6 +40,8 @@ class ActionModule(ToaAction):
         "method": {"type": "str", "choices": ["auto", "dkms", "plain"], "default": "auto"},
         "install_tools": {"type": "bool", "default": True},
         "build_once": {"type": "bool", "default": False},
+        "builder": {"type": "str", "default": ""},
+        "kernel": {"type": "dict"},
         "store": {"type": "path", "default": "~/.cache/realip-toa/builds"},
         "signing_key": {"type": "path"},
         "signing_certificate": {"type": "path"},
@@ -59,7 +59,7 @@ class ActionModule(ToaAction):
         "room": {"type": "int"},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {
-        "required_if": [("state", "present", ("url",))],
+        "required_if": [("state", "present", ("url",)), ("state", "built", ("url", "kernel"))],
         "required_together": [("signing_key", "signing_certificate")],
     }
     # Compiler and headers come first, on a machine that may be slow.
@@ -69,20 +69,20 @@ class ActionModule(ToaAction):
         args["url"] = self.usable(args["url"] or "", task_vars) or None
         if args["what"] != "module":
             return self._build_kernel(args, task_vars)
-        if args["state"] != "present":
+        if args["state"] in ("absent", "status"):
             return self.call({"state": args["state"], "check": args["check"]}, task_vars)
+        elsewhere = bool(args["build_once"] or args["signing_key"])
+        if elsewhere and not args["builder"]:
+            raise ToaError(
+                "no_builder",
+                "what is signed, or built for several hosts, is built by a host that the inventory names, and none is named",
+                "set toa_builder to the inventory name of a host that you trust with it",
+            )
         wanted = self._wanted(args, task_vars)
-        if wanted["signing_key"]:
-            # A host is sent the key only where it signs with it: not to look, and not for a module that it has or is given.
-            key, wanted["signing_key"] = wanted["signing_key"], NOT_SENT
-            asked = self.call({**wanted, "check": True}, task_vars)
-            # Without headers nothing can be built here, and what an identical host has built can still be taken.
-            hopeless = asked.get("failed") and not args["build_once"]
-            if args["check"] or hopeless or not (asked.get("failed") or asked.get("changed")):
-                return _plain(asked)
-            wanted["signing_key"] = key
-        if args["build_once"] and not args["check"]:
-            return self._build_once(wanted, Path(args["store"]).expanduser(), task_vars)
+        if args["state"] == "built":
+            return self._built(args, wanted, args["kernel"], task_vars)
+        if elsewhere:
+            return _plain(self._take(args, {**wanted, "elsewhere": True}, task_vars))
         return _plain(self.call(wanted, task_vars))
 
     def _wanted(self, args: Result, task_vars: Variables) -> Result:
@@ -102,7 +102,6 @@ class ActionModule(ToaAction):
             "own_dkms": tree.dkms,
             "method": args["method"],
             "install_tools": args["install_tools"],
-            "signing_key": _secret(args["signing_key"]),
             "signing_certificate": _secret(args["signing_certificate"]),
             "timeout": args["timeout"],
         }
@@ -173,36 +172,99 @@ class ActionModule(ToaAction):
         """A line of progress; what a host has put into it cannot move the cursor."""
         self._display.display(host_text.line(line)[:200])
 
-    # ---- built on one host for all that are alike
+    # ---- built by one host for all that are alike
 
-    def _build_once(self, wanted: Result, store: Path, task_vars: Variables) -> Result:
-        """Whoever of several equal hosts comes first builds; the others wait for it and take what it has built."""
+    def _built(self, args: Result, wanted: Result, kernel: t.Any, task_vars: Variables) -> Result:
+        """Have the builder, which is the host of this call, build for a kernel; sign what it has built, and keep it."""
+        host = str(self._task.delegate_to or task_vars.get("inventory_hostname") or "")
+        if host != args["builder"]:
+            raise ToaError(
+                "not_the_builder",
+                f"{host} is not the builder {args['builder']}",
+                "delegate the task to it (delegate_to: '{{ toa_builder }}')",
+            )
+        kernel = _kernel(kernel)
+        place = self._place(args, wanted, kernel)
+        with source_store.locked(place):
+            if source_store.take(place) is not None:
+                return {"changed": False, "before": {}, "after": {}}
+            if args["check"]:
+                return {"changed": True, "before": {}, "after": {}}
+            request = {**wanted, "state": "built", "method": "plain", "signing_certificate": ""}
+            answer = self.call({**request, "running": kernel["release"], "arch": kernel["arch"]}, task_vars)
+            if answer.get("failed"):
+                return answer
+            module = source_store.bytes_of(answer)
+            if args["signing_key"]:
+                module = _signed(module, kernel["release"], answer.get("signing_hash"), args)
+            origin = {"host": host, "kernel": kernel, "source": {**wanted["source"], "archive": ""}}
+            source_store.keep(place, module, origin)
+        return {"changed": True, "before": {}, "after": {}}
+
+    def _take(self, args: Result, wanted: Result, task_vars: Variables) -> Result:
+        """Give a host what its builder has built for its kernel."""
+        asked = self.call({**wanted, "check": True}, task_vars)
+        if asked.get("failed") or args["check"] or not asked.get("changed"):
+            return asked
         now = self.call({"state": "status", "check": False}, task_vars)
         if now.get("failed"):
             return now
-        place = store / f"{source_store.key(wanted, now.get('key'))}.ko"
+        kernel = _kernel(now.get("key"))
+        if args["builder"] == str(task_vars.get("inventory_hostname") or ""):
+            built = self._built({**args, "check": False}, wanted, kernel, task_vars)
+            if built.get("failed"):
+                return built
+        place = self._place(args, wanted, kernel)
         with source_store.locked(place):
-            if place.exists():
-                built = place.read_bytes()
-                answer = self.call(
-                    {
-                        **wanted,
-                        "source": {**wanted["source"], "archive": ""},
-                        "signing_key": NOT_SENT if wanted["signing_key"] else "",
-                        "built": base64.b64encode(built).decode("ascii"),
-                    },
-                    task_vars,
-                )
-                return _plain(answer, taken=answer.get("changed") is True)
-            answer = self.call({**wanted, "method": "plain", "return_module": True}, task_vars)
-            if not answer.get("failed"):
-                source_store.keep(place, answer, str(task_vars.get("inventory_hostname") or ""))
-        return _plain(answer)
+            module = source_store.take(place)
+        if module is None:
+            raise ToaError(
+                "not_built",
+                f"{args['builder']} has not built this module for {kernel['release']} ({kernel['version']})",
+                f"have it do so first: the role source_module does, and so does state: built on {args['builder']}",
+            )
+        request = {**wanted, "source": {**wanted["source"], "archive": ""}}
+        answer = self.call({**request, "built": base64.b64encode(module).decode("ascii")}, task_vars)
+        return answer if answer.get("failed") else {**answer, "taken": answer.get("changed") is True}
+
+    @staticmethod
+    def _place(args: Result, wanted: Result, kernel: dict[str, str]) -> Path:
+        return Path(args["store"]).expanduser() / f"{source_store.key(wanted, kernel)}.ko"
 
 
-def _plain(answer: Result, taken: bool = False) -> Result:
-    """An answer without the module itself."""
-    more = {} if answer.get("failed") else {"taken": taken}
+# What a host says of its kernel becomes a path and a package's name on the builder.
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}\Z")
+
+
+def _kernel(said: t.Any) -> dict[str, str]:
+    """{release, arch, version} of a kernel, as state: status tells them; raises ToaError."""
+    parts = said if isinstance(said, dict) else {}
+    kernel = {name: str(parts.get(name) or "") for name in ("release", "arch", "version")}
+    if not _WORD.match(kernel["release"]) or not _WORD.match(kernel["arch"]) or len(kernel["version"]) > 400:
+        raise ToaError(
+            "bad_option",
+            f"kernel: {host_text.line(str(kernel))[:300]} is no kernel",
+            "give the key that state: status returns",
+        )
+    return kernel
+
+
+def _signed(module: bytes, release: str, digest: t.Any, args: Result) -> bytes:
+    try:
+        key, certificate = _secret(args["signing_key"]), _secret(args["signing_certificate"])
+        return signature.signed(module, release, str(digest), key.encode(), certificate.encode())
+    except ValueError as problem:
+        raise ToaError(
+            "sign_failed",
+            f"the module cannot be signed: {problem}",
+            "give a private RSA key without passphrase and its certificate, both as PEM (toa_signing_key, toa_signing_certificate); "
+            "for a kernel before 4.3 sign by hand, and deliver the module as a package",
+        ) from problem
+
+
+def _plain(answer: Result) -> Result:
+    """An answer without what only the action needs."""
+    more = {} if answer.get("failed") else {"taken": answer.get("taken", False)}
     return {**{key: value for key, value in answer.items() if key not in ("built", "built_sha256", "key")}, **more}
 
 

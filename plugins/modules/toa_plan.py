@@ -75,7 +75,7 @@ options:
     description: How that source is built, by the name of a known tree or described, as for M(realip.toa.toa_source).
     type: raw
   build_once:
-    description: Whether hosts may take what another host has built, so that they need neither headers nor compiler.
+    description: Whether hosts take what the builder has built, so that they need neither headers nor compiler.
     type: bool
   install_build_tools:
     description: Whether headers, compiler and DKMS may be installed from the distribution's repositories.

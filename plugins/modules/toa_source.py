@@ -33,9 +33,10 @@ options:
   state:
     description: >-
       V(absent) takes away the module, for every kernel, and the packages that came for building it; with O(what=tree) the kernel that was
-      built and installed on this host, which must not be running. V(status) only looks.
+      built and installed on this host, which must not be running. V(status) only looks. V(built) has O(builder) build for O(kernel) and
+      keeps the module on the controller, signed where there is O(signing_key); nothing is installed.
     type: str
-    choices: [present, absent, status]
+    choices: [present, built, absent, status]
     default: present
   url:
     description:
@@ -67,16 +68,24 @@ options:
     default: true
   build_once:
     description:
-      - Of hosts with the same kernel, one builds, and the others take its module from O(store) on the controller. They need neither headers nor compiler.
-      - The builder is trusted by all that take its work.
+      - Of a module for hosts with the same kernel, O(builder) builds one, and they take it from O(store) on the controller. They need neither headers nor
+        compiler.
     type: bool
     default: false
+  builder:
+    description:
+      - Inventory name of the host that builds what is signed, or taken by several hosts. All of these trust it. Needed with O(build_once) and O(signing_key).
+    type: str
+    default: ""
+  kernel:
+    description: For O(state=built), the kernel to build for, as RV(key) of O(state=status) says on the host that runs it.
+    type: dict
   store:
     description: Directory on the controller that keeps what was built, and sources that were fetched.
     type: path
     default: ~/.cache/realip-toa/builds
   signing_key:
-    description: Private key (PEM, without passphrase) on the controller, to sign the module with. It is on the host only while it signs.
+    description: Private key (RSA, PEM, without passphrase) on the controller, which signs what O(builder) has built. It is sent to no host.
     type: path
   signing_certificate:
     description: Its certificate (PEM). Hosts that demand signatures must trust it.
@@ -144,6 +153,7 @@ EXAMPLES = r"""
     commit: 34504c365579f5564bf8cbc1c175d7b9db75dfec
     tree: ucloud
     build_once: true
+    builder: build-debian12
 
 - name: A tree of one's own, signed
   realip.toa.toa_source:
@@ -151,6 +161,7 @@ EXAMPLES = r"""
     tree: {module: toa, subdirectory: src, variables: {CONFIG_TOA: m}}
     signing_key: secrets/modules.key
     signing_certificate: files/modules.pem
+    builder: build-debian12
 
 - name: A kernel package, as Tencent's document makes it
   realip.toa.toa_source:
@@ -173,6 +184,11 @@ after:
   description: How it is, or would be in check mode.
   returned: success
   type: dict
+key:
+  description: The running kernel, as O(kernel) takes it.
+  returned: O(state=status)
+  type: dict
+  sample: {release: 6.1.0-56-amd64, arch: x86_64, version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1"}
 taken:
   description: Whether the module was built by another host.
   returned: O(state=present)
@@ -199,8 +215,9 @@ step:
 code:
   description: >-
     Why it failed. C(headers_unavailable), C(headers_missing), C(headers_mismatch), C(compiler_missing), C(build_failed), C(build_timeout),
-    C(disk_full), C(bad_source), C(digest_mismatch), C(no_digest), C(package_unavailable), C(secure_boot_unsigned), C(sign_tool_missing),
-    C(sign_failed), C(module_wrong_kernel), C(dkms_missing), C(packages_kept), C(patch_failed), C(spec_unknown), C(config_refused),
+    C(disk_full), C(bad_source), C(digest_mismatch), C(no_digest), C(package_unavailable), C(secure_boot_unsigned), C(no_builder),
+    C(not_the_builder), C(not_built), C(other_architecture), C(unsafe_folder), C(sign_failed),
+    C(module_wrong_kernel), C(dkms_missing), C(packages_kept), C(patch_failed), C(spec_unknown), C(config_refused),
     C(release_differs), C(running_kernel), C(kernel_of_package), C(boot_menu_kept), C(build_interrupted) or C(bad_option).
   returned: failure
   type: str

@@ -21,6 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.building import tools a
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.programs import source
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import signature
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = sorted(Path("/usr/src").glob("linux-headers-*-amd64"))[-1]
@@ -168,24 +169,28 @@ def test_a_kernel_that_takes_only_signed_modules(stage: Stage, tmp_path: Path) -
         certificate,
     ]
     subprocess.run(words, check=True, capture_output=True)
-    signed = {"signing_key": key.read_text(), "signing_certificate": certificate.read_text()}
-    answer = stage.run(**signed, method="auto")
-    assert answer["after"]["method"] == "plain" and "signing key" in answer["notes"][0]
-    assert stage.modinfo("signer") == "fleet modules" and (stage.root / MODULE).read_bytes().endswith(
-        source_make.SIGNED
-    )
-    assert not stage.run(**signed, method="auto")["changed"]
+    stage.refused("not_built", signing_certificate=certificate.read_text())
+    built = stage.run(state="built")
+    assert MODULE not in stage.files() and built["signing_hash"] in ("sha256", "sha384", "sha512")
+    module = base64.b64decode(built["built"])
+    stage.refused("sign_failed", signing_certificate=certificate.read_text(), built=built["built"])
+    signed = signature.signed(module, RELEASE, built["signing_hash"], key.read_bytes(), certificate.read_bytes())
+    given = {"signing_certificate": certificate.read_text(), "built": base64.b64encode(signed).decode()}
+    answer = stage.run(**given, method="auto")
+    assert answer["after"]["method"] == "plain"
+    assert stage.modinfo("signer") == "fleet modules" and (stage.root / MODULE).read_bytes() == signed
+    assert not stage.run(**given, method="auto")["changed"]
     assert not [path for path, data in stage.files().items() if b"PRIVATE KEY" in data]
-    stage.run(state="absent")
-    assert "PEM" in stage.refused("sign_failed", signing_key="-----BEGIN nonsense", signing_certificate="x")
 
 
 def test_twins_take_what_one_has_built(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built = stage.run(return_module=True)
+    built = stage.run(state="built")
+    assert not stage.files(), "what is built for others is not installed"
+    stage.refused("other_architecture", state="built", arch="vax")
     twin = Stage(tmp_path / "twin")
     monkeypatch.setattr(source_module, "require_headers", lambda *words: pytest.fail("a twin needs no headers"))
     assert twin.run(built=built["built"])["changed"]
-    assert (twin.root / MODULE).read_bytes() == (stage.root / MODULE).read_bytes()
+    assert (twin.root / MODULE).read_bytes() == base64.b64decode(built["built"])
     assert not twin.run(built=built["built"])["changed"]
     other = Stage(tmp_path / "other")
     assert RELEASE in other.refused("module_wrong_kernel", running="6.1.0-2-amd64", built=built["built"])

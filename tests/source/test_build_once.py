@@ -20,7 +20,12 @@ TOOLS = "gcc make cc"
 def once(lab, tmp_path_factory):
     """Variables of a fleet that builds once, on a machine that goes when the last test is done."""
     lab.command("up", HOST)
-    yield {**SOURCE, "toa_build_once": True, "toa_build_store": str(tmp_path_factory.mktemp("store"))}
+    yield {
+        **SOURCE,
+        "toa_build_once": True,
+        "toa_builder": HOST,
+        "toa_build_store": str(tmp_path_factory.mktemp("store")),
+    }
 
 
 def test_one_builds(lab, once):

@@ -42,19 +42,8 @@ AUTOINSTALL="yes"
 
 
 def use_dkms(host, wanted, notes):
-    """Whether DKMS builds. What it cannot do (sign with a key that is not left on the host) or what is not to be had becomes a note."""
+    """Whether DKMS builds. What is not to be had becomes a note."""
     if wanted.method == "plain":
-        return False
-    if wanted.private_key:
-        if wanted.method == "dkms":
-            raise TargetError(
-                "bad_option",
-                "DKMS cannot sign with a key that is not left on the host",
-                "use method: plain with a signing key",
-            )
-        notes.append(
-            "built without DKMS, which would need the signing key left on the host: build again before each kernel update"
-        )
         return False
     said = ""
     if not which("dkms"):

@@ -26,7 +26,7 @@ from ansible_collections.realip.toa.plugins.module_utils.building.dkms import (
 from ansible_collections.realip.toa.plugins.module_utils.building.headers import has_headers
 from ansible_collections.realip.toa.plugins.module_utils.building.make import fitting, with_make
 from ansible_collections.realip.toa.plugins.module_utils.building.module_host import (
-    MODULE_LIMIT,
+    SIGNED,
     module_file,
     named,
     record_of,
@@ -35,13 +35,13 @@ from ansible_collections.realip.toa.plugins.module_utils.building.tools import (
     install_tools,
     require_compiler,
     require_headers,
+    signing_hash,
 )
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import clean, digest, subdirectory, unpack
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     STATE_DIR,
     TargetError,
     make_dirs,
-    read_bytes,
     write_own,
 )
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
@@ -58,16 +58,17 @@ def status(host, _wanted):
 def present(host, wanted):
     before = look(host)
     if is_current(host, wanted):
-        return dict(_result(before, before), key=host.key(), **_returned(host, wanted))
-    if host.demands_signature() and not (wanted.private_key or wanted.built):
+        return dict(_result(before, before), key=host.key())
+    if host.demands_signature() and not wanted.certificate:
         raise TargetError(
             "secure_boot_unsigned",
             "the kernel %s takes only signed modules, and no key to sign with was given" % host.running,
             "give a key whose certificate this host trusts (toa_signing_key, toa_signing_certificate), or boot without module.sig_enforce",
         )
+    elsewhere = bool(wanted.built or host.args.get("elsewhere"))
     if host.args.get("check"):
         # Headers of another kernel, or none to be had, are found out without changing anything.
-        if not wanted.built and (has_headers(host.running, host.root) or not host.args.get("install_tools")):
+        if not elsewhere and (has_headers(host.running, host.root) or not host.args.get("install_tools")):
             require_headers(host.running, host.root)
         after = dict(
             before, module=wanted.module, kernel=host.running, identity=wanted.identity(), source=named(wanted.source)
@@ -76,7 +77,27 @@ def present(host, wanted):
     with host.lock():
         notes = _build(host, wanted)
     after = look(host)
-    return dict(_result(before, after, changed=True), key=host.key(), notes=notes, **_returned(host, wanted))
+    return dict(_result(before, after, changed=True), key=host.key(), notes=notes)
+
+
+def built(host, wanted):
+    """A module for a kernel that this host need not run: built, and not installed. The controller signs it, and keeps it for those that do."""
+    if host.args.get("arch") not in (None, "", host.arch):
+        raise TargetError(
+            "other_architecture",
+            "a module for %s is to be built on %s" % (host.args["arch"], host.arch),
+            "name a builder of the same architecture (toa_builder)",
+        )
+    with host.lock():
+        data, headers = _in_a_folder(host, lambda work: _made(host, wanted, work))
+    return {
+        "changed": False,
+        "before": {},
+        "after": {},
+        "built": base64.b64encode(data).decode("ascii"),
+        "built_sha256": digest(data),
+        "signing_hash": signing_hash(headers),
+    }
 
 
 def absent(host, _wanted):
@@ -137,32 +158,61 @@ def is_current(host, wanted):
 def _build(host, wanted):
     """Build or take the module and put it in place; returns notes for the operator."""
     notes = []
+    if wanted.built:
+        data = base64.b64decode(wanted.built)
+        if wanted.certificate and not data.endswith(SIGNED):
+            raise TargetError(
+                "sign_failed", "the module that came is not signed", "clear toa_build_store, then run again"
+            )
+        _put(host, wanted, fitting(host, data, "the module that was built on another host"))
+        return notes
+    if wanted.certificate:
+        raise TargetError(
+            "not_built",
+            "a signed module is built by the builder and signed on the controller, and none has come",
+            "name the builder (toa_builder)",
+        )
+
+    def build(work):
+        tree = _unpacked(host, wanted, work)
+        if use_dkms(host, wanted, notes):
+            with_dkms(host, wanted, tree)
+        else:
+            _put(host, wanted, _made(host, wanted, work, tree)[0])
+
+    _in_a_folder(host, build)
+    return notes
+
+
+def _in_a_folder(host, build):
+    """build(folder), in a folder of its own that goes with it."""
     base = host.path(STATE_DIR)
     make_dirs(base)
     work = tempfile.mkdtemp(prefix="build-", dir=base)
     try:
-        if wanted.built:
-            _put(
-                host,
-                wanted,
-                fitting(host, base64.b64decode(wanted.built), "the module that was built on another host"),
-            )
-            return notes
         _need_room(base)
-        tree = unpack(wanted.source, work, host.args.get("timeout") or 600)
-        folder = subdirectory(tree, wanted.folder)
-        clean(tree)
-        if host.args.get("install_tools"):
-            install_tools(host)
-        headers = require_headers(host.running, host.root)
-        require_compiler()
-        if use_dkms(host, wanted, notes):
-            with_dkms(host, wanted, tree)
-            return notes
-        _put(host, wanted, with_make(host, wanted, folder, headers, work))
+        return build(work)
     finally:
         shutil.rmtree(work, True)
-    return notes
+
+
+def _unpacked(host, wanted, work):
+    """The source, clean, and what it takes to build it."""
+    tree = unpack(wanted.source, work, host.args.get("timeout") or 600)
+    subdirectory(tree, wanted.folder)
+    clean(tree)
+    if host.args.get("install_tools"):
+        install_tools(host)
+    require_headers(host.running, host.root)
+    require_compiler()
+    return tree
+
+
+def _made(host, wanted, work, tree=None):
+    """(bytes of the module, folder of the headers), by make alone."""
+    tree = tree or _unpacked(host, wanted, work)
+    headers = require_headers(host.running, host.root)
+    return with_make(host, wanted, subdirectory(tree, wanted.folder), headers, work), headers
 
 
 def _need_room(folder):
@@ -192,15 +242,6 @@ def _put(host, wanted, data):
 
 
 # -- results -----------------------------------------------------------------------------------------------------------
-
-
-def _returned(host, wanted):
-    """The module itself, for twins, where that was asked for."""
-    if not host.args.get("return_module"):
-        return {}
-    place = module_file(host, host.record())
-    data = read_bytes(host.path(place), MODULE_LIMIT) if place else None
-    return {"built": base64.b64encode(data).decode("ascii"), "built_sha256": digest(data)} if data else {}
 
 
 def _result(before, after, changed=None):

@@ -24,6 +24,10 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
 
 # No TOA module comes near this; a module with all its debugging information may.
 MODULE_LIMIT = 16 << 20
+# Bytes at the end of a signed module (kernel/module_signing.c).
+SIGNED = b"~Module signature appended~\n"
+# It becomes a part of paths and of the names of packages.
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}\Z")
 
 
 class Host:
@@ -32,6 +36,8 @@ class Host:
     def __init__(self, args):
         self.root = args.get("root") or "/"
         self.running = args.get("running") or os.uname()[2]
+        if not _RELEASE.match(self.running):
+            raise TargetError("bad_option", "running: %r is no kernel" % self.running, "name it as `uname -r` does")
         self.arch = os.uname()[4]
         self.state_file = under(self.root, STATE_FILE)
         self.args = args
@@ -105,7 +111,6 @@ class Wanted:
         self.words = variables_checked(args.get("variables")) + ["modules"]
         self.own_dkms = bool(args.get("own_dkms"))
         self.method = args.get("method") or "auto"
-        self.private_key = args.get("signing_key") or ""
         self.certificate = args.get("signing_certificate") or ""
         self.built = args.get("built") or ""
 
@@ -115,7 +120,7 @@ class Wanted:
         return digest(json.dumps(words))[:16]
 
     def signer(self):
-        return digest(self.certificate)[:16] if self.private_key else ""
+        return digest(self.certificate)[:16] if self.certificate else ""
 
 
 def module_file(host, record):

@@ -75,20 +75,8 @@ def require_compiler():
         raise TargetError(
             "compiler_missing",
             "there is no %s on this host" % " and no ".join(missing),
-            "set toa_install_build_tools: true, install gcc and make, or set toa_build_once: true to take what another host has built",
+            "set toa_install_build_tools: true, install gcc and make, or set toa_build_once: true to take what a builder has built",
         )
-
-
-def signing_tool(folder):
-    """The program that signs modules, which comes with the headers; TargetError where it does not."""
-    path = os.path.join(folder, "scripts/sign-file")
-    if os.access(path, os.X_OK):
-        return path
-    raise TargetError(
-        "sign_tool_missing",
-        "the headers of this kernel come without scripts/sign-file",
-        "build and sign on another host (toa_build_once: true)",
-    )
 
 
 def signing_hash(folder):

@@ -7,13 +7,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.building.module import absent, present, status
+from ansible_collections.realip.toa.plugins.module_utils.building.module import absent, built, present, status
 from ansible_collections.realip.toa.plugins.module_utils.building.module_host import Host, Wanted
 
-STATES = {"present": present, "absent": absent, "status": status}
+STATES = {"present": present, "absent": absent, "built": built, "status": status}
 
 
 def main(args):
-    """args: state, source {url, sha256, commit, tree, archive}, module, subdirectory, variables, own_dkms, method, install_tools, signing_key,
-    signing_certificate, built, return_module, timeout (seconds), check; see plugins/modules/toa_source.py."""
+    """args: state, source {url, sha256, commit, tree, archive}, module, subdirectory, variables, own_dkms, method, install_tools,
+    signing_certificate, built, elsewhere, running, arch, timeout (seconds), check; see plugins/modules/toa_source.py."""
     return STATES[args["state"]](Host(args), Wanted(args))

@@ -67,6 +67,7 @@ def faults(values: Values, folders: Sequence[Path] = ()) -> Iterable[str]:
             yield f"{name} is {typed.shown(value)}; {problem}"
     policy = {key: settled[f"toa_{key}"] for key in POLICY if f"toa_{key}" in settled}
     yield from _of_policy(policy)
+    yield from _of_builder(settled)
     for name, check in CHECKS.items():
         if name in settled:
             yield from _refused(check, settled[name])
@@ -84,6 +85,13 @@ def _of_policy(policy: Values) -> Iterable[str]:
         for sentence in _refused(policy_of, {key: value})
     ]
     yield from alone or _refused(policy_of, policy)
+
+
+def _of_builder(settled: Values) -> Iterable[str]:
+    """What is signed, or taken by several hosts, is not built by just anybody."""
+    for name in ("toa_build_once", "toa_signing_key"):
+        if settled.get(name) and settled.get("toa_source_url") and not settled.get("toa_builder"):
+            yield f"{name} is set and toa_builder is not; expected the inventory name of the host that builds what others take or what is signed"
 
 
 def disagreements(hosts: Mapping[str, Values]) -> Iterable[str]:

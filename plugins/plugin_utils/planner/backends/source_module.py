@@ -25,7 +25,7 @@ LOCKED_DOWN = ("integrity", "confidentiality")
 
 
 class SourceModule(Backend):
-    """Built on each host, or on one host for all that have the same kernel."""
+    """Built on each host, or by the builder for all that have the same kernel."""
 
     name = NAME
     policy: ClassVar = {
@@ -91,7 +91,7 @@ def _missing_of_source(case: Case, offer: Offer) -> list[str]:
     record, policy = built_here(case), case.policy
     module = case.modules.get(offer.module)
     build = [f"build {offer.module} from {policy['source_url']} for {case.running}"]
-    if not case.facts["build"]["headers"] and policy["install_build_tools"] and not policy["build_once"]:
+    if not case.facts["build"]["headers"] and policy["install_build_tools"] and not _elsewhere(policy):
         build.insert(0, f"install {_headers(case)}")
     if not record:
         return build
@@ -110,6 +110,11 @@ def _missing_of_source(case: Case, offer: Offer) -> list[str]:
         offer.tell("source_changed", module=offer.module, source=policy["source_url"])
         return build
     return []
+
+
+def _elsewhere(policy: Mapping[str, Any]) -> bool:
+    """Is the module built by the builder? Nothing else is signed, or taken by several hosts."""
+    return bool(policy["build_once"] or policy["signing_key"])
 
 
 def _missing_for_build(case: Case, offer: Offer) -> list[str]:
@@ -137,9 +142,10 @@ def _check_build(case: Case, offer: Offer) -> None:
     if (security["secure_boot"] or security["sig_enforce"] or locked) and not policy["signing_key"]:
         why = f"the kernel is locked down ({security['lockdown']})" if locked else enforcement(security)
         offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=why)
+    elsewhere = _elsewhere(policy)
     if build["headers"]:
         return
     if build["headers_available"] is False:
-        offer.block("headers_unavailable", policy["build_once"], running=case.running, package=_headers(case))
+        offer.block("headers_unavailable", elsewhere, running=case.running, package=_headers(case))
     elif not policy["install_build_tools"]:
-        offer.block("headers_missing", policy["build_once"], running=case.running, package=_headers(case))
+        offer.block("headers_missing", elsewhere, running=case.running, package=_headers(case))

@@ -7,18 +7,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import os
 import shutil
 import subprocess
 import tarfile
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_source
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import TOA_MODULES
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import signature
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import store as source_store
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code.archive import SourceError
@@ -149,29 +152,43 @@ def test_a_commit_is_asked_for_once(repository, tmp_path, monkeypatch):
     assert source_store.archive(str(folder), first, taken.sha256, [], tmp_path / "store") == taken
 
 
-# ---- built once
+def test_an_archive_in_the_store_is_looked_at_again(repository, tmp_path):
+    folder, first = repository
+    taken = source_store.archive(str(folder), first, "", [], tmp_path / "store")
+    (place,) = (tmp_path / "store").glob("source-*.json")
+    kept = json.loads(place.read_text())
+    place.write_text(json.dumps({**kept, "data": base64.b64encode(b"something else").decode()}))
+    assert source_store.archive(str(folder), first, "", [], tmp_path / "store") == taken
+
+
+# ---- built by one host for many
+
+
+KERNEL = {"release": "6.1.0-1-amd64", "arch": "x86_64", "version": "#1"}
 
 
 class Fleet:
-    """Hosts with equal kernels, each asked by a worker of its own."""
+    """Hosts with equal kernels and their builder, each asked by a worker of its own."""
 
     def __init__(self, folder, store, monkeypatch):
-        self.store, self.source, self.builds, self.taken = store, str(folder), [], []
-        self.fail_first = False
-        self.lock = threading.Lock()
+        self.store, self.source, self.builds, self.taken, self.sent = store, str(folder), [], [], []
+        self.kernel, self.refuse = KERNEL, False
+        self.more = {}
         monkeypatch.setattr(
             toa_source.ActionModule,
             "call",
-            lambda action, args, task_vars, **more: self.answer(args, task_vars["inventory_hostname"]),
+            lambda action, args, task_vars, **more: self.answer(
+                args, action._task.delegate_to or task_vars["inventory_hostname"]
+            ),
         )
 
-    def run(self, host, kernel="6.1"):
+    def run(self, host, state="present", check=False, delegate=None, **more):
         action = toa_source.ActionModule.__new__(toa_source.ActionModule)
-        self.kernel = kernel
+        action._task = types.SimpleNamespace(delegate_to=delegate)
         args = {
             "what": "module",
-            "state": "present",
-            "check": False,
+            "state": state,
+            "check": check,
             "url": self.source,
             "sha256": None,
             "commit": None,
@@ -179,36 +196,40 @@ class Fleet:
             "method": "auto",
             "install_tools": True,
             "build_once": True,
+            "builder": "builder",
+            "kernel": self.kernel if state == "built" else None,
             "store": str(self.store),
             "signing_key": None,
             "signing_certificate": None,
             "accept_unverified": False,
             "timeout": 9,
         }
-        return action.act(args, {"inventory_hostname": host})
+        return action.act({**args, **self.more, **more}, {"inventory_hostname": host})
 
     def answer(self, args, host):
+        self.sent.append(args)
         if args["state"] == "status":
-            return {"key": {"release": self.kernel, "arch": "x86_64", "version": "#1"}}
-        if args.get("built"):
-            self.taken.append(host)
-            assert (
-                base64.b64decode(args["built"]) == b"module of " + self.builds[-1].encode()
-                and not args["source"]["archive"]
-            )
-            return {"changed": True, "after": {}}
-        assert args["return_module"] and args["method"] == "plain"
-        with self.lock:
+            return {"key": self.kernel}
+        if args["state"] == "built":
+            assert args["method"] == "plain" and not args["signing_certificate"]
+            assert (args["running"], args["arch"]) == (self.kernel["release"], "x86_64")
             self.builds.append(host)
-            if self.fail_first and len(self.builds) == 1:
+            if self.refuse:
                 return {"failed": True, "code": "build_failed", "msg": "x"}
-        data = b"module of " + host.encode()
-        return {
-            "changed": True,
-            "after": {},
-            "built": base64.b64encode(data).decode(),
-            "built_sha256": hashlib.sha256(data).hexdigest(),
-        }
+            data = b"module of " + host.encode()
+            return {
+                "changed": False,
+                "built": base64.b64encode(data).decode(),
+                "built_sha256": hashlib.sha256(data).hexdigest(),
+                "signing_hash": "sha256",
+            }
+        assert args["elsewhere"]
+        if args["check"]:
+            return {"changed": host not in self.taken, "after": {}}
+        assert args["built"] and not args["source"]["archive"]
+        self.taken.append(host)
+        self.given = base64.b64decode(args["built"])
+        return {"changed": True, "after": {}}
 
 
 @pytest.fixture
@@ -216,33 +237,217 @@ def fleet(folder, tmp_path, monkeypatch):
     return Fleet(folder, tmp_path / "store", monkeypatch)
 
 
-def test_one_builds_and_the_others_take_it(fleet):
+def test_the_builder_builds_once_and_the_others_take_it(fleet):
     answers = {}
-    workers = [
-        threading.Thread(target=lambda name=name: answers.update({name: fleet.run(name)}))
-        for name in ("a", "b", "c", "d")
-    ]
+
+    def roll_out(name):
+        fleet.run(name, "built", delegate="builder")
+        answers[name] = fleet.run(name)
+
+    workers = [threading.Thread(target=roll_out, args=(name,)) for name in ("a", "b", "c", "d")]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(fleet.builds) == 1 and len(fleet.taken) == 3
-    assert sorted(answer["taken"] for answer in answers.values()) == [False, True, True, True]
+    assert fleet.builds == ["builder"] and sorted(fleet.taken) == ["a", "b", "c", "d"]
+    assert all(answer["taken"] for answer in answers.values())
     assert not any("built" in answer or "key" in answer for answer in answers.values())
-    assert fleet.run("e", kernel="6.2")["taken"] is False, "another kernel is another module"
+    assert fleet.run("a")["changed"] is False and fleet.given == b"module of builder"
+    fleet.kernel = {**KERNEL, "release": "6.2.0"}
+    fleet.run("e", "built", delegate="builder")
+    assert len(fleet.builds) == 2, "another kernel is another module"
 
 
-def test_when_the_first_one_fails_the_next_one_builds(fleet):
-    fleet.fail_first = True
-    assert fleet.run("a")["failed"] and fleet.run("b")["taken"] is False and fleet.run("c")["taken"] is True
-    assert fleet.builds == ["a", "b"]
+def test_the_builder_itself_needs_nobody_to_build_first(fleet):
+    assert fleet.run("builder")["changed"] and fleet.builds == ["builder"] and fleet.run("a")["taken"]
 
 
-def test_a_module_that_does_not_have_its_digest_is_not_kept(fleet, tmp_path):
-    place = tmp_path / "toa-x.ko"
-    source_store.keep(place, {"built": base64.b64encode(b"x").decode(), "built_sha256": "0" * 64}, "a")
-    source_store.keep(place, {"built": "no base64!", "built_sha256": ""}, "a")
-    assert not place.exists()
+def test_check_mode_builds_nothing(fleet):
+    assert fleet.run("a", "built", check=True, delegate="builder")["changed"]
+    assert fleet.run("a", check=True)["changed"] and fleet.run("builder", check=True)["changed"]
+    assert not fleet.builds and not fleet.taken and not list(fleet.store.glob("*.ko"))
+
+
+@pytest.mark.parametrize(
+    "state, more, code",
+    [
+        ("present", {"builder": ""}, "no_builder"),
+        ("built", {"builder": ""}, "no_builder"),
+        ("present", {"builder": "", "build_once": False, "signing_key": "/secrets/key"}, "no_builder"),
+        ("present", {}, "not_built"),
+        ("built", {}, "not_the_builder"),
+        ("built", {"builder": "a", "kernel": {"release": "../../x", "arch": "x86_64"}}, "bad_option"),
+        ("built", {"builder": "a", "kernel": {"release": "-y", "arch": "x86_64"}}, "bad_option"),
+        ("built", {"builder": "a", "kernel": {"release": "6.1", "arch": "x86 64"}}, "bad_option"),
+        ("built", {"builder": "a", "kernel": {"release": "6.1\n", "arch": "x86_64"}}, "bad_option"),
+        ("built", {"builder": "a", "kernel": {}}, "bad_option"),
+    ],
+)
+def test_nobody_builds_who_is_not_named(fleet, state, more, code):
+    with pytest.raises(toa_source.ToaError) as caught:
+        fleet.run("a", state, **more)
+    assert (
+        caught.value.result["code"] == code and caught.value.result["remedy"] and not fleet.builds and not fleet.taken
+    )
+
+
+def test_a_host_that_calls_its_kernel_something_else_orders_nothing_of_the_builder(fleet):
+    fleet.kernel = {**KERNEL, "release": "x; rm -rf /"}
+    with pytest.raises(toa_source.ToaError) as caught:
+        fleet.run("builder")
+    assert caught.value.result["code"] == "bad_option" and not fleet.builds
+
+
+def test_a_build_that_fails_is_not_kept(fleet):
+    fleet.refuse = True
+    assert fleet.run("a", "built", delegate="builder")["code"] == "build_failed"
+    fleet.refuse = False
+    fleet.run("a", "built", delegate="builder")
+    assert fleet.run("a")["taken"] and len(fleet.builds) == 2
+
+
+def test_a_module_that_does_not_have_its_digest_is_not_kept(fleet):
+    for answer in ({"built": base64.b64encode(b"x").decode(), "built_sha256": "0" * 64}, {"built": "no base64!"}, {}):
+        with pytest.raises(toa_source.ToaError) as caught:
+            source_store.bytes_of(answer)
+        assert caught.value.result["code"] == "bad_answer"
+
+
+@pytest.mark.parametrize("harm", ["module", "digest", "nothing"])
+def test_what_lies_in_the_store_is_looked_at_again(fleet, harm):
+    fleet.run("a", "built", delegate="builder")
+    (place,) = fleet.store.glob("*.ko")
+    if harm == "module":
+        place.write_bytes(b"something else")
+    elif harm == "digest":
+        place.with_suffix(".json").unlink()
+    if harm != "nothing":
+        with pytest.raises(toa_source.ToaError, match="has not built"):
+            fleet.run("a")
+        fleet.run("a", "built", delegate="builder")
+    assert fleet.run("a")["taken"] and fleet.given == b"module of builder"
+    assert len(fleet.builds) == (1 if harm == "nothing" else 2)
+
+
+def test_a_store_that_others_may_write_to_is_refused(fleet):
+    fleet.store.mkdir(mode=0o700)
+    fleet.store.chmod(0o777)
+    with pytest.raises(toa_source.ToaError) as caught:
+        fleet.run("a", "built", delegate="builder")
+    assert caught.value.result["code"] == "unsafe_folder" and not list(fleet.store.iterdir())
+
+
+# ---- signatures
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A private key and its certificate, as an operator makes them."""
+    folder = tmp_path_factory.mktemp("pair")
+    words = [
+        "openssl",
+        "req",
+        "-new",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=fleet modules",
+        "-days",
+        "2",
+    ]
+    subprocess.run([*words, "-keyout", folder / "key", "-out", folder / "certificate"], check=True, capture_output=True)
+    return folder / "key", folder / "certificate"
+
+
+def test_the_key_is_sent_to_no_host_and_what_the_builder_has_built_is_signed(fleet, pair):
+    key, certificate = pair
+    fleet.more = {"build_once": False, "signing_key": str(key), "signing_certificate": str(certificate)}
+    fleet.run("a", "built", delegate="builder")
+    assert fleet.run("a")["taken"] and fleet.run("builder")["taken"]
+    assert fleet.given.startswith(b"module of builder") and fleet.given.endswith(signature.MAGIC)
+    secret = key.read_text().split("\n")[2]
+    assert fleet.sent and not [args for args in fleet.sent if secret in str(args) or "PRIVATE" in str(args)]
+
+
+@pytest.mark.parametrize("digest", ["sha224", "sha256", "sha384", "sha512"])
+def test_a_signature_is_what_openssl_takes(pair, tmp_path, digest):
+    key, certificate = pair
+    module = os.urandom(3000)
+    signed = signature.signed(module, "6.1.0-1-amd64", digest, key.read_bytes(), certificate.read_bytes())
+    assert signed.startswith(module) and signed.endswith(signature.MAGIC)
+    trailer = signed[-len(signature.MAGIC) - 12 : -len(signature.MAGIC)]
+    length = int.from_bytes(trailer[8:], "big")
+    assert trailer[:8] == b"\0\0\2\0\0\0\0\0" and len(signed) == len(module) + length + 12 + len(signature.MAGIC)
+    (tmp_path / "module").write_bytes(module)
+    (tmp_path / "der").write_bytes(signed[len(module) :][:length])
+    words = [
+        "openssl",
+        "cms",
+        "-verify",
+        "-binary",
+        "-inform",
+        "DER",
+        "-in",
+        tmp_path / "der",
+        "-content",
+        tmp_path / "module",
+    ]
+    words += ["-certfile", certificate, "-CAfile", certificate, "-purpose", "any", "-out", "/dev/null"]
+    assert subprocess.run(words, capture_output=True).returncode == 0
+    shown = subprocess.run(
+        ["openssl", "asn1parse", "-inform", "DER", "-in", tmp_path / "der"], capture_output=True, text=True
+    )
+    assert f":{digest}" in shown.stdout and "signingTime" not in shown.stdout
+
+
+@pytest.mark.skipif(not list(Path("/usr/lib").glob("linux-kbuild-*/scripts/sign-file")), reason="no sign-file here")
+def test_a_signature_is_that_of_the_kernels_own_tool(pair, tmp_path):
+    key, certificate = pair
+    (tmp_path / "module").write_bytes(os.urandom(3000))
+    tool = next(Path("/usr/lib").glob("linux-kbuild-*/scripts/sign-file"))
+    subprocess.run([tool, "sha256", key, certificate, tmp_path / "module", tmp_path / "signed"], check=True)
+    theirs = (tmp_path / "signed").read_bytes()
+    ours = signature.signed(
+        (tmp_path / "module").read_bytes(), "6.1.0", "sha256", key.read_bytes(), certificate.read_bytes()
+    )
+    end = -len(signature.MAGIC) - 12
+    # RSA with PKCS#1 padding gives one signature only.
+    assert ours[end - 256 : end] == theirs[end - 256 : end] and ours[end : end + 8] == theirs[end : end + 8]
+
+
+def test_what_cannot_be_signed(pair, tmp_path):
+    key, certificate = (path.read_bytes() for path in pair)
+    words = [
+        "openssl",
+        "req",
+        "-new",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-subj",
+        "/CN=x",
+        "-days",
+        "2",
+        "-passout",
+        "pass:long secret",
+    ]
+    subprocess.run(
+        [*words, "-keyout", tmp_path / "locked", "-out", tmp_path / "other"], check=True, capture_output=True
+    )
+    for release, wrong_key, wrong_certificate, said in (
+        ("3.10.0-1160.el7.x86_64", key, certificate, "older form"),
+        ("nonsense", key, certificate, "older form"),
+        ("6.1", b"-----BEGIN nonsense", certificate, "cannot be read"),
+        ("6.1", key, b"-----BEGIN nonsense", "cannot be read"),
+        ("6.1", (tmp_path / "locked").read_bytes(), certificate, "passphrase"),
+        ("6.1", key, (tmp_path / "other").read_bytes(), "not that of the private key"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            signature.signed(b"module", release, "sha256", wrong_key, wrong_certificate)
+    with pytest.raises(ValueError, match="signed already"):
+        signature.signed(b"module" + signature.MAGIC, "6.1", "sha256", key, certificate)
 
 
 # ---- options
@@ -315,42 +520,3 @@ def test_a_git_that_does_not_end_is_ended_with_its_helpers(stand_in, tmp_path, m
         time.sleep(0.01)
     else:
         pytest.fail("the helper lives")
-
-
-@pytest.mark.parametrize(
-    "check, changes, sent", [(True, True, 0), (True, False, 0), (False, False, 0), (False, True, 1)]
-)
-def test_a_signing_key_is_sent_only_where_a_module_is_signed(folder, tmp_path, monkeypatch, check, changes, sent):
-    """Not in check mode, and not to a host that has its module."""
-    key, certificate = tmp_path / "key", tmp_path / "certificate"
-    key.write_text("-----BEGIN PRIVATE KEY-----\nSECRET\n")
-    certificate.write_text("-----BEGIN CERTIFICATE-----\n")
-    calls = []
-
-    def call(_action, args, _variables, **_more):
-        calls.append(args)
-        return {"changed": changes, "after": {}}
-
-    monkeypatch.setattr(toa_source.ActionModule, "call", call)
-    args = {
-        **{
-            "what": "module",
-            "state": "present",
-            "check": check,
-            "url": str(folder),
-            "sha256": None,
-            "commit": None,
-            "tree": None,
-        },
-        **{
-            "method": "plain",
-            "install_tools": True,
-            "build_once": False,
-            "store": str(tmp_path),
-            "accept_unverified": False,
-        },
-        **{"timeout": 9, "signing_key": str(key), "signing_certificate": str(certificate)},
-    }
-    assert toa_source.ActionModule.__new__(toa_source.ActionModule).act(args, {})["changed"] is changes
-    assert len([args for args in calls if "SECRET" in str(args)]) == sent
-    assert all(args["signing_key"] for args in calls)

@@ -126,3 +126,12 @@ def test_the_specs_are_those_of_toa_plan() -> None:
         assert [c for c in ours.get("choices") or [] if c] == [c for c in plans.get("choices") or [] if c], key
     assert set(table.BOUNDS) <= set(table.SPECS)
     assert all(table.SPECS[name]["type"] == "int" for name in table.BOUNDS)
+
+
+@pytest.mark.parametrize("name, value", [("toa_build_once", True), ("toa_signing_key", "secrets/modules.key")])
+def test_what_others_take_and_what_is_signed_has_a_builder_with_a_name(name: str, value: t.Any) -> None:
+    values = {"toa_source_url": "files/toa", "toa_source_sha256": "a" * 64, name: value}
+    (told,) = check.problems({"web1": values})
+    assert name in told and "toa_builder" in told
+    assert check.problems({"web1": {**values, "toa_builder": "build1"}}) == []
+    assert check.problems({"web1": {name: value}}) == []
