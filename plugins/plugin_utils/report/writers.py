@@ -98,7 +98,7 @@ def to_html(report: Report) -> str:
                 f"{entry['host']}: {entry['state']}: {entry['why']}" for entry in report["hosts"] if entry["attention"]
             )
         ),
-        "DATA": _data(_interned(report)),
+        "DATA": _data(_packed(report)),
         "SCRIPT": script,
     }
     return re.sub(r"@@([A-Z]+)@@", lambda found: parts[found[1]], page)
@@ -146,22 +146,40 @@ def _data(value: Any) -> str:
     )
 
 
-def _interned(report: Report) -> dict[str, Any]:
-    """The report with the rows of all proofs in one list, each once: hosts of one kind prove the same, and a page of 1,000 hosts stays small."""
-    rows: list[Any] = []
-    numbers: dict[str, int] = {}
+def _packed(report: Report) -> dict[str, Any]:
+    """The report by columns instead of hosts: {field: {values: [each once], at: [the number of its value, host by host]}}.
 
-    def number(row: Any) -> int:
-        key = json.dumps(row, sort_keys=True)
-        if key not in numbers:
-            numbers[key] = len(rows)
-            rows.append(row)
-        return numbers[key]
-
-    hosts = []
+    Hosts of one kind have the same plan, reasons and proof, so that a page of 10,000 hosts has a few megabytes. The rows of all proofs are in
+    one list as well.
+    """
+    rows = _Numbers()
+    columns: dict[str, _Numbers] = {}
+    at: dict[str, list[int]] = {}
     for entry in report["hosts"]:
         probe = entry["probe"]
         if probe.get("matrix"):
-            probe = {**probe, "matrix": [number(row) for row in probe["matrix"]]}
-        hosts.append({**entry, "probe": probe})
-    return {**report, "hosts": hosts, "rows": rows}
+            probe = {**probe, "matrix": [rows.of(row) for row in probe["matrix"]]}
+        for name, value in {**entry, "probe": probe}.items():
+            at.setdefault(name, []).append(columns.setdefault(name, _Numbers()).of(value))
+    return {
+        **report,
+        "hosts": {name: {"values": columns[name].values, "at": at[name]} for name in columns},
+        "rows": rows.values,
+    }
+
+
+class _Numbers:
+    """Values, each once, and the number of each."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+
+    def of(self, value: Any) -> int:
+        # 1, 1.0 and True are one key of a dict, and not one value of a report.
+        key = (type(value), value) if isinstance(value, str | int | float | None) else json.dumps(value, sort_keys=True)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return number
