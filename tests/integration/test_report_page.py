@@ -63,15 +63,18 @@ def shown_cells(browser: Browser) -> int:
 def test_a_thousand_hosts_at_a_glance(browser: Browser, pages: Path) -> None:
     browser.show(pages / "large.html")
     assert browser.problems() == []
-    assert browser.one("#verdict").text == "3 hosts of 1,000 need attention"
+    assert browser.one("#verdict").text == "997 of 1,000 hosts translate; 2 failed, 1 unreachable."
     assert len(browser.all(".cell")) == COUNT
     assert [chip.text.split() for chip in browser.all(".chip")] == [
         ["✓", "proved", "997"],
         ["✗", "failed", "2"],
-        ["?", "lost", "1"],
+        ["?", "unreachable", "1"],
     ]
-    assert [group.text.split("\n")[0] for group in browser.all(".group")] == ["✗ 2 hosts failed", "? 1 host lost"]
-    assert "→ look at probe.matrix" in browser.one(".group .remedy").text
+    assert [group.text.split("\n")[0] for group in browser.all(".group")] == [
+        "? 1 host unreachablelost_after_reboot",
+        "✗ 2 hosts failednot_translating",
+    ]
+    assert "→ look at probe.matrix" in browser.all(".group .remedy")[1].text
     assert len(browser.all(".wave svg .lane")) == COUNT
     assert len(browser.all(".wave svg .reboot")) == 429 - len([number for number in (32,) if number % 7 < 3])
     assert [item.text for item in browser.all("#bars h3")] == ["Backends", "Distributions", "Kernels"]
@@ -81,6 +84,55 @@ def test_a_thousand_hosts_at_a_glance(browser: Browser, pages: Path) -> None:
     drawn = browser.drawn()
     print(f"\nreport of {COUNT} hosts: {(pages / 'large.html').stat().st_size / 1e6:.1f} MB, drawn in {drawn} ms")
     assert drawn < LATE
+
+
+def test_ten_thousand_hosts(browser: Browser, tmp_path: Path) -> None:
+    made = report.build(report_samples.rollout(10_000, failed=[30, 31], lost=[32]), "rollout", at=AT)
+    page = tmp_path / "page.html"
+    page.write_text(writers.to_html(made), encoding="utf-8")
+    assert page.stat().st_size < 6_000_000
+    browser.show(page)
+    print(f"\nreport of 10,000 hosts: {page.stat().st_size / 1e6:.2f} MB, drawn in {browser.drawn()} ms")
+    assert browser.problems() == [] and len(browser.all(".cell")) == 10_000
+    assert browser.drawn() < 2 * LATE
+
+
+def test_three_hundred_wrong_keys_are_one_box(browser: Browser, tmp_path: Path) -> None:
+    """The page of such a run was 47,627 pixels high."""
+    lost = {"failed": True, "toa_state": "lost", "code": "auth_failed", "remedy": "mend the key"}
+    hosts = {f"web{n}": {"__toa": {**lost, "msg": f"10.0.0.{n}: Permission denied (publickey)"}} for n in range(300)}
+    page = tmp_path / "page.html"
+    page.write_text(writers.to_html(report.build(hosts, "plan", at=AT)), encoding="utf-8")
+    browser.show(page)
+    assert len(browser.all(".group")) == 1 and "300 hosts unreachable" in browser.one(".group h3").text
+    assert browser.run("return document.documentElement.scrollHeight") < 2500
+    browser.one(".group .copy").click()
+    assert browser.problems() == []
+
+
+@pytest.mark.parametrize("name", ["large", "small", "plan", "hostile"])
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, pages: Path, name: str) -> None:
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        browser.show(pages / f"{name}.html")
+        assert browser.run("return document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_grid_in_groups(browser: Browser, pages: Path) -> None:
+    browser.show(pages / "large.html")
+    for name, titles in (("wave", 4), ("backend", 3), ("", 0)):
+        browser.run(
+            "const by = document.getElementById('by'); by.value = arguments[0]; by.dispatchEvent(new Event('change'))",
+            name,
+        )
+        assert (len(browser.all(".part-title")) >= titles) if titles else not browser.all(".part-title")
+        assert shown_cells(browser) == COUNT
+    browser.run("const by = document.getElementById('by'); by.value = 'wave'; by.dispatchEvent(new Event('change'))")
+    assert browser.all(".part-title")[0].text == "wave 1 · 1 host"
 
 
 def test_filters_leave_what_was_asked_for(browser: Browser, pages: Path) -> None:

@@ -17,6 +17,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import facts_of, left_out, of_run
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import Variables, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
+from ansible_collections.realip.toa.plugins.plugin_utils.report.groups import groups, own_reasons, warnings
+from ansible_collections.realip.toa.plugins.plugin_utils.report.headline import headline
 from ansible_collections.realip.toa.plugins.plugin_utils.report.trust import sentences, trusting_all
 from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
     mapping,
@@ -111,18 +113,20 @@ def build(
         "trusting_all": trusting_all(hosts),
         "changes": changes(before, hosts, hostvars) if before else None,
     }
-    return {**report, **_verdict(kind, hosts)}
+    return {**report, **_verdict(kind, hosts), **_told({**report, "hosts": hosts})}
 
 
 def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
-    """A line for each host and one with the totals, for terminals; of more hosts than `most`, only those that need attention."""
+    """For terminals: how it ended, a line for each host or, of more hosts than `most`, for each group of those that need attention; warnings."""
     hosts = report["hosts"]
-    told = hosts if len(hosts) <= most else [entry for entry in hosts if entry["attention"]]
-    left_out = f" ({len(hosts) - len(told)} in order and not listed)" if len(told) < len(hosts) else ""
-    return [_line(entry) for entry in told] + [
-        (", ".join(f"{count} {state}" for state, count in report["summary"].items()) or "no hosts") + left_out,
-        *sentences(report["trusting_all"]),
-    ]
+    told = [report["headline"]]
+    if len(hosts) <= most:
+        told += [_line(entry) for entry in hosts]
+    else:
+        told += [_group_line(group) for group in report["groups"]]
+        told.append(", ".join(f"{count} {state}" for state, count in report["summary"].items()))
+    told += [f"warning: {_named(warning['hosts'])}: {warning['message']}" for warning in report["warnings"]]
+    return [*told, *sentences(report["trusting_all"])]
 
 
 def changes(
@@ -168,7 +172,7 @@ def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
         "trusting_all": trusting_all(hosts),
         "changes": compared,
     }
-    return {**narrow, **_verdict(report["kind"], hosts)}
+    return {**narrow, **_verdict(report["kind"], hosts), **_told(narrow)}
 
 
 def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -196,7 +200,7 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
         "trusting_all": trusting_all(hosts),
         "changes": changes(before, hosts) if before else None,
     }
-    return {**whole, **_verdict(whole["kind"], hosts)}
+    return {**whole, **_verdict(whole["kind"], hosts), **_told(whole)}
 
 
 # ---- the fleet
@@ -224,6 +228,11 @@ def _verdict(kind: str, hosts: list[Entry]) -> dict[str, Any]:
         "failed": bool(bad),
         "verdict": f"{kind}: {len(bad)} of {len(hosts)} hosts need attention: {named}" if bad else "",
     }
+
+
+def _told(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page and the terminal say first."""
+    return {"headline": headline(report), "groups": groups(report["hosts"]), "warnings": warnings(report["hosts"])}
 
 
 def _waves(hosts: list[Entry]) -> list[dict[str, Any]]:
@@ -275,6 +284,7 @@ def _entry(host: str, variables: Variables, kind: str) -> Entry:
         "reboot_seconds": seconds(boot.get("elapsed")),
         "stuck": bool(outcome.get("stuck")),
         "drained": bool(outcome.get("drained")),
+        "reboot": bool(plan.get("reboot")),
         "steps": plain(plan.get("steps") or []),
         "reasons": plain(plan.get("reasons") or []),
         "stage": outcome.get("stage") or "",
@@ -298,12 +308,12 @@ def _why(entry: Mapping[str, Any]) -> str:
     # What keeps a host waiting lies outside of it, whatever its own plan says.
     if entry["message"] or entry["state"] == "waiting":
         return entry["message"] or WORDS["waiting"][0]
-    told = [str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "block"]
-    told = told or [
-        str(reason.get("message") or "") for reason in entry["reasons"] if reason.get("severity") == "warning"
-    ]
-    # Of a host that none of the backends suits, each says why not.
-    told = told or [str(reason.get("message") or "") for reason in entry["reasons"]]
+    # A host that none of the backends suits has none chosen, and each says why not.
+    reasons = own_reasons(entry)
+    told = [str(reason.get("message") or "") for reason in reasons if reason.get("severity") == "block"]
+    told = told or [str(reason.get("message") or "") for reason in reasons if reason.get("severity") == "warning"]
+    if not told and entry["state"] != "pending":
+        told = [str(reason.get("message") or "") for reason in reasons]
     return "; ".join(told) or WORDS.get(entry["state"], ("", ""))[0]
 
 
@@ -319,6 +329,20 @@ def _state(result: Mapping[str, Any], plan: Mapping[str, Any], outcome: Mapping[
 
 def _compared(entry: Mapping[str, Any] | None) -> dict[str, str] | None:
     return None if entry is None else {key: str(entry.get(key) or "") for key in COMPARED}
+
+
+def _group_line(group: Mapping[str, Any]) -> str:
+    parts = [f"{group['state']} ({group['code']})", _named(group["hosts"]), group["why"]]
+    if group["sentences"] > 1:
+        parts.append(f"and {group['sentences'] - 1} sentences like it")
+    if group["remedy"]:
+        parts.append(f"-> {group['remedy']}")
+    return " | ".join(parts)
+
+
+def _named(hosts: list[str], most: int = 10) -> str:
+    named = ", ".join(hosts[:most])
+    return f"{len(hosts)} hosts: {named}, …" if len(hosts) > most else named
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -16,11 +16,11 @@ const MEANINGS = {
   proved: "changed in this run, and a crafted connection showed its client", converged: "was in order, and is left alone",
   rolled_back: "back on the kernel of before", removed: "back to stock", planned: "a dry run: would be changed", pending: "would be changed by a rollout",
   waiting: "its wave did not start", blocked: "something that you can allow or put right stands in the way",
-  unsupported: "no backend suits this host", failed: "it was tried, failed and was taken back", lost: "the host could not be reached",
+  unsupported: "no backend suits this host", failed: "a step failed, or the host could not be looked at", lost: "the host could not be reached",
 };
+// States by another word than their own.
+const LABELS = { lost: "unreachable", rolled_back: "rolled back" };
 const TITLES = { plan: "TOA plan", rollout: "TOA rollout", verify: "TOA proof", rollback: "TOA rollback", remove: "TOA removal" };
-const BEST = { plan: ["converged", "pending", "planned"], rollout: ["proved", "converged", "planned"], verify: ["converged"],
-  rollback: ["rolled_back", "converged", "planned"], remove: ["removed", "converged", "planned"] };
 const FEW = 40;
 const NAMED = 24;
 const LONGEST_BARS = 10;
@@ -97,14 +97,10 @@ function find(text) {
 // ---- the head
 
 function head() {
-  const fine = hosts.filter((host) => BEST[report.kind].includes(host.state)).length;
-  const attention = hosts.filter((host) => host.attention).length;
   byId("title").textContent = (TITLES[report.kind] || "TOA") + (report.check ? ", dry run" : "");
   const verdict = byId("verdict");
-  verdict.textContent = !hosts.length ? "No hosts."
-    : attention ? `${plural(attention, "host")} of ${hosts.length.toLocaleString("en")} ${attention === 1 ? "needs" : "need"} attention`
-      : `${fine === hosts.length ? "All" : fine.toLocaleString("en") + " of"} ${plural(hosts.length, "host")}: ${Object.keys(report.summary).join(", ")}`;
-  verdict.className = attention ? "bad" : "good";
+  verdict.textContent = report.headline;
+  verdict.className = hosts.some((host) => host.attention) ? "bad" : "good";
   trusting();
   const words = [moment(report.at), report.only ? `hosts where ${report.only}` : ""];
   byId("about").textContent = words.filter(Boolean).join(" · ");
@@ -121,7 +117,7 @@ function trusting() {
 function chips() {
   for (const state of STATES.filter((name) => report.summary[name])) {
     const chip = make("button", { class: "chip", type: "button", "data-state": state, "aria-pressed": "false", title: MEANINGS[state] },
-      glyph(state), `${state} ${report.summary[state].toLocaleString("en")}`);
+      glyph(state), `${LABELS[state] || state} ${report.summary[state].toLocaleString("en")}`);
     chip.addEventListener("click", () => {
       if (chosen.delete(state)) chip.setAttribute("aria-pressed", "false");
       else { chosen.add(state); chip.setAttribute("aria-pressed", "true"); }
@@ -130,20 +126,44 @@ function chips() {
     byId("states").append(chip);
   }
   byId("find").addEventListener("input", (event) => find(event.target.value));
+  byId("by").addEventListener("change", (event) => regroup(event.target.value));
 }
 
-// ---- what needs attention: one box for each reason
+// ---- what needs attention: one box for each thing that is wrong
 
 function attention() {
-  const groups = bySize(groupBy(hosts.filter((host) => host.attention), (host) => [host.state, host.why, host.remedy].join("\n")));
-  byId("attention").hidden = !groups.length;
-  for (const [, members] of groups) {
-    const { state, why, remedy } = members[0];
-    byId("groups").append(make("div", { class: "group", "data-state": state },
-      make("h3", {}, glyph(state), ` ${plural(members.length, "host")} ${state}`),
-      make("p", { class: "why" }, why),
-      remedy && make("p", { class: "remedy" }, `→ ${remedy}`),
-      names(members)));
+  byId("attention").hidden = !report.groups.length;
+  for (const group of report.groups) {
+    const members = group.hosts.map((name) => byName.get(name));
+    byId("groups").append(make("div", { class: "group", "data-state": group.state },
+      make("h3", {}, glyph(group.state), ` ${plural(members.length, "host")} ${LABELS[group.state] || group.state}`,
+        group.code !== group.state && make("code", { class: "code" }, group.code)),
+      make("p", { class: "why" }, group.why), remedy(group.remedy), names(members), copyLimit(group.hosts),
+      group.more.length ? make("details", {}, make("summary", {}, `${plural(group.sentences - 1, "more sentence")} of the same kind`),
+        ...group.more.map((other) => make("div", { class: "other" }, make("p", { class: "why" }, other.why),
+          other.remedy !== group.remedy && remedy(other.remedy), names(other.hosts.map((name) => byName.get(name)))))) : null));
+  }
+}
+
+const remedy = (text) => text && make("p", { class: "remedy" }, `→ ${text}`);
+
+// What ansible-playbook takes behind --limit.
+function copyLimit(names) {
+  const button = make("button", { type: "button", class: "copy noprint" }, "Copy as --limit");
+  button.addEventListener("click", async () => {
+    const text = `--limit '${names.join(",")}'`;
+    try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; }
+    catch { button.replaceWith(make("input", { class: "copied", readonly: true, value: text, "aria-label": "hosts as --limit" })); }
+  });
+  return button;
+}
+
+// Hosts that are in order, and of which something is to be known.
+function warned() {
+  byId("warnings").hidden = !report.warnings.length;
+  for (const warning of report.warnings) {
+    byId("warned").append(make("details", {}, make("summary", {}, `${plural(warning.hosts.length, "host")}: ${warning.message}`),
+      remedy(warning.remedy), names(warning.hosts.map((name) => byName.get(name)))));
   }
 }
 
@@ -178,7 +198,8 @@ function grid() {
   for (const host of hosts) {
     const cell = patterns[host.state].cloneNode(true);
     if (few) cell.firstChild.data += ` ${host.host}`;
-    cell.ariaLabel = cell.title = `${host.host}: ${host.state}`;
+    cell.title = `${host.host}: ${host.state}`;
+    cell.setAttribute("aria-label", cell.title);
     cell.host = host;
     cells.set(host.host, cell);
     made.append(cell);
@@ -195,8 +216,26 @@ function grid() {
   });
 }
 
+// ---- the grid in groups
+
+const GROUPINGS = { wave: (host) => (host.wave ? `wave ${host.wave}` : "no wave"), backend: (host) => host.backend || "no backend",
+  system: (host) => host.os || host.distribution || "unknown", kernel: (host) => host.kernel || "unknown", state: (host) => LABELS[host.state] || host.state };
+
+function regroup(name) {
+  const place = byId("grid");
+  for (const title of place.querySelectorAll(".part-title")) title.remove();
+  const groups = GROUPINGS[name] ? [...groupBy(hosts, GROUPINGS[name])].sort((a, b) => (a[0] < b[0] ? -1 : 1)) : [["", hosts]];
+  const made = document.createDocumentFragment();
+  for (const [title, members] of groups) {
+    if (title) made.append(make("div", { class: "part-title" }, `${title} · ${plural(members.length, "host")}`));
+    made.append(...members.map((host) => cells.get(host.host)));
+  }
+  place.append(made);
+  refresh();
+}
+
 function target(key) {
-  const open = [...cells.values()].filter((cell) => !cell.hidden);
+  const open = [...byId("grid").querySelectorAll(".cell")].filter((cell) => !cell.hidden);
   const at = open.indexOf(here);
   if (at < 0) return null;
   const row = open.filter((cell) => cell.offsetTop === open[0].offsetTop).length;
@@ -330,7 +369,7 @@ function open(host) {
       make("button", { type: "button", id: "next", "aria-label": "next host", onclick: () => step(host, 1) }, "→"),
       make("button", { type: "button", id: "close", onclick: () => dialog.close() }, "Close")),
     make("div", { class: "inside" },
-      make("p", { class: "quiet" }, MEANINGS[host.state]),
+      make("p", { class: "quiet" }, host.state === "failed" ? (host.stage ? "a step failed, and the host was taken back as far as that was possible" : "the host could not be looked at") : MEANINGS[host.state]),
       host.why && make("div", { class: "group", "data-state": host.state }, make("p", { class: "why" }, host.why), host.remedy && make("p", { class: "remedy" }, `→ ${host.remedy}`)),
       make("dl", {}, ...facts.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))])),
       ...listed("Steps", "ol", (host.steps || []).map(String)),
@@ -398,6 +437,7 @@ function keys() {
 head();
 chips();
 attention();
+warned();
 grid();
 waves();
 bars();

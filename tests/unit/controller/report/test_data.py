@@ -210,14 +210,103 @@ def test_what_is_no_report_is_not_compared_with(before: dict) -> None:
     assert report.changes(before, []) is None
 
 
-def test_lines_of_a_large_fleet_are_those_that_need_attention(fleet: dict) -> None:
+def test_lines_of_a_large_fleet_are_its_groups(fleet: dict) -> None:
     told = report.lines(fleet)
-    assert (
-        told[-1].endswith("(2 in order and not listed)")
-        or f"({60 - len(told) + 1} in order and not listed)" in told[-1]
+    assert told[0] == "Stopped at wave 2 of 4: 1 failed, 1 unreachable; 56 not begun."
+    assert [line.partition(" ")[0] for line in told[1:4]] == ["lost", "failed", "waiting"]
+    assert told[3].startswith("waiting (waiting) | 56 hosts: web0005, ")
+    assert any(
+        "failed (not_translating) | web0002 | inert" in line and "-> look at probe.matrix" in line for line in told
     )
-    assert len(report.lines(fleet, most=60)) == 61
-    assert any("web0002: failed" in line and "-> look at probe.matrix" in line for line in told)
+    assert len([line for line in report.lines(fleet, most=60) if line.startswith("web0")]) == 60
+
+
+def test_three_hundred_hosts_with_one_wrong_key_are_one_group() -> None:
+    """Each has a sentence of its own; the thing to do is one."""
+    hosts = {
+        f"web{n}": {"__toa": {**LOST["__toa"], "code": "auth_failed", "msg": f"10.0.0.{n}: Permission denied"}}
+        for n in range(300)
+    }
+    made = report.build(hosts, "plan", at=AT)
+    (group,) = made["groups"]
+    assert (group["state"], group["code"], len(group["hosts"]), group["sentences"], len(group["more"])) == (
+        "lost",
+        "auth_failed",
+        300,
+        300,
+        20,
+    )
+    assert (
+        len(report.lines(made)) == 3
+        and report.lines(made)[0] == "0 of 300 hosts in order, nothing would change; 300 unreachable."
+    )
+    assert len(writers.to_html(made)) < 200_000
+
+
+def test_groups_are_sorted_by_gravity_and_two_reasons_have_two_remedies() -> None:
+    def blocked(code: str) -> dict:
+        return looked(
+            "blocked",
+            backend="ebpf",
+            remedy=f"mend {code}",
+            reasons=[{"severity": "block", "code": code, "message": code, "backend": "ebpf"}],
+        )
+
+    hosts = {
+        "a": blocked("old"),
+        "b": blocked("spoofable"),
+        "c": blocked("spoofable"),
+        "d": ended({"state": "failed", "code": "x"}),
+        "e": LOST,
+    }
+    made = report.build(hosts, "plan", at=AT)
+    assert [(group["state"], group["code"], group["remedy"]) for group in made["groups"][2:]] == [
+        ("blocked", "spoofable", "mend spoofable"), ("blocked", "old", "mend old"),
+    ]  # fmt: skip
+    assert [group["state"] for group in made["groups"]] == ["lost", "failed", "blocked", "blocked"]
+    assert made["headline"].endswith("1 failed, 1 unreachable, 3 blocked, for 2 reasons.")
+
+
+def test_why_of_a_pending_host_is_not_that_of_backends_passed_over() -> None:
+    reasons = [
+        {"severity": "info", "code": "no_package", "message": "vtoa: not for this kernel", "backend": "vtoa"},
+        {"severity": "info", "code": "signed", "message": "signed", "backend": "ebpf"},
+    ]
+    assert entry(looked("pending", backend="ebpf", reasons=reasons), "plan")["why"] == report.WORDS["pending"][0]
+
+
+def test_warnings_of_hosts_in_order_are_counted() -> None:
+    warning = {"severity": "warning", "code": "partial", "message": "IPv4 only", "remedy": "ask", "backend": "vtoa"}
+    hosts = {f"web{n}": looked("converged", backend="vtoa", reasons=[warning]) for n in range(3)}
+    other = looked("converged", backend="ebpf", reasons=[warning])
+    made = report.build({**hosts, "db": other}, "verify", at=AT)
+    assert [(found["code"], found["hosts"]) for found in made["warnings"]] == [("partial", ["web0", "web1", "web2"])]
+    assert "warning: web0, web1, web2: IPv4 only" in report.lines(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "states", "said"),
+    [
+        ("rollout", {"proved": 6, "converged": 2}, "All 8 hosts translate (6 proved, 2 in order before)."),
+        ("rollout", {"proved": 1}, "The host translates."),
+        ("rollout", {"proved": 5, "failed": 1, "blocked": 2}, "5 of 8 hosts translate; 1 failed, 2 blocked."),
+        ("rollout", {"proved": 1, "waiting": 7}, "No wave was begun: no host failed; 7 not begun."),
+        ("verify", {"converged": 3, "pending": 1, "lost": 1}, "3 of 5 hosts translate; 1 unreachable, 1 would change."),
+        ("remove", {"removed": 2}, "All 2 hosts are without TOA."),
+        ("rollback", {"rolled_back": 1, "failed": 1}, "1 of 2 hosts are back; 1 failed."),
+        ("plan", {"converged": 2}, "All 2 hosts in order, nothing would change."),
+        ("plan", {"pending": 3, "unsupported": 1}, "3 of 4 hosts would change, none of them reboots; 1 unsupported."),
+    ],
+)
+def test_the_headline(kind: str, states: dict, said: str) -> None:
+    hosts = {
+        f"{state}{n}": looked(state)
+        if state in ("converged", "pending", "blocked", "unsupported")
+        else ended({"state": state})
+        for state, number in states.items()
+        for n in range(number)
+    }
+    assert report.build(hosts, kind, at=AT)["headline"] == said
 
 
 def test_green_hosts_that_trust_all_sources_are_counted_and_named() -> None:
@@ -303,6 +392,11 @@ class Page(html.parser.HTMLParser):
             self.texts.setdefault(self.inside, []).append(data)
 
 
+def column(data: dict, name: str) -> list:
+    """The values of a field, host by host, out of the data of a page."""
+    return [data["hosts"][name]["values"][number] for number in data["hosts"][name]["at"]]
+
+
 def test_a_page_of_hostile_words_has_the_same_tags_as_one_without() -> None:
     pages = [
         Page(writers.to_html(report.build(hostvars, "rollout", at=AT)))
@@ -310,7 +404,7 @@ def test_a_page_of_hostile_words_has_the_same_tags_as_one_without() -> None:
     ]
     assert pages[0].tags == pages[1].tags
     data = json.loads(pages[0].texts["script"][0])
-    assert data["hosts"][1]["why"] == report_samples.NASTY[0]
+    assert column(data, "why")[1] == report_samples.NASTY[0]
     assert data["rows"][0]["note"] == report_samples.NASTY[0]
 
 
