@@ -114,5 +114,14 @@ def record_of(state_file):
     )
 
 
+def along_of(record, names):
+    """What came along with these packages, and with no other of ours that stays."""
+    going, staying = set(), set()
+    for name, entry in record.items():
+        along = entry.get("along")
+        (going if name in names else staying).update(along if isinstance(along, list) else [])
+    return sorted(one for one in going - staying if _is_text(one))
+
+
 def _is_text(value):
     return isinstance(value, (TEXT, str))

@@ -144,12 +144,12 @@ def came(before, after, one_of_a_name):
     """What is there that was not: a newer version in the place of an older one was there before, and is not ours to take away."""
     fresh = after - before
     if not one_of_a_name:
-        replaced = set(_name(one) for one in before - after)
-        fresh = set(one for one in fresh if _name(one) not in replaced)
+        replaced = set(name_of(one) for one in before - after)
+        fresh = set(one for one in fresh if name_of(one) not in replaced)
     return sorted(fresh)
 
 
-def _name(identity):
+def name_of(identity):
     """The name in NAME-VERSION-RELEASE.ARCH."""
     return identity.rsplit("-", 2)[0]
 

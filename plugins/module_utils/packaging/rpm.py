@@ -52,6 +52,8 @@ class Rpm:
         self.accept_downgrade = False
         # {identity: [path of what was not there before its installation]}
         self.brought = {}
+        # What a repository has brought beside what it was asked for.
+        self.along = []
 
     # -- looking -------------------------------------------------------------------------------------------------------
 

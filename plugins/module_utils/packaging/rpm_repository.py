@@ -8,14 +8,18 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
-from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm import Rpm
+from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository, came, name_of
+from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm import TOOL_TIMEOUT, Rpm
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_words import (
     FAILED_SCRIPT,
     NEEDED,
     complaints,
     listed,
 )
+
+
+def _full(inventory):
+    return set("%s-%s.%s" % (entry["name"], entry["version"], entry["arch"]) for entry in inventory.values())
 
 
 class RpmRepository(Rpm):
@@ -50,6 +54,7 @@ class RpmRepository(Rpm):
         known = self.inventory()
         self.brought = dict((name, []) for name in wanted if name not in known)
         rc, out, err = host.work(host.tool.install, wanted)
+        self.along = [one for one in came(_full(known), _full(self.inventory()), False) if name_of(one) not in wanted]
         said = out + "\n" + err
         failed = [
             name for name in FAILED_SCRIPT.findall(said) if [key for key in self.brought if name.startswith(key + "-")]
@@ -69,10 +74,28 @@ class RpmRepository(Rpm):
         return Rpm.remove(self, names)
 
     def _take_away(self, names):
-        # dnf itself knows what it brought along for them, and takes that away too.
-        return self._host().work(["remove"], names)
+        """Them, and what came along with them as far as nobody needs it by now. dnf would take more: what it calls unneeded may be in use."""
+        host = self._host()
+        rc, out, err = host.work(host.tool.remove, names)
+        there = self.inventory()
+        if not [name for name in names if name in there]:
+            self._take_along(set(self.along) & _full(there))
+        return rc, out, err
+
+    def _take_along(self, going):
+        """All of them but those that somebody else needs, and what these need in turn."""
+        while going:
+            rc, said, complaint = self._rpm(["-e", "--test"] + sorted(going))
+            if rc == 0:
+                self._rpm(["-e"] + sorted(going), TOOL_TIMEOUT)
+                return
+            found = NEEDED.findall(said + "\n" + complaint)
+            needed = set(one for one in going for what, _who in found if what.startswith(name_of(one)))
+            # What is needed may be a file or a word that it provides: then it cannot be told whose.
+            going = going - needed if needed else set()
 
     def _host(self):
+        """The tool that has repositories."""
         host = Repository(self.root, ("dnf", "yum"))
         if not host.name:
             raise TargetError(

@@ -19,7 +19,7 @@ from functools import reduce
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import look
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, make_dirs
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
-from ansible_collections.realip.toa.plugins.module_utils.packaging.brought import CACHE, UNFINISHED, Host
+from ansible_collections.realip.toa.plugins.module_utils.packaging.brought import CACHE, UNFINISHED, Host, along_of
 from ansible_collections.realip.toa.plugins.module_utils.packaging.checks import need_room, preflight, refuse_bricking
 from ansible_collections.realip.toa.plugins.module_utils.packaging.default_kernel import DefaultStays
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import adopt, sweep_partials
@@ -133,6 +133,7 @@ def _absent(host, items, args):
     with host.lock():
         if known:
             with host.manager.locked(args.get("lock_timeout") or 120):
+                host.manager.along = along_of(record, names)
                 _remove(host, known, releases)
         for name in stale:
             if name not in known:
@@ -264,6 +265,9 @@ def _install(host, items, inventory):
     if rc == 0 and not gaps:
         _keep_default(host, boots)
         host.settle()
+        along = getattr(host.manager, "along", None)
+        if along:
+            entries = dict((name, dict(entry, along=along)) for name, entry in entries.items())
         host.save_record(dict(record, **entries))
         return
     left = take_back(host, items, inventory)

@@ -28,6 +28,8 @@ class FakeRpm(object):
     def __init__(self, root):
         self.root = root
         self.installed = {}
+        # What a repository brings beside what it was asked for; {package: those that it needs}.
+        self.along, self.needs = [], {}
         self.contents = {}
         self.calls = []
         self.says = {}
@@ -103,7 +105,13 @@ class FakeRpm(object):
 
     def erase(self, arguments, given):
         if "--test" in arguments:
-            return self.says.get("needed", (0, "", ""))
+            broken = [
+                "\t%s is needed by (installed) %s\n" % (need, who)
+                for who, needs in self.needs.items()
+                for need in needs
+                if who in self.installed and who not in given and need in given
+            ]
+            return self.says.get("needed", (1 if broken else 0, "", "".join(broken)))
         if "preun" in self.says and "--noscripts" not in arguments:
             return self.says["preun"]
         for identity in given:
@@ -114,12 +122,14 @@ class FakeRpm(object):
     def repository_tool(self, argv):
         assert argv[:3] == [self.tool, "-y", "--installroot=" + self.root]
         self.calls.append(argv)
-        verb, names = argv[3], argv[4:]
+        verb, names = argv[3], [word for word in argv[4:] if not word.startswith("-")]
         if verb in self.says:
             return self.says[verb]
         for name in names:
             if verb == "install" and name in self.repository:
                 self.enter(self.repository[name], ["usr/lib/systemd/system/%s.service" % name])
+                for more in self.along:
+                    self.enter(more, ["usr/lib/" + more])
             elif verb == "remove":
                 self.installed = dict((key, files) for key, files in self.installed.items() if split(key)[0] != name)
         return 0, "", ""

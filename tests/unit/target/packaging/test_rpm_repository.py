@@ -34,8 +34,36 @@ def test_from_a_repository(host, tool):
     done = call(host, [VTOA], accept_unverified=False)
     assert done["after"]["installed"] == {"vtoa": "1.0-1.al8"} and host.calls[-1][3:] == ["install", "vtoa"]
     assert not call(host, [VTOA])["changed"]
-    assert call(host, [], "absent")["changed"] and host.calls[-1][3:] == ["remove", "vtoa"]
+    assert call(host, [], "absent")["changed"] and host.calls[-1][3:] == ["remove"] + [
+        word for word in ("--noautoremove", "vtoa") if tool == "dnf" or word == "vtoa"
+    ]
     assert not call(host, [], "absent")["changed"]
+
+
+@pytest.mark.parametrize(
+    "needs, left",
+    [
+        ({}, []),
+        ({"gateway-1-1.x86_64": ["libone-1-1.x86_64"]}, ["libone-1-1.x86_64"]),
+        (
+            {"gateway-1-1.x86_64": ["libone-1-1.x86_64"], "libone-1-1.x86_64": ["libtwo-1-1.x86_64"]},
+            ["libone-1-1.x86_64", "libtwo-1-1.x86_64"],
+        ),
+    ],
+)
+def test_what_came_along_goes_but_for_what_others_need_by_now(host, needs, left):
+    """dnf would take more: a package that was there before us, and that it calls unneeded."""
+    host.tool = "dnf"
+    host.enter("orphan-1-1.x86_64", ["usr/lib/orphan"])
+    host.enter("gateway-1-1.x86_64", ["usr/bin/gateway"])
+    before = sorted(host.installed)
+    host.repository["vtoa"] = "vtoa-1.0-1.al8.x86_64"
+    host.along = ["libone-1-1.x86_64", "libtwo-1-1.x86_64"]
+    call(host, [VTOA])
+    host.needs = needs
+    assert call(host, [], "absent")["changed"]
+    assert sorted(host.installed) == sorted(before + left)
+    assert [words for words in host.calls if "remove" in words][-1][3:] == ["remove", "--noautoremove", "vtoa"]
 
 
 REPOSITORY_SAYS = [
