@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The files concerned, each with mode and content, or null where there is none.
+  description: The files concerned, each with mode and a digest of its content (which C(--diff) shows), or null where there is none.
   returned: success
   type: dict
   sample: {files: {/etc/modules-load.d/realip-toa.conf: null}}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import typing as t
 
@@ -79,7 +80,7 @@ class ToaAction(ActionBase):
         # Results are shown, registered, and read by reports: here is the border that passwords and tokens do not pass.
         result = redaction.anything(result)
         self._add_diff(result)
-        return result
+        return _digested(result)
 
     # ---- what a subclass may override
 
@@ -168,6 +169,21 @@ class ToaAction(ActionBase):
         before, after = result.get("before"), result.get("after")
         if self._task.diff and before != after:
             result["diff"] = {"before": _diff_text(before), "after": _diff_text(after)}
+
+
+def _digested(result: Result) -> Result:
+    """A result whose files have a digest for their content: registers, logs and reports are no place for what is in them. --diff shows it."""
+    return {key: _without_content(value) if key in ("before", "after") else value for key, value in result.items()}
+
+
+def _without_content(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {key: _digest(item) if key == "content" else _without_content(item) for key, item in value.items()}
+    return [_without_content(item) for item in value] if isinstance(value, list) else value
+
+
+def _digest(content: t.Any) -> t.Any:
+    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}" if isinstance(content, str) else content
 
 
 def _diff_text(value: t.Any) -> str:

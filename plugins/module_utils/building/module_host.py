@@ -21,6 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
     toa_files,
     under,
 )
+from ansible_collections.realip.toa.plugins.module_utils.packaging.download import public_url
 
 # No TOA module comes near this; a module with all its debugging information may.
 MODULE_LIMIT = 16 << 20
@@ -149,4 +150,7 @@ def record_of(wanted, method, old):
 
 
 def named(source):
-    return dict((key, source.get(key) or "") for key in ("url", "sha256", "commit", "tree"))
+    """Where it is from, as the record and results say it: what is secret in a URL stays on the controller."""
+    return dict(
+        ((key, source.get(key) or "") for key in ("sha256", "commit", "tree")), url=public_url(source.get("url") or "")
+    )

@@ -14,9 +14,12 @@ __metaclass__ = type
 
 import json
 import os
+import stat
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     STATE_DIR,
+    TargetError,
+    kind_of,
     make_dirs,
     read_text,
     remove_empty,
@@ -33,6 +36,7 @@ def load(path=STATE_FILE):
 
     Damage is never fatal: the host itself is always looked at again before anything is changed.
     """
+    refuse_what_is_not_roots(path)
     text = read_text(path)
     if text is None:
         return {}
@@ -41,6 +45,29 @@ def load(path=STATE_FILE):
     except (ValueError, RuntimeError):  # RuntimeError: nested beyond the interpreter's limit
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def refuse_what_is_not_roots(path):
+    """TargetError where somebody else may have written the record: what it says is put back, and run, as root."""
+    for name in (os.path.dirname(path), path):
+        try:
+            found = os.lstat(name)
+        except OSError:
+            continue
+        of_kind = stat.S_ISREG(found.st_mode) if name == path else stat.S_ISDIR(found.st_mode)
+        if not of_kind:
+            why = "is no %s of root's own but %s" % ("file" if name == path else "folder", kind_of(found.st_mode))
+        elif found.st_uid not in (0, os.geteuid()):
+            why = "belongs to user %d" % found.st_uid
+        elif found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0):
+            why = "can be written to by others (mode %04o)" % stat.S_IMODE(found.st_mode)
+        else:
+            continue
+        raise TargetError(
+            "record_not_ours",
+            "%s %s, so that nothing in it can be believed" % (name, why),
+            "find out who made it, and remove it on the host; what was installed is then looked at anew",
+        )
 
 
 def section(name, path=STATE_FILE):
