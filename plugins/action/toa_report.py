@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.report import data as r
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 # What a report is made of; the other variables of a host are left where they are.
-READ = (records.NAME, records.SLOT, "ansible_facts")
+READ = (records.NAME, records.ORDER, records.GATE, "inventory_hostname", "ansible_facts")
 
 # The report of before is read whole; what is larger is none of ours.
 LARGEST = 256 << 20

@@ -76,7 +76,6 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **more)
         self._progress = Progress(int(context.CLIARGS.get("forks") or 5))
         self._outcomes: dict[str, str] = {}
-        self._turns: dict[str, Mapping[str, Any]] = {}
         self._hosts = 0
         self._told_at = 0.0
         self._told = ""
@@ -92,23 +91,15 @@ class CallbackModule(CallbackBase):
         hostvars = variables.get("hostvars")
         everyone = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
         # Only the waves have sizes. The batch of a play that matches no host is the whole inventory.
-        if (
-            not any(str(name).startswith("toa_pending") for name in play.hosts)
-            or not play.serial
-            or not everyone
-            or not batch
-            or hostvars is None
-        ):
+        if not play.serial or not everyone or not batch or hostvars is None:
             return
-        # A turn does not change, and to ask for all of them costs a second or two in a large fleet.
-        run = _mapping(hostvars.raw_get(batch[0]).get("__toa_slot")).get("run")
-        for host in everyone:
-            if host not in self._turns or self._turns[host].get("run") != run:
-                self._turns[host] = _mapping(hostvars.raw_get(host).get("__toa_slot"))
-        sizes = Counter(self._turns[host].get("part", 1) for host in everyone)
+        slots = _mapping(_mapping(hostvars.raw_get(batch[0]).get("__toa_order")).get("slots"))
+        if list(slots) != everyone:
+            return
+        sizes = Counter(_mapping(slot).get("part", 1) for slot in slots.values())
         self._in_wave = True
         self._progress.batch(
-            batch, self._turns.get(batch[0], {}), [sizes[part] for part in sorted(sizes)], time.monotonic()
+            batch, _mapping(slots[batch[0]]), [sizes[part] for part in sorted(sizes)], time.monotonic()
         )
         self._tell(at_once=True)
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,17 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, changed_since, hook_files
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since, hook_files
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.host_variables import HostVariables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import select
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import after_revert, outcome_of, still_drained
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import SLOT, looked
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
+    after_revert,
+    outcome_of,
+    still_drained,
+    went_bad,
+)
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.schedule import batches
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching, problem
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
 
@@ -51,56 +56,19 @@ def toa_lock(fetched: Iterable[Mapping[str, Any]], before: str, update: bool = F
         raise AnsibleFilterError(str(problem)) from problem
 
 
-def toa_turns(
-    order: Iterable[str],
-    hostvars: Mapping[str, Any],
-    only: str = "",
-    waves: Any = None,
-    max_failures: Any = 0,
-    max_rebooting: Any = 0,
-    run: str = "",
-) -> list[dict[str, Any]]:
-    """Each pending host with its turn in the waves; those that would reboot outside of their change window get an outcome instead, and no turn."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    pending = set(toa_hosts(hostvars, "pending", only, run))
-    names = [host for host in order if host in pending]
-    try:
-        shut = {host: reason for host in names if (reason := _window_shut(hostvars[host], now))}
-        turns = fleet.schedule([host for host in names if host not in shut], waves, max_failures, max_rebooting)
-    except ValueError as problem:
-        raise AnsibleFilterError(str(problem)) from problem
-    taken = [
-        {"host": item["host"], "slot": {**item["turn"], "run": run}, "group": fleet.group_of(run)} for item in turns
-    ]
-    return as_data(
-        taken
-        + [
-            {"host": host, "slot": {"run": run, "left": fleet.outside(shut[host])}, "group": "toa_outside_window"}
-            for host in shut
-        ]
-    )
+def toa_wave_hosts(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
+    """The hosts of the run whose waves are to begin, for `hosts` of a play; a pattern that matches nobody where there is none."""
+    return ",".join(fleet.current(groups, HostVariables(hostvars)).get("slots") or [fleet.NOBODY])
 
 
-def _window_shut(variables: Mapping[str, Any], now: datetime.datetime) -> str:
-    reboots = ((looked(variables) or {}).get("plan") or {}).get("reboot")
-    return change_window.closed(variables.get("toa_window"), now) if reboots else ""
+def toa_batches(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[int]:
+    """`serial` for these hosts."""
+    return batches((fleet.current(groups, HostVariables(hostvars)).get("slots") or {}).values())
 
 
-def toa_current_group(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
-    """The group of the run whose waves are to begin, for `hosts` of a play; a pattern that matches nobody where there is none."""
-    return fleet.current_group(groups, hostvars)
-
-
-def toa_batches(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> list[int]:
-    """`serial` for the hosts of a play that have turns."""
-    return fleet.batches(hostvars[host][SLOT] for host in hosts)
-
-
-def toa_gate(
-    hosts: Iterable[str], hostvars: Mapping[str, Any], turn: Mapping[str, Any], ask: bool = False
-) -> dict[str, Any]:
-    """Whether later waves may begin after the part in which `turn` is."""
-    return as_data(fleet.gate(list(hosts), hostvars, turn, ask))
+def toa_gone_bad(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
+    """The hosts of the last run that went bad while their wave soaked, for `hosts` of a play."""
+    return ",".join(fleet.gone_bad(groups, HostVariables(hostvars)) or [fleet.NOBODY])
 
 
 def toa_hook_file(name: str, *folders: str) -> str:
@@ -140,6 +108,11 @@ def toa_still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None 
     return as_data(still_drained(outcome, why))
 
 
+def toa_went_bad(outcome: Mapping[str, Any], why: str, back: Any) -> dict[str, Any]:
+    """The outcome of a host that went bad while its wave soaked."""
+    return as_data(went_bad(outcome, why, back))
+
+
 class FilterModule:
     """Filters over a fleet."""
 
@@ -148,16 +121,16 @@ class FilterModule:
             "toa_after_revert": toa_after_revert,
             "toa_changed_since": toa_changed_since,
             "toa_batches": toa_batches,
-            "toa_gate": toa_gate,
+            "toa_gone_bad": toa_gone_bad,
             "toa_hook_file": toa_hook_file,
             "toa_hook_problem": toa_hook_problem,
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,
-            "toa_current_group": toa_current_group,
             "toa_failure": toa_failure,
             "toa_packages": toa_packages,
             "toa_pick": toa_pick,
             "toa_selection_problem": problem,
             "toa_still_drained": toa_still_drained,
-            "toa_turns": toa_turns,
+            "toa_wave_hosts": toa_wave_hosts,
+            "toa_went_bad": toa_went_bad,
         }

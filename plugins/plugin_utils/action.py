@@ -103,17 +103,23 @@ class ToaAction(ActionBase):
         """main(args) of a target module on the host (see channel.call); failures come back as answers."""
         return channel.call(self, entry or self.ENTRY, args, task_vars, timeout or self.TIMEOUT, self.SEARCH)
 
-    def options(self, task_vars: Variables) -> Result:
-        """The task's options in the types of SPEC, those that it leaves out from VARIABLES, with defaults; raises ToaError (bad_option)."""
-        given = {name: value for name, value in self._task.args.items() if name not in self.SPEC}
-        for option, spec in self.SPEC.items():
-            value = self._task.args.get(option)
+    def options(
+        self, task_vars: Variables, specs: t.Mapping[str, t.Any] | None = None, own: Result | None = None
+    ) -> Result:
+        """The task's options in the types of SPEC, those that it leaves out from VARIABLES, with defaults; raises ToaError (bad_option).
+
+        `specs` and `own` are for an action that does the work of another one, with options that no task has given.
+        """
+        specs, own = self.SPEC if specs is None else specs, self._task.args if own is None else own
+        given = {name: value for name, value in own.items() if name not in specs}
+        for option, spec in specs.items():
+            value = own.get(option)
             if not typed.is_left_out(value, spec):
                 given[option] = self._converted(option, value, spec, f"see `ansible-doc {self._task.action}`")
             elif option in self.VARIABLES:
                 value = self.setting(self.VARIABLES[option], spec, task_vars)
                 given.update({} if value is None else {option: value})
-        validation = ArgumentSpecValidator(self.SPEC, **self.RULES).validate(given)
+        validation = ArgumentSpecValidator(dict(specs), **self.RULES).validate(given)
         if validation.error_messages:
             raise ToaError("bad_option", "; ".join(validation.error_messages), f"see `ansible-doc {self._task.action}`")
         return dict(validation.validated_parameters)

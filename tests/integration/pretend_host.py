@@ -297,7 +297,7 @@ def claim(host, args, modules):
     try:
         answer = module.perform(args, state, apply=not args["check"])
         if "seen" in answer:
-            answer["seen"].update(boot_id=f"boot-{host['boot']}", kernel=host["kernel"])
+            answer["seen"].update(boot_id=boot_id(host), kernel=host["kernel"])
     except sys.modules[runner["PACKAGE"] + ".host.io"].TargetError as problem:
         return dict(problem.data, failed=True, code=problem.code, msg=problem.message, remedy=problem.remedy)
     host["state"] = {}

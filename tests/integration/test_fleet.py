@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,8 +226,13 @@ def test_after_the_canary_somebody_is_asked(fleet: Fleet) -> None:
         NEWEST, names=names, toa_pause_after_canary=True, toa_window=[closed_window(), "00:00-24:00 Europe/Berlin"]
     )
     assert run.rc == 0 and states(report) == {"web01": "proved", "web02": "pending", "web03": "pending"}, run.output
-    assert "approval node" in run.output and "toa_pause_after_canary: false" in report["web02"]["remedy"]
-    run, report = fleet.play(NEWEST, names=names, toa_pause_after_canary=False)
+    # What it says is what goes on.
+    words = re.search(r"to go on: ansible-playbook (.*)$", report["web02"]["remedy"])
+    assert words and words[1].endswith("realip.toa.rollout -e toa_pause_after_canary=false"), report["web02"]
+    assert report["web02"]["remedy"] in run.output
+    run, report = fleet.play(
+        NEWEST, names=names, options=["-e", "toa_pause_after_canary=false"], toa_pause_after_canary=True
+    )
     assert run.rc == 0 and states(report) == {"web01": "converged", "web02": "proved", "web03": "proved"}, run.output
 
 

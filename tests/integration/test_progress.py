@@ -59,9 +59,9 @@ OTHER = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("progress")
+    slots = {host: {"wave": part, "of": 3, "part": part, "size": 1, "allowed": 1} for host, part in PARTS.items()}
     hosts = {
-        host: {"end": state, "__toa_slot": {"wave": PARTS[host], "of": 3, "part": PARTS[host], "size": 1, "allowed": 1}, "ansible_host": "127.0.0.1",
-               "ansible_port": 1, "ansible_connection": "local"}
+        host: {"end": state, "__toa_order": {"slots": slots}, "ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "local"}
         for host, state in STATES.items()
     }  # fmt: skip
     (made / "inventory.json").write_text(json.dumps({"all": {"children": {"toa_pending": {"hosts": hosts}}}}))

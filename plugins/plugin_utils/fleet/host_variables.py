@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.agreement import DEFAULTS, shown
@@ -13,10 +13,12 @@ Variables: TypeAlias = Mapping[str, Any]
 
 
 class HostVariables:
-    """`hostvars` is Ansible's, or a mapping of mappings."""
+    """`hostvars` is Ansible's, or a mapping of mappings. `template(value, host)` resolves what a play sets and no host has."""
 
-    def __init__(self, hostvars: Mapping[str, Variables]) -> None:
-        self._hostvars = hostvars
+    def __init__(
+        self, hostvars: Mapping[str, Variables], template: Callable[[Any, str], Any] = lambda value, host: value
+    ) -> None:
+        self._hostvars, self._template = hostvars, template
         self._raw: dict[str, Variables] = {}
         self._of_the_play: dict[str, Any] = {}
 
@@ -30,16 +32,17 @@ class HostVariables:
     def value(self, host: str, name: str) -> Any:
         """A variable of a host, None where it is not set."""
         if name in self._of_the_play:
-            return self._of_the_play[name]
+            found = self._of_the_play[name]
+            return self._template(found, host) if _is_template(found) else found
         found = self.raw(host).get(name)
         return self._hostvars[host].get(name) if _is_template(found) else found
 
-    def take_from_the_play(self, host: str, given: Mapping[str, Any]) -> None:
-        """`given` is what a task of `host` sees of run-wide variables. What the play has brought, and not the inventory, counts for all hosts."""
-        for name, value in given.items():
+    def take_from_the_play(self, host: str, given: Mapping[str, tuple[Any, Any]]) -> None:
+        """`given`, {name: (as it is written, its value)}, is what a task of `host` sees. What the play has brought, and not the inventory, counts for all."""
+        for name, (written, value) in given.items():
             own = self.value(host, name)
-            if shown(value) != shown(DEFAULTS.get(name, "") if own is None else own):
-                self._of_the_play[name] = value
+            if value is not None and shown(value) != shown(DEFAULTS.get(name, "") if own is None else own):
+                self._of_the_play[name] = written
 
 
 def _is_template(value: Any) -> bool:

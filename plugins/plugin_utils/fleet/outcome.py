@@ -93,5 +93,29 @@ def still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = No
     return end
 
 
+def went_bad(outcome: Mapping[str, Any], why: str, back: Any) -> dict[str, Any]:
+    """The outcome of a host that was proved and went bad while its wave soaked. `outcome` is how taking it back ended, `back` the plan for that."""
+    end = {str(key): value for key, value in outcome.items()}
+    words = f"it was proved, and went bad while its wave soaked: {why}"
+    state = end.get("state")
+    if state == "rolled_back":
+        words += "; it was taken back"
+        remedy = "find out why, and run again"
+    else:
+        told = _message(back) if isinstance(back, Mapping) and back.get("failed") else _word(end.get("message"))
+        words += f"; it could not be taken back{f': {told}' if told else ''}"
+        remedy = "take it back with the playbook rollback"
+    lost = state == "lost" or (isinstance(back, Mapping) and back.get("toa_state") == "lost")
+    kept: dict[str, Any] = {key: end[key] for key in ("boot", "stuck", "drained") if key in end}
+    return {
+        **kept,
+        "state": "lost" if lost else "failed",
+        "stage": "soak",
+        "code": "went_bad",
+        "message": _word(words),
+        "remedy": remedy,
+    }
+
+
 def _word(value: Any) -> str:
     return host_text.lines(redaction.text(value[: host_text.LIMIT]).strip()) if isinstance(value, str) else ""

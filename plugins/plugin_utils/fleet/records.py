@@ -3,7 +3,8 @@
 """The record of a host's run, `__toa`: {run, plan, probe, slot, outcome, times, undo, drained, changed_since, trouble, reverted}. Pure: no I/O, no clock.
 
 toa_plan begins it in play 1: with its result, `__toa` has a run, a plan and a proof, and nothing of a run before. toa_record writes the rest. A host that
-has not begun has no slot in it yet; where it stands, and why it does not begin, is what the role `waves` gives it by add_host (`__toa_slot`).
+has not begun has no slot in it yet: where it stands, and why it does not begin, is in the order of the run (`__toa_order`, the result of toa_order),
+which all hosts of the run share. What stands behind a part of a wave is in `__toa_gate` of the hosts of that part (toa_gate).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 
 Variables: TypeAlias = Mapping[str, Any]
 
-NAME, SLOT = "__toa", "__toa_slot"
+NAME, ORDER, GATE = "__toa", "__toa_order", "__toa_gate"
 
 # What a host's outcome is until it has one: only a task of the operator that ends UNREACHABLE takes a host away without a word.
 VANISHED = {
@@ -35,7 +36,7 @@ def of(variables: Variables) -> dict[str, Any]:
     """The record of a host, whole, of whatever its variables hold."""
     seen = looked(variables) or {}
     run = _text(seen.get("run"))
-    slot = _mapping(seen.get("slot")) or _given_slot(variables, run)
+    slot = _mapping(seen.get("slot")) or _given_slot(variables)
     return {
         "run": run,
         "plan": seen.get("plan"),
@@ -80,9 +81,29 @@ def noted(record: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
     return after
 
 
-def _given_slot(variables: Variables, run: str) -> dict[str, Any]:
-    slot = _mapping(variables.get(SLOT))
-    return slot if _text(slot.get("run")) == run else {}
+def order_of(variables: Variables) -> dict[str, Any]:
+    """The order of the run that has looked at a host last; empty where that has none."""
+    order = _mapping(variables.get(ORDER))
+    return order if order.get("run") == _text((looked(variables) or {}).get("run")) else {}
+
+
+def closing(hosts: Mapping[str, Variables]) -> dict[str, Any]:
+    """The outcome of those hosts of a run that have a slot and never began: what its last gate said; empty where none did."""
+    last: dict[str, Any] = {}
+    for variables in hosts.values():
+        found = _mapping(variables.get(GATE))
+        if found and found.get("run") == order_of(variables).get("run") and found.get("part", 0) > last.get("part", 0):
+            last = found
+    return _mapping(last.get("words"))
+
+
+def _given_slot(variables: Variables) -> dict[str, Any]:
+    order, host = order_of(variables), _text(variables.get("inventory_hostname"))
+    left, slots = order.get("left"), order.get("slots")
+    # Not copied: all hosts of a run share them.
+    if isinstance(left, Mapping) and host in left:
+        return {"left": _mapping(left[host])}
+    return _mapping(slots[host]) if isinstance(slots, Mapping) and host in slots else {}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.realip.toa.plugins.plugin_utils import host_text
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.agreement import DEFAULTS, flag, strictest
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.kinds import kind_of
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.limits import FleetError, at_least_one, seconds
@@ -39,16 +39,19 @@ def order(
     value: Callable[[str, str], Any],
     run: str = "",
     shut: Callable[[str], str] = lambda host: "",
+    go_on: tuple[str, str] = ("run again", "run again with toa_pause_after_canary: false"),
 ) -> dict[str, Any]:
     """The order of a run over `members`, {host: what is known of it}, in the order of the inventory.
 
     `value(host, variable)` is the value of a variable for a host, None where it is not set; `shut(host)` says why its change window is not
     open, or "". Raises FleetError. What comes back:
 
+    * `run`, `goal`: the id of the run, and what its plans are about;
     * `slots`: {host: slot}, in order, as fleet/schedule.py makes them, with `run`;
     * `left`: {host: outcome} of those that do not begin;
     * `kinds`: [{kind, hosts, canary, proved_by}]; `waves`: [{wave, hosts, parts, canaries, kinds}];
     * `domains`: [{domain, hosts, limit, out}], empty where nothing limits them; `notes`: sentences;
+    * `go_on`, `go_on_approved`: what to do to go on where the run has ended, or waits for approval;
     * `soak`: seconds after each wave; `ask_after`: the wave after which somebody is to be asked, 0 for nobody.
     """
     pending = [host for host, member in members.items() if member.chosen and member.plan.get("state") == "pending"]
@@ -60,9 +63,10 @@ def order(
                 "state": "pending", "code": "outside_window", "message": reason, "remedy": "run again within the change window",
             }  # fmt: skip
     going = [host for host in pending if host not in left]
+    goal = next((str(members[host].plan.get("goal") or "install") for host in pending), "install")
     agreed, notes = _agreed(going, value)
     kinds = {host: kind_of(members[host].facts, members[host].plan) for host in going}
-    proved = _proved(members, set(kinds.values()))
+    proved = _proved(members, set(kinds.values())) if goal == "install" else dict.fromkeys(kinds.values(), "")
     ways = _ways(members, value) if going else {}
     names = _domains(members, value) if going else {}
     out = {host for host, member in members.items() if member.lost or _drained(member.facts)}
@@ -73,7 +77,7 @@ def order(
         {item["domain"]: item["limit"] - len(item["out"]) for item in domains}, proved,
     )  # fmt: skip
     by_name = {item["domain"]: item for item in domains}
-    left.update({host: _full(by_name[names[host]]) for host in plan.held})
+    left.update({host: domain_full(by_name[names[host]]) for host in plan.held})
     slots = {item["host"]: {**item["turn"], "run": run} for item in plan.turns}
     jumps = [host for host in slots if ways.get(host)]
     if jumps:
@@ -85,12 +89,15 @@ def order(
     ]
     return {
         "run": run,
+        "goal": goal,
         "slots": slots,
         "left": {host: {**outcome, "run": run} for host, outcome in left.items()},
         "kinds": _kinds(kinds, proved, plan),
         "waves": _waves(plan),
         "domains": domains,
         "notes": notes,
+        "go_on": go_on[0],
+        "go_on_approved": go_on[1],
         "soak": seconds(agreed["toa_soak"], "toa_soak"),
         "ask_after": _last_canaries(plan) if flag(agreed["toa_pause_after_canary"], "toa_pause_after_canary") else 0,
     }
@@ -103,7 +110,7 @@ def _agreed(hosts: Sequence[str], value: Callable[[str, str], Any]) -> tuple[dic
         # Each domain has its own.
         given = {} if name == "toa_max_unavailable" else {host: value(host, name) for host in hosts}
         found[name], note = strictest(
-            name, {host: default if item is None else item for host, item in given.items()}, len(hosts)
+            name, {host: default if typed.is_unset(item) else item for host, item in given.items()}, len(hosts)
         )
         notes += [note] if note else []
     return found, notes
@@ -122,14 +129,7 @@ def _twice(members: Mapping[str, Member], pending: Sequence[str]) -> dict[str, d
 
 
 def _proved(members: Mapping[str, Member], wanted: set[str]) -> dict[str, str]:
-    """{kind: the host that proves it} of what is translating already; the way back is to a kernel that each host has run before."""
-    goals = {
-        str(member.plan.get("goal") or "install")
-        for member in members.values()
-        if member.plan.get("state") == "pending"
-    }
-    if goals and "install" not in goals:
-        return dict.fromkeys(wanted, "")
+    """{kind: the host that proves it} of what is translating already. The way back needs no proof: each host has run that kernel before."""
     found: dict[str, str] = {}
     for host, member in members.items():
         if member.plan.get("state") == "converged" and (kind := kind_of(member.facts, member.plan)) in wanted:
@@ -177,7 +177,7 @@ def _limits(
     for host in going:
         limit = value(host, "toa_max_unavailable")
         # A domain is named so that not all of it is out at once.
-        limit = (1 if names[host] else "") if limit in (None, "") else limit
+        limit = (1 if names[host] else "") if typed.is_unset(limit) else limit
         given.setdefault(names[host], {})[host] = limit
     found = []
     for name, limits in given.items():
@@ -192,7 +192,7 @@ def _limits(
     return found
 
 
-def _full(domain: Mapping[str, Any]) -> dict[str, Any]:
+def domain_full(domain: Mapping[str, Any]) -> dict[str, Any]:
     """The outcome of a host whose domain can spare nobody."""
     where = f"of {domain['domain']} " if domain["domain"] else ""
     return {
@@ -273,6 +273,7 @@ def lines(made: Mapping[str, Any], most: int = 40) -> list[str]:
     told += [f"already out of {item['domain'] or 'all hosts'}: {_few(item['out'])}" for item in limited[:most]]
     if made["soak"]:
         told.append(f"each wave soaks for {made['soak']} s before the next one")
+    told.append(f"wherever this run ends, this goes on: {made['go_on']}")
     return told + list(made["notes"])
 
 

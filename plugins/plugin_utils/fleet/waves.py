@@ -1,193 +1,215 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waves and their gates. Pure: no I/O, no clock.
+"""The gates between the parts of a wave. Pure: no I/O, no clock.
 
-A wave is cut into parts of at most `toa_max_rebooting` hosts, each a batch of the play. The gate looks after each part: it closes as soon as
-more hosts of the wave than `toa_max_failures` have not ended well, whatever the reason, those that vanished from the play included.
+A part is a batch of the play: hosts that may all be out at once. The gate looks after each part: it closes as soon as more hosts of the wave than
+`toa_max_failures` have not ended well, whatever the reason, those that vanished from the play included. Where it stays open, a host still does not
+begin if nobody of its kind was proved, or if its failure domain has meanwhile lost so many others that none may be taken out beside them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.host_variables import HostVariables
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.run_order import domain_full
 
-Variables: TypeAlias = Mapping[str, Any]
+Outcomes: TypeAlias = Mapping[str, Mapping[str, Any]]
 
-# Outcomes with which a host is no failure of its wave. `pending`, `converged`: nothing was begun with it; its change window is
-# over, or another run has been here since it was planned.
-FINE = ("proved", "planned", "removed", "rolled_back", "pending", "converged")
-APPROVAL = "to go on, run again with toa_pause_after_canary: false; in AWX that is the node behind an approval node"
+# With these a host has been through the sequence, and proves its kind.
+WELL = ("proved", "planned", "removed", "rolled_back", "converged")
+# Outcomes with which a host is no failure of its wave: nothing was begun with it, for its change window is over, or for reasons beside it.
+# `converged`: another run has been here since it was planned.
+FINE = (*WELL, "pending", "waiting")
 
-_PERCENT = re.compile(r"(\d{1,3})\s*%")
+# ---- the hosts of a run's waves
 
-
-class FleetError(ValueError):
-    """An option that cannot be used; the text names it and what was expected."""
-
-
-# ---- waves
-
-
-def schedule(hosts: Sequence[str], waves: Any, max_failures: Any = 0, max_rebooting: Any = 0) -> list[dict[str, Any]]:
-    """Each host with its turn, in order: [{host, turn: {wave, of, part, size, allowed, first, until}}]. `first` is the place of the wave's first
-    host among all, `until` the place after the last of the part.
-
-    `waves`: sizes, as numbers or percentages of all hosts, the last one repeating. `max_failures`: a number, or a percentage of a wave.
-    `max_rebooting`: the most hosts of one part, 0 for no limit. Raises FleetError.
-    """
-    limit = whole(max_rebooting, "toa_max_rebooting")
-    sizes = wave_sizes(len(hosts), waves)
-    turns, left = [], list(hosts)
-    part = first = 0
-    for number, size in enumerate(sizes, 1):
-        members, left = left[:size], left[size:]
-        allowed = amount(max_failures, len(members), "toa_max_failures")
-        for start in range(0, len(members), limit or len(members)):
-            part += 1
-            chosen = members[start : start + (limit or len(members))]
-            turn = {
-                "wave": number, "of": len(sizes), "part": part, "size": len(members), "allowed": allowed,
-                "first": first, "until": first + start + len(chosen),
-            }  # fmt: skip
-            turns += [{"host": host, "turn": turn} for host in chosen]
-        first += len(members)
-    return turns
-
-
-def wave_sizes(total: int, waves: Any) -> list[int]:
-    """Sizes of the waves that `total` hosts make; a percentage is rounded down, and is at least one host."""
-    # A survey of AWX gives a text.
-    wanted = (
-        [part.strip() for part in waves.split(",")]
-        if isinstance(waves, str)
-        else [waves]
-        if isinstance(waves, int)
-        else list(waves or [])
-    )
-    if not wanted:
-        raise FleetError('toa_waves is empty; expected sizes such as [1, "5%", "25%", "100%"]')
-    sizes = [max(1, amount(item, total, "toa_waves")) for item in wanted]
-    if any(amount(item, 1000, "toa_waves") == 0 for item in wanted):
-        raise FleetError(
-            f"toa_waves is {wanted!r:.120}: a wave without hosts never ends; expected numbers from 1 or percentages from 1%"
-        )
-    found: list[int] = []
-    left = total
-    while left > 0:
-        size = min(left, sizes[min(len(found), len(sizes) - 1)])
-        found.append(size)
-        left -= size
-    return found
-
-
-def amount(value: Any, total: int, name: str) -> int:
-    """A number, or a percentage of `total`, rounded down."""
-    percent = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if percent and int(percent[1]) <= 100:
-        return total * int(percent[1]) // 100
-    return whole(value, name, " or a percentage such as 10%")
-
-
-def whole(value: Any, name: str, more: str = "") -> int:
-    """A whole number from 0, as a number or as a text (extra variables are texts)."""
-    text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,7}", text):
-        raise FleetError(f"{name} is {value!r:.80}; expected a whole number from 0{more}")
-    return int(text)
-
-
-def batches(turns: Iterable[Mapping[str, Any]]) -> list[int]:
-    """How many hosts each part has, for a play's `serial`."""
-    sizes: dict[int, int] = {}
-    for turn in turns:
-        sizes[turn["part"]] = sizes.get(turn["part"], 0) + 1
-    return [sizes[part] for part in sorted(sizes)] or [1]
-
-
-# ---- the group of a run
-
-GROUP = "toa_pending"
+# A host of it carries the order of a run. Groups outlive their playbook.
+CARRIERS = "toa_order"
 # Matches no host, and is not an error where a pattern that matches nothing is one.
 NOBODY = "all:!all"
 
 
-def group_of(run: str) -> str:
-    """The group of the hosts that have a turn in this run. Groups outlive their playbook, so the name is the run's own."""
-    return f"{GROUP}_{run}" if run else GROUP
+def current(groups: Mapping[str, Sequence[str]], hostvars: HostVariables) -> dict[str, Any]:
+    """The order of the run whose waves are to begin; empty where there is none: it is spent when its first host has begun."""
+    for carrier in reversed(groups.get(CARRIERS) or []):
+        order = records.order_of(hostvars.raw(carrier))
+        first = next(iter(order.get("slots") or {}), None)
+        if first is not None and not records.of(hostvars.raw(first))["outcome"]:
+            return order
+    return {}
 
 
-def current_group(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Variables]) -> str:
-    """The group whose waves are to begin; a pattern without hosts where there is none.
-
-    Ansible keeps groups in the order in which they came. The last one is spent when its first host has begun, or was looked at again since.
-    """
-    names = [name for name in groups if name == GROUP or name.startswith(f"{GROUP}_")]
-    if not names or not groups[names[-1]] or not hostvars:
-        return NOBODY
-    found = records.of(hostvars[groups[names[-1]][0]])
-    return NOBODY if found["outcome"] or group_of(found["run"]) != names[-1] else names[-1]
+# ---- before a part
 
 
-# ---- gates
+def held(order: Mapping[str, Any], slot: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{host: outcome} of those hosts of a part that do not begin after all. `earlier` is what the gate before it has said, {} for the first."""
+    unproved, domains = earlier.get("unproved") or {}, {item["domain"]: item for item in order["domains"]}
+    found: dict[str, dict[str, Any]] = {}
+    out = {name: set(_out(order, earlier, name)) for name in domains}
+    taken: dict[str, int] = {}
+    for host in part_of(order, slot):
+        kind, name = order["slots"][host]["kind"], order["slots"][host]["domain"]
+        if kind in unproved:
+            found[host] = {
+                "state": "waiting", "code": "kind_unproved",
+                "message": f"no host of its kind was proved: the canary {unproved[kind]} did not end well ({kind})",
+                "remedy": f"put {unproved[kind]} right, and run again",
+            }  # fmt: skip
+        elif name in domains and host not in out[name]:
+            taken[name] = taken.get(name, 0) + 1
+            if len(out[name]) + taken[name] > domains[name]["limit"]:
+                found[host] = domain_full({**domains[name], "out": sorted(out[name])})
+    return found
+
+
+def part_of(order: Mapping[str, Any], slot: Mapping[str, Any]) -> list[str]:
+    """The hosts of a part, in order."""
+    slots = order["slots"]
+    return [host for host in list(slots)[slot["first"] : slot["until"]] if slots[host]["part"] == slot["part"]]
+
+
+def _out(order: Mapping[str, Any], earlier: Mapping[str, Any], domain: str) -> list[str]:
+    """Hosts of a domain that are out of service as far as the run knows."""
+    began: list[str] = next((item["out"] for item in order["domains"] if item["domain"] == domain), [])
+    return list((earlier.get("out") or {}).get(domain, began))
+
+
+# ---- after a part
 
 
 def gate(
-    hosts: Sequence[str], hostvars: Mapping[str, Variables], turn: Mapping[str, Any], ask: bool = False
+    order: Mapping[str, Any],
+    slot: Mapping[str, Any],
+    outcomes: Outcomes,
+    earlier: Mapping[str, Any],
+    bad: Mapping[str, str] | None = None,
+    trouble: str = "",
 ) -> dict[str, Any]:
-    """What is behind the part that has just ended: {open, ask, wave, why, remedy, unproven, left: [{host, outcome}]}.
+    """What is behind the part that has just ended: {open, ask, last, why, remedy, words, ...}.
 
-    `hosts`: all of the play, in its order. `ask`: somebody wants to be asked after the first wave. `left` are those that do not begin if the run
-    ends here. Only hosts of this wave are looked at: their variables are dear.
+    `outcomes` are those of the part's hosts. `earlier` is what the gate before it has said, {} for the first. `bad`: {host: why} of hosts of the
+    wave that ended well and have gone bad while it soaked. `trouble`: why the operator's tasks say that nothing more is to begin. `last`: whether
+    the wave ends here. `words` is the outcome of those that do not begin if the run ends here. The rest is for the next gate: `unproven` and `well`
+    hosts of this wave, `unproved` {kind: canary}, `out` {domain: hosts}, `bad` of all waves.
     """
-    begun, waiting = hosts[turn["first"] : turn["until"]], hosts[turn["until"] :]
-    states = {host: str(records.of(hostvars[host])["outcome"].get("state") or "lost") for host in begun}
-    unproven = [host for host in begun if states[host] not in FINE]
-    closed = len(unproven) > turn["allowed"]
-    why = ""
-    if closed:
-        named = ", ".join(f"{host} ({states[host]})" for host in unproven[:20]) + (
-            " and more" if len(unproven) > 20 else ""
-        )
-        why = (
-            f"wave {turn['wave']} of {turn['of']}: {len(unproven)} of {turn['size']} hosts did not end well, and toa_max_failures allows "
-            f"{turn['allowed']}: {named}; {_hosts(len(waiting))} not begun"
-        )
-    last = turn["until"] == turn["first"] + turn["size"]
-    asked = ask and turn["wave"] == 1 and last and bool(waiting) and not closed
-    if asked:
-        why = f"the canary has ended well; {_hosts(len(waiting))} not begun, because toa_pause_after_canary is set"
-    words: dict[str, str] = {
-        "state": "waiting",
-        "code": "gate_closed",
-        "message": why,
-        "remedy": "put right what failed, and run again",
-    }
-    if asked:
-        words = {"state": "pending", "code": "awaiting_approval", "message": why, "remedy": APPROVAL}
-    left = [{"host": host, "outcome": words} for host in waiting] if why else []
+    hosts, bad = list(order["slots"]), dict(bad or {})
+    same = earlier.get("wave") == slot["wave"]
+    unproven = dict(earlier.get("unproven") or {}) if same else {}
+    well = list(earlier.get("well") or []) if same else []
+    unproved = dict(earlier.get("unproved") or {})
+    out = {item["domain"]: _out(order, earlier, item["domain"]) for item in order["domains"]}
+    for host in part_of(order, slot):
+        outcome = outcomes.get(host) or {}
+        state = str(outcome.get("state") or "lost")
+        own = order["slots"][host]
+        if state not in FINE:
+            unproven[host] = state
+        if state in WELL:
+            well.append(host)
+        elif own["canary"]:
+            unproved[own["kind"]] = host
+        # What did not begin is where it was.
+        if own["domain"] in out and state not in ("waiting", "pending"):
+            others = [name for name in out[own["domain"]] if name != host]
+            gone = state == "lost" or outcome.get("drained") or outcome.get("stuck")
+            out[own["domain"]] = [*others, host] if gone else others
+    for host in bad:
+        unproven[host] = "went bad"
+        if order["slots"][host]["canary"]:
+            unproved[order["slots"][host]["kind"]] = host
+    well = [host for host in well if host not in bad]
+    waiting = len(hosts) - slot["until"]
+    closed = bool(trouble) or len(unproven) > slot["allowed"]
+    last = slot["until"] == slot["first"] + slot["size"]
+    ask = order["ask_after"] == slot["wave"] and last and waiting > 0 and not closed
+    why = _why_closed(slot, unproven, waiting, trouble) if closed else _why_asked(waiting) if ask else ""
+    remedy = "put right what failed, and go on with" if closed else "to go on:" if ask else ""
+    remedy = f"{remedy} {order['go_on_approved' if ask else 'go_on']}" if remedy else ""
+    words = {
+        "state": "pending" if ask else "waiting", "code": "awaiting_approval" if ask else "gate_closed", "message": why, "remedy": remedy,
+    }  # fmt: skip
     return {
+        "run": order["run"],
+        "wave": slot["wave"],
+        "part": slot["part"],
         "open": not closed,
-        "ask": asked,
-        "wave": turn["wave"],
+        "ask": ask,
+        "last": last,
         "why": why,
+        "remedy": remedy,
+        "words": words if why else {},
         "unproven": unproven,
-        "remedy": words["remedy"],
-        "left": left,
+        "well": well,
+        "unproved": unproved,
+        "out": out,
+        "bad": {**(earlier.get("bad") or {}), **bad},
     }
 
 
-def outside(reason: str) -> dict[str, str]:
-    """The outcome of a host whose change window is not open, for that `reason`."""
-    return {
-        "state": "pending",
-        "code": "outside_window",
-        "message": reason,
-        "remedy": "run again within the change window",
-    }
+def _why_closed(slot: Mapping[str, Any], unproven: Mapping[str, str], waiting: int, trouble: str) -> str:
+    if len(unproven) <= slot["allowed"]:
+        return f"wave {slot['wave']} of {slot['of']}: {trouble}; {_hosts(waiting)} not begun"
+    named = ", ".join(f"{host} ({state})" for host, state in list(unproven.items())[:20])
+    return (
+        f"wave {slot['wave']} of {slot['of']}: {len(unproven)} of {slot['size']} hosts did not end well, and toa_max_failures allows "
+        f"{slot['allowed']}: {named}{' and more' if len(unproven) > 20 else ''}; {_hosts(waiting)} not begun"
+    )
+
+
+def _why_asked(waiting: int) -> str:
+    return f"the canaries have ended well; {_hosts(waiting)} not begun, because toa_pause_after_canary is set"
+
+
+def earlier_gate(order: Mapping[str, Any], slot: Mapping[str, Any], hostvars: HostVariables) -> dict[str, Any]:
+    """What the gate before a part has said: on a host of that part which Ansible has not given up."""
+    hosts = list(order["slots"])
+    first = hosts.index(part_of(order, slot)[0])
+    for host in reversed(hosts[:first]):
+        found = hostvars.raw(host).get(records.GATE)
+        if isinstance(found, Mapping) and found.get("run") == order["run"]:
+            return dict(found)
+    return {}
+
+
+def bad_hosts(looks: Iterable[Mapping[str, Any]], named: Any) -> dict[str, str]:
+    """{host: why} of what was seen when hosts were looked at again, and of what the operator's tasks have named: a list, or {host: why}."""
+    found = {}
+    for look in looks:
+        why = look.get("why") or (look.get("msg") if look.get("failed") else "")
+        if why:
+            found[str(look.get("host") or look.get("waves_host"))] = str(why)
+    theirs = named if isinstance(named, Mapping) else dict.fromkeys(named or [], "")
+    for host, why in theirs.items():
+        found.setdefault(str(host), str(why or "the operator's tasks say so (toa_wave_tasks)"))
+    return found
+
+
+def shares(well: Sequence[str], batch: Sequence[str]) -> dict[str, list[str]]:
+    """{host of the batch: hosts that it looks at}: itself, and its share of those that went in earlier parts of the wave."""
+    found: dict[str, list[str]] = {host: [host] for host in batch if host in set(well)}
+    others = [host for host in well if host not in found]
+    for number, host in enumerate(others):
+        found.setdefault(batch[number % len(batch)], []).append(host)
+    return found
 
 
 def _hosts(count: int) -> str:
     return "1 host is" if count == 1 else f"{count} hosts are"
+
+
+# ---- after the waves
+
+
+def gone_bad(groups: Mapping[str, Sequence[str]], hostvars: HostVariables) -> dict[str, str]:
+    """{host: why} of the hosts that ended well in the last run and went bad while their wave soaked."""
+    for carrier in reversed(groups.get(CARRIERS) or []):
+        order = records.order_of(hostvars.raw(carrier))
+        for host in reversed(list(order.get("slots") or {})):
+            found = hostvars.raw(host).get(records.GATE)
+            if isinstance(found, Mapping) and found.get("run") == order["run"]:
+                return dict(found.get("bad") or {})
+    return {}

@@ -96,8 +96,9 @@ def build(
         raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(FAILURES)}")
     concerned = of_run(hostvars, run)
     skipped = left_out(concerned, only)
+    closing = records.closing(concerned)
     hosts = [
-        _entry(host, concerned[host], kind)
+        _entry(host, concerned[host], kind, closing)
         for host in sorted(concerned, key=natural)
         if host not in skipped and looked(concerned[host]) is not None
     ]
@@ -107,6 +108,7 @@ def build(
         "at": at,
         "check": check,
         "only": only,
+        "order": _order(concerned.values()),
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
@@ -194,6 +196,7 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
         )
     whole = {
         **reports[-1],
+        "order": [line for part in reports for line in part["order"]],
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
@@ -253,12 +256,19 @@ def _waves(hosts: list[Entry]) -> list[dict[str, Any]]:
 # ---- one host
 
 
-def _entry(host: str, variables: Variables, kind: str) -> Entry:
+def _order(hosts: Iterable[Variables]) -> list[str]:
+    """The order that was made before anything began, in lines."""
+    found: Iterable[dict[str, Any]] = filter(None, map(records.order_of, hosts))
+    return [text(line) for line in next(iter(found), {}).get("lines") or []]
+
+
+def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any]) -> Entry:
     result = looked(variables) or {}
     plan = mapping(result.get("plan"))
     facts = facts_of(variables)
     run = records.of(variables)
-    outcome, turn, timing = run["outcome"], run["slot"], run["times"]
+    turn, timing = run["slot"], run["times"]
+    outcome = run["outcome"] or (closing if turn else {})
     probe = outcome.get("probe") or result.get("probe") or {}
     boot = mapping(outcome.get("boot"))
     os, kernel = mapping(facts.get("os")), mapping(facts.get("kernel"))

@@ -47,7 +47,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
 _FROM_ZERO = (0, 0)
 
 # What our own jobs hand on to the next job; never an operator's. What plays hand on to each other begins with __toa_.
-RESULTS = frozenset(("toa_report",))
+RESULTS = frozenset(("toa_report", "toa_wave_bad", "toa_wave_hosts"))
 
 
 def _of_roles() -> dict[str, dict[str, Any]]:

@@ -58,10 +58,14 @@ def test_variables_are_read_once_and_only_templates_are_resolved():
 
 
 def test_what_the_play_brings_counts_for_all_and_what_the_inventory_says_for_its_host():
-    reader = HostVariables({"a": {"toa_max_failures": 5}, "b": {}, "c": {"toa_max_failures": 1}})
-    reader.take_from_the_play("a", {"toa_max_failures": 5, "toa_waves": [1, "5%", "25%", "100%"], "toa_soak": "9m"})
+    reader = HostVariables(
+        {"a": {"toa_max_failures": 5}, "b": {}, "c": {"toa_max_failures": 1}}, lambda value, host: f"rack of {host}"
+    )
+    seen = {"toa_max_failures": 5, "toa_waves": [1, "5%", "25%", "100%"], "toa_soak": "9m", "toa_window": None}
+    reader.take_from_the_play("a", {name: (value, value) for name, value in seen.items()})
     assert [reader.value(host, "toa_max_failures") for host in "abc"] == [5, None, 1]
     assert [reader.value(host, "toa_soak") for host in "abc"] == ["9m"] * 3
-    assert reader.value("b", "toa_waves") is None
-    reader.take_from_the_play("a", {"toa_max_failures": 2})
+    assert reader.value("b", "toa_waves") is None and reader.value("a", "toa_window") is None
+    reader.take_from_the_play("a", {"toa_max_failures": (2, 2), "toa_domain": ("{{ rack }}", "rack of a")})
     assert [reader.value(host, "toa_max_failures") for host in "abc"] == [2, 2, 2]
+    assert [reader.value(host, "toa_domain") for host in "abc"] == ["rack of a", "rack of b", "rack of c"]

@@ -232,6 +232,7 @@ def test_the_order_in_words():
         "wave 3: 2 hosts of 1 kind",
         "wave 4: 10 hosts of 1 kind",
         "wave 5: 26 hosts of 2 kinds",
+        "wherever this run ends, this goes on: run again",
     ]
 
 

@@ -11,80 +11,59 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
     outcome_of,
     still_drained,
 )
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.schedule import Candidate, schedule
 from ansible_collections.realip.toa.plugins.plugin_utils.host_text import LIMIT
 
 HOSTS = [f"web{number:02}" for number in range(1, 41)]
 
 
-@pytest.mark.parametrize(
-    ("total", "waves", "sizes"),
-    [
-        (40, [1, "5%", "25%", "100%"], [1, 2, 10, 27]),
-        (1, [1, "5%", "25%", "100%"], [1]),
-        (0, [1, "5%"], []),
-        (10, [1, "5%"], [1] * 10),  # 5% of ten is rounded up to one host, and the last size repeats
-        (7, 3, [3, 3, 1]),
-        (7, "50%", [3, 3, 1]),
-        (7, ["2", 100], [2, 5]),
-    ],
-)
-def test_sizes(total, waves, sizes):
-    assert fleet.wave_sizes(total, waves) == sizes
-
-
-@pytest.mark.parametrize("waves", [[], [0], ["0%"], [-1], ["101%"], ["many"], [True], [1.5], None, "", [[1]]])
-def test_waves_that_are_none_are_named(waves):
-    with pytest.raises(fleet.FleetError, match="toa_waves"):
-        fleet.wave_sizes(10, waves)
-
-
-@pytest.mark.parametrize(
-    ("name", "options"), [("toa_max_failures", {"max_failures": "x"}), ("toa_max_rebooting", {"max_rebooting": -1})]
-)
-def test_other_options_that_are_none_are_named(name, options):
-    with pytest.raises(fleet.FleetError, match=name):
-        fleet.schedule(HOSTS, [1], **options)
-
-
-def test_schedule_keeps_the_order_and_cuts_waves_into_parts():
-    turns = fleet.schedule(HOSTS[:10], [1, 5, "100%"], "40%", 2)
-    assert [turn["host"] for turn in turns] == HOSTS[:10]
-    assert [turn["turn"]["wave"] for turn in turns] == [1, 2, 2, 2, 2, 2, 3, 3, 3, 3]
-    assert [turn["turn"]["part"] for turn in turns] == [1, 2, 2, 3, 3, 4, 5, 5, 6, 6]
-    assert [turn["turn"]["allowed"] for turn in turns] == [0, 2, 2, 2, 2, 2, 1, 1, 1, 1]
-    assert [turn["turn"]["first"] for turn in turns] == [0, 1, 1, 1, 1, 1, 6, 6, 6, 6]
-    assert [turn["turn"]["until"] for turn in turns] == [1, 3, 3, 5, 5, 6, 8, 8, 10, 10]
-    assert fleet.batches(turn["turn"] for turn in turns) == [1, 2, 2, 1, 2, 2]
-    assert fleet.batches([]) == [1]
-
-
-def variables(states, waves, **options):
-    turns = fleet.schedule(list(states), waves, **options)
+def made(hosts, waves, max_failures=0, max_rebooting=0, kinds=None, pools=None, limit=0, out=(), proved=True, ask=0):
+    """The order of a run over these hosts. Without `kinds` all are of one that is proved."""
+    kinds, pools = kinds or {}, pools or {}
+    members = [Candidate(host, kinds.get(host, "k"), pools.get(host, "")) for host in hosts]
+    domains = [{"domain": name, "limit": limit, "out": list(out)} for name in sorted(set(pools.values()))]
+    spare = {item["domain"]: limit - len(item["out"]) for item in domains}
+    plan = schedule(members, waves, max_failures, max_rebooting, spare, ["k"] if proved else [])
     return {
-        item["host"]: {
-            "__toa": {
-                "slot": item["turn"],
-                "outcome": {"state": states[item["host"]]} if states[item["host"]] else {},
-            },
-        }
-        for item in turns
-    }
+        "run": "r", "slots": {item["host"]: item["turn"] for item in plan.turns}, "domains": domains, "ask_after": ask,
+        "go_on": "again", "go_on_approved": "again, approved",
+    }  # fmt: skip
+
+
+def play(order, ends):
+    """Go through the parts of a run as the playbooks do, until a gate closes: (gates, {host: outcome})."""
+    outcomes, gates, earlier, done = {}, [], {}, set()
+    for slot in order["slots"].values():
+        if slot["part"] in done:
+            continue
+        done.add(slot["part"])
+        held = fleet.held(order, slot, earlier)
+        for host in fleet.part_of(order, slot):
+            outcomes[host] = held.get(host) or ({"state": ends[host]} if ends.get(host) else {})
+        earlier = fleet.gate(order, slot, outcomes, earlier)
+        gates.append(earlier)
+        if not earlier["open"]:
+            break
+    return gates, outcomes
 
 
 def look(states, waves, host, ask=False, **options):
-    known = variables(states, waves, **options)
-    return fleet.gate(list(states), known, known[host]["__toa"]["slot"], ask)
+    """The gate behind the part of `host`."""
+    order = made(list(states), waves, ask=int(ask), **options)
+    gates, _outcomes = play(order, states)
+    return next(gate for gate in gates if gate["part"] == order["slots"][host]["part"])
 
 
 def test_a_host_without_an_outcome_is_lost():
     gate = look({"a": "proved", "b": "proved", "c": None, "d": None}, [1, 2, 1], "b")
-    assert not gate["open"] and gate["unproven"] == ["c"] and "c (lost)" in gate["why"]
-    assert gate["left"][0]["host"] == "d" and gate["left"][0]["outcome"]["state"] == "waiting"
+    assert not gate["open"] and gate["unproven"] == {"c": "lost"} and "c (lost)" in gate["why"]
+    assert gate["words"]["state"] == "waiting" and "1 host is not begun" in gate["why"]
+    assert gate["words"]["remedy"] == "put right what failed, and go on with again"
 
 
 def test_what_has_not_begun_is_not_counted():
     assert look({"a": "proved", "b": None}, [1], "a")["open"]
-    assert look({"a": "proved", "b": "pending", "c": "converged"}, [2], "a")["open"], (
+    assert look({"a": "proved", "b": "pending", "c": "proved"}, [2], "a")["open"], (
         "nothing was begun outside of a change window"
     )
 
@@ -100,20 +79,88 @@ def test_allowed_failures(failures, allowed, is_open):
     assert look(states, [4, 1], HOSTS[0], max_failures=allowed)["open"] == is_open
 
 
-def test_the_parts_of_a_wave_are_counted_together():
+def test_the_parts_of_a_wave_are_counted_together_and_those_of_another_wave_are_not():
     states = {"a": "failed", "b": "proved", "c": "failed", "d": None}
     assert look(states, [4], "a", max_failures=1, max_rebooting=2)["open"]
     late = look(states, [3, 1], "c", max_failures=1, max_rebooting=2)
-    assert not late["open"] and late["unproven"] == ["a", "c"] and [item["host"] for item in late["left"]] == ["d"]
+    assert not late["open"] and list(late["unproven"]) == ["a", "c"]
+    assert look({"a": "failed", "b": "failed"}, [1], "b", max_failures=1)["open"]
 
 
-def test_asking_is_for_the_canary_alone_and_only_when_more_follows():
+def test_asking_is_for_the_last_canaries_alone_and_only_when_more_follows():
     states = {"a": "proved", "b": "proved", "c": "proved"}
     assert look(states, [1], "a", ask=True)["ask"]
-    assert look(states, [1], "a", ask=True)["left"][0]["outcome"]["state"] == "pending"
+    assert look(states, [1], "a", ask=True)["words"]["state"] == "pending"
+    assert "again, approved" in look(states, [1], "a", ask=True)["remedy"]
     assert not look(states, [1], "b", ask=True)["ask"]
     assert not look(states, [3], "a", ask=True)["ask"]
     assert not look({**states, "a": "failed"}, [1], "a", ask=True)["ask"]
+
+
+def test_a_kind_whose_canary_failed_is_left_alone_and_others_go_on():
+    kinds = {host: "odd" if number % 2 else "even" for number, host in enumerate(HOSTS[:8])}
+    order = made(HOSTS[:8], ["100%"], max_failures=1, kinds=kinds, proved=False)
+    gates, outcomes = play(order, dict.fromkeys(HOSTS[:8], "proved") | {"web02": "lost"})
+    assert all(gate["open"] for gate in gates)
+    assert {host: outcomes[host]["state"] for host in HOSTS[:8]} == {
+        host: "lost" if host == "web02" else "waiting" if kinds[host] == "odd" else "proved" for host in HOSTS[:8]
+    }
+    assert outcomes["web04"]["code"] == "kind_unproved" and "web02" in outcomes["web04"]["message"]
+
+
+def test_a_domain_that_lost_hosts_in_the_run_gives_no_more():
+    pools = {host: "pq"[number % 2] for number, host in enumerate(HOSTS[:8])}
+    order = made(HOSTS[:8], ["100%"], max_failures=8, pools=pools, limit=1)
+    _gates, outcomes = play(order, dict.fromkeys(HOSTS[:8], "proved") | {"web03": "lost"})
+    assert [outcomes[host].get("code") for host in HOSTS[:8:2]] == [None, None, "domain_full", "domain_full"]
+    assert "web03" in outcomes["web05"]["message"]
+    assert all(outcomes[host]["state"] == "proved" for host in HOSTS[1:8:2])
+
+
+def test_what_went_bad_in_its_soak_closes_the_gate_and_its_kind():
+    order = made(HOSTS[:4], [1, 3], proved=False)
+    slot = order["slots"]["web01"]
+    gate = fleet.gate(order, slot, {"web01": {"state": "proved"}}, {}, {"web01": "it has rebooted by itself"})
+    assert not gate["open"] and gate["bad"] == {"web01": "it has rebooted by itself"} and gate["well"] == []
+    assert "went bad" in gate["why"] and gate["unproved"] == {"k": "web01"}
+    assert not fleet.gate(order, slot, {"web01": {"state": "proved"}}, {}, {}, "the query failed")["open"]
+
+
+def test_those_that_went_in_earlier_parts_are_looked_at_by_those_of_the_last():
+    assert fleet.shares(["a", "b", "c", "d", "e"], ["d", "e"]) == {"d": ["d", "a", "c"], "e": ["e", "b"]}
+    assert fleet.shares(["a"], ["x"]) == {"x": ["a"]}, "the only host of the last part did not end well"
+
+
+def test_what_is_bad_is_seen_or_named():
+    looks = [{"host": "a", "why": "x"}, {"host": "b", "why": ""}, {"waves_host": "c", "failed": True, "msg": "gone"}]
+    assert fleet.bad_hosts(looks, None) == {"a": "x", "c": "gone"}
+    named = fleet.bad_hosts(looks, ["b", "a"])
+    assert named["a"] == "x" and "toa_wave_tasks" in named["b"]
+    assert fleet.bad_hosts([], {"b": "too many errors"}) == {"b": "too many errors"}
+
+
+# ---- a whole run
+
+
+def test_a_fleet_of_300_loses_one_host_of_the_kind_whose_kernel_panics():
+    """Five kinds and twelve pools of which one host may be out; three failures are allowed, so that the gate does not end it at once."""
+    hosts = [f"h{number:03}" for number in range(300)]
+    kinds = {host: f"kind{number % 5}" for number, host in enumerate(hosts)}
+    pools = {host: f"pool{number % 12}" for number, host in enumerate(hosts)}
+    ends = {host: "failed" if kinds[host] == "kind3" else "proved" for host in hosts}
+    order = made(hosts, [1, "5%", "25%", "100%"], max_failures=3, kinds=kinds, pools=pools, limit=1, proved=False)
+    gates, outcomes = play(order, ends)
+    assert [host for host in hosts if outcomes[host]["state"] == "failed"] == ["h003"]
+    assert {kinds[host] for host in hosts if outcomes[host]["state"] == "waiting"} == {"kind3"}
+    assert sum(outcome["state"] == "proved" for outcome in outcomes.values()) == 240
+    for gate in gates:
+        members = [host for host in hosts if order["slots"][host]["part"] == gate["part"]]
+        assert len({pools[host] for host in members}) == len(members), "two of a pool at once"
+    # Without an allowance that is where the run ends: every canary of that wave, and nothing behind it.
+    gates, outcomes = play(
+        {**order, "slots": {host: {**slot, "allowed": 0} for host, slot in order["slots"].items()}}, ends
+    )
+    assert len(outcomes) == 5 and not gates[-1]["open"]
 
 
 @pytest.mark.parametrize(
