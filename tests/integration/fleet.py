@@ -25,6 +25,8 @@ class Fleet:
         self.folder = folder
         self.names = [f"web{number:02}" for number in range(1, size + 1)]
         self.addresses = {name: f"127.0.{net}.{number}" for number, name in enumerate(self.names, 1)}
+        # Variables that one host has and others do not.
+        self.own: dict[str, dict[str, t.Any]] = {}
         self.sshd = Sshd(folder / "sshd", {}, list(self.addresses.values()))
         for kind in ("drain", "undrain", "health"):
             write = f"echo {kind} >>{folder}/{{{{ inventory_hostname }}}}.hooks"
@@ -83,7 +85,10 @@ class Fleet:
         hosts: dict[str, t.Any] = {}
         for name in names:
             hosts |= self.sshd.host(
-                name, self.addresses[name], ansible_python_interpreter=f"{PRETENDER} {self.path(name)}"
+                name,
+                self.addresses[name],
+                ansible_python_interpreter=f"{PRETENDER} {self.path(name)}",
+                **self.own.get(name, {}),
             )
         return {"all": {"hosts": hosts, "vars": common}}
 

@@ -34,6 +34,7 @@ FRESH = {
     "option_filter": None,
     "hardware": {},
     "machine": "",
+    "this_boot": "",
     "state": {},
     "faults": {},
     "journal": [],
@@ -164,8 +165,8 @@ def facts(host):
 
 
 def boot_id(host):
-    """One for each boot of each machine; `machine` is for a host that is another one's under a second name."""
-    return f"{host['machine'] or os.path.basename(host['path'])}-{host['boot']}"
+    """One for each boot of each machine; `machine` is for a host that is another one's under a second name, `this_boot` for a given one."""
+    return host["this_boot"] or f"{host['machine'] or os.path.basename(host['path'])}-{host['boot']}"
 
 
 def proof(host, args):
