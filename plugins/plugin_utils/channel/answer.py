@@ -32,7 +32,10 @@ CONTROLLER_CODES = frozenset((
     "awaiting_approval",
     "undrain_failed",
     "connection_lost",
+    "auth_failed",
+    "host_key",
     "become_failed",
+    "become_timeout",
     "no_python",
     "bad_policy",
     "unknown_variable",
@@ -81,20 +84,39 @@ class NoAnswer(Exception):
         }
 
 
+# What ssh says where the way to the host is there and the key or the account is wrong (OpenSSH, sshconnect.c and sshconnect2.c).
+_NO_LOGIN = re.compile(
+    r"Permission denied|Authentication fail|Too many authentication failures|No supported authentication", re.IGNORECASE
+)
+_OTHER_HOST = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED")
+_TOO_LATE = re.compile(r"time(?:d )?out|Timeout \(", re.IGNORECASE)
+
+
 def lost(reason: str) -> NoAnswer:
-    return NoAnswer(
+    """The host cannot be reached: `connection_lost`, or `auth_failed` and `host_key` where something answers there."""
+    code, what, remedy = (
         "connection_lost",
-        f"the connection to the host failed: {reason}",
+        "the connection to the host failed",
         "check that the host is up and that `ssh` to it works, then run again",
-        toa_state="lost",
     )
+    if _OTHER_HOST.search(reason):
+        code, what = "host_key", "the host shows another key than the one that is known, or none is known"
+        remedy = "find out why; where the host was made anew, remove its old key with `ssh-keygen -R HOST`"
+    elif _NO_LOGIN.search(reason):
+        code, what = "auth_failed", "the host does not let us in"
+        remedy = "check ansible_user and its key or password: try `ssh -v USER@HOST`"
+    return NoAnswer(code, f"{what}: {reason}", remedy, toa_state="lost")
 
 
 def become_failed(reason: str) -> NoAnswer:
+    """The account may not become root: `become_failed`, or `become_timeout` where the host never asked or answered."""
+    late = _TOO_LATE.search(reason)
     return NoAnswer(
-        "become_failed",
-        f"the host did not give us the rights we asked for: {reason}",
-        "check ansible_become_password (or --ask-become-pass), ansible_become_method and the host's sudo rules",
+        "become_timeout" if late else "become_failed",
+        f"the host did not give us the rights we asked for{' in time' if late else ''}: {reason}",
+        "check whether sudo waits for something there (a directory service, a second factor), or set ansible_timeout higher"
+        if late
+        else "check ansible_become_password (or --ask-become-pass), ansible_become_method and the host's sudo rules",
     )
 
 

@@ -3,7 +3,7 @@
 """Sends a program to whatever Python a host has, in one round trip, and reads one JSON object back.
 
 Whatever goes wrong on the way is an answer too: a dict with `failed`, `code`, `msg` and `remedy`. A host that cannot
-be reached is `code: connection_lost, toa_state: lost`, never UNREACHABLE, which Ansible's limits do not count.
+be reached is `toa_state: lost`, never UNREACHABLE, which Ansible's limits do not count.
 What a host says is data: answer.py checks it for size, depth and form, and it is never templated.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import re
 import secrets
 import shlex
@@ -174,7 +175,7 @@ def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) 
         if folder is not None:
             # Where the connection has gone, what happened before is what counts.
             with contextlib.suppress(AnsibleError):
-                action._remove_tmp_path(folder, force=True)
+                _remove(action, folder)
             shell.tmpdir = None
 
 
@@ -197,8 +198,16 @@ def with_files(
         if folder is not None:
             # Where the connection has gone, what happened before is what counts.
             with contextlib.suppress(AnsibleError):
-                action._remove_tmp_path(folder, force=True)
+                _remove(action, folder)
             shell.tmpdir = None
+
+
+def _remove(action: ActionBase, folder: str) -> None:
+    """Also where ANSIBLE_KEEP_REMOTE_FILES is set: there are arguments in it. Mitogen's strategy has a method of its own, which cannot be told so."""
+    if "force" in inspect.signature(action._remove_tmp_path).parameters:
+        action._remove_tmp_path(folder, force=True)
+    else:
+        action._remove_tmp_path(folder)
 
 
 def _keep_alive(action: ActionBase) -> None:

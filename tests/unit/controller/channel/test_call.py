@@ -117,6 +117,8 @@ def test_a_host_cannot_steer_ansible() -> None:
     [
         (outcome("", "Connection closed", 255), "connection_lost", "Connection closed"),
         (outcome("", "", 255), "connection_lost", "said nothing"),
+        (outcome("", "web1: Permission denied (publickey).", 255), "auth_failed", "does not let us in"),
+        (outcome("", "Host key verification failed.", 255), "host_key", "another key"),
         (outcome("This account is not available.", "", 1), "connection_lost", "not available"),
         (outcome("", "sudo: a terminal is required", 1, become=True), "become_failed", "terminal is required"),
         (outcome(answer.STARTED, "Segmentation fault", 139), "bad_answer", "139"),
@@ -135,7 +137,7 @@ def test_silence_is_explained(told: dict[str, t.Any], code: str, words: str) -> 
     got = problem.value.answer
     assert got["failed"] and got["code"] == code and got["remedy"]
     assert words in got["msg"] and len(got["msg"]) < 2000
-    assert ("toa_state" in got) == (code == "connection_lost")
+    assert ("toa_state" in got) == (code in ("connection_lost", "auth_failed", "host_key"))
 
 
 def test_messages_carry_no_control_characters() -> None:
