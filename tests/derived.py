@@ -3,7 +3,7 @@
 """What files repeat of the code: `python tests/derived.py` writes it, and a test holds it equal.
 
 docs/variables.md has every public variable, out of the argument specs of the roles and the documentation of toa_plan, and the role toa has their
-defaults; the surveys in awx/ and in the pattern have the vendors that there are to choose from.
+defaults, and reads each in its type; the surveys in awx/ and in the pattern have the vendors that there are to choose from.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tests.found import found  # noqa: E402
 
 PAGE = ROOT / "docs" / "variables.md"
 DEFAULTS = ROOT / "roles" / "toa" / "defaults" / "main.yml"
+SETTINGS = ROOT / "roles" / "toa" / "vars" / "main.yml"
 CONTROLLER = ROOT / "awx" / "controller.yml"
 PATTERN = ROOT / "extensions" / "patterns" / "toa_rollout" / "meta" / "pattern.json"
 HEAD = """# Variables
@@ -42,6 +43,13 @@ for a misspelling, and the run says so.
 DEFAULTS_HEAD = """---
 # The defaults of the variables that roles read, made by `tests/derived.py` from the roles' argument specs. Every variable: docs/variables.md.
 """
+
+SETTINGS_HEAD = """---
+# Each variable as roles read it: in the type of its argument spec, with its default where it is null or empty. Made by `tests/derived.py`.
+"""
+
+# Files and folders that roles write and actions read.
+PLACES = ("toa_catalog_file", "toa_lockfile", "toa_mirror_dir")
 
 # What playbooks and actions read without a role: the option of a module that documents it, or the words themselves.
 ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
@@ -130,6 +138,17 @@ def defaults() -> str:
     )
 
 
+def settings() -> str:
+    """The role toa's: each variable in its type, under its name with __ in front."""
+    where = (
+        "\n  | realip.toa.toa_place(playbook_dir, ansible_inventory_sources | default([]), inventory_dir | default(''))"
+    )
+    return SETTINGS_HEAD + "".join(
+        f"__{name}: >-\n  {{{{ {name} | default(none) | realip.toa.toa_setting('{name}'){where if name in PLACES else ''} }}}}\n"
+        for name in rows()
+    )
+
+
 def first_sentence(row: dict[str, t.Any]) -> str:
     words = row["description"] if isinstance(row["description"], str) else row["description"][0]
     return without_markup(words).replace("`", "").partition(". ")[0].removesuffix(".") + "."
@@ -186,7 +205,7 @@ def pattern() -> str:
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-DERIVED = {PAGE: page, DEFAULTS: defaults, CONTROLLER: controller, PATTERN: pattern}
+DERIVED = {PAGE: page, DEFAULTS: defaults, SETTINGS: settings, CONTROLLER: controller, PATTERN: pattern}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "collections"))

@@ -4,27 +4,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import getpass
 import glob
-import json
 import os
-import tempfile
+import socket
 import typing as t
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ansible import context
+from ansible_collections.realip.toa.plugins.plugin_utils import places
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
+from ansible_collections.realip.toa.plugins.plugin_utils.report import artifact, history, ran, writers
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 # What a report is made of; the other variables of a host are left where they are.
 READ = (records.NAME, records.ORDER, records.GATE, "inventory_hostname", "ansible_facts")
-
-# The report of before is read whole; what is larger is none of ours.
-LARGEST = 256 << 20
 
 
 class ActionModule(ToaAction):
@@ -32,7 +30,7 @@ class ActionModule(ToaAction):
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "kind": {"type": "str", "required": True, "choices": list(report.FAILURES)},
-        "dir": {"type": "path", "required": True},
+        "dir": {"type": "path", "default": "reports"},
         "formats": {
             "type": "list",
             "elements": "str",
@@ -42,22 +40,24 @@ class ActionModule(ToaAction):
         "only": {"type": "str", "default": ""},
         "reread": {"type": "bool", "default": False},
         "parts": {"type": "list", "elements": "path", "default": []},
+        "keep": {"type": "int", "default": 50},
+        "write": {"type": "bool", "default": True},
+    }
+    VARIABLES: t.ClassVar[dict[str, str]] = {
+        "dir": "toa_report_dir",
+        "formats": "toa_report_formats",
+        "only": "toa_only",
+        "keep": "toa_report_keep",
     }
     _requires_connection = False
 
     def act(self, args: Result, task_vars: Variables) -> Result:
-        folder = Path(args["dir"])
-        stored = folder / f"{args['kind']}.json"
-        before = _read(stored)
-        parts = _parts(args["parts"], args["kind"])
+        where = places.folders(task_vars)
+        folder = places.target(args["dir"], where)
+        before = history.read(folder / f"{args['kind']}.json")
+        parts = _parts([str(places.found(name, where) or name) for name in args["parts"]], args["kind"])
         if not parts and args["reread"] and before is None:
-            return {
-                "files": [],
-                "lines": [f"no report of a {args['kind']} in {folder}"],
-                "summary": {},
-                "attention": False,
-                "verdict": "",
-            }
+            return {**_NOTHING, "lines": [f"no report of a {args['kind']} in {folder}"]}
         try:
             if parts:
                 data = _merged(parts, before, args["only"])
@@ -67,18 +67,34 @@ class ActionModule(ToaAction):
             raise ToaError(
                 "bad_selection", f"toa_only: {problem}", "correct the expression; see docs/guides/selections.md"
             ) from problem
-        # A report that was narrowed must not become what the next run is compared with.
-        narrowed = args["only"] if parts else args["reread"]
-        formats = [name for name in args["formats"] if not (narrowed and name == "json")]
-        files = _write(folder, args["kind"], {name: writers.FORMATS[name] for name in formats}, data)
+        written = self._written(args, folder, data, before, bool(parts), task_vars) if args["write"] else {}
         return {
             "changed": False,
-            "files": files,
-            "lines": [*report.lines(data), *(f"report: {name}" for name in files)],
+            "files": [],
+            "folder": "",
+            "lines": [ran.line(data), *report.lines(data)],
             "summary": data["summary"],
             "attention": data["failed"],
             "verdict": data["verdict"],
+            "artifact": artifact.artifact(data),
+            **written,
         }
+
+    def _written(
+        self, args: Result, folder: Path, data: Result, before: Result | None, merged: bool, task_vars: Variables
+    ) -> Result:
+        try:
+            if args["only"] if merged else args["reread"]:
+                # A report that was narrowed must not become what the next run is compared with.
+                formats = [name for name in args["formats"] if not (args["only"] and name == "json")]
+                return {"files": history.rewrite(folder, data, formats), "folder": str(folder)}
+            # Slices make the whole.
+            latest = merged or history.takes_place_of(data, before, task_vars["hostvars"])
+            place, files = history.store(folder, data, args["formats"], latest, args["keep"])
+        except OSError as problem:
+            words = f"the report cannot be written to {folder}: {problem}"
+            raise ToaError("report_not_written", words, "set toa_report_dir to a folder you may write to") from problem
+        return {"files": files, "folder": str(place)}
 
     def _made(self, args: Result, before: t.Any, task_vars: Variables) -> Result:
         return report.build(
@@ -89,7 +105,44 @@ class ActionModule(ToaAction):
             only=args["only"],
             before=before,
             run=_run(task_vars),
+            ran=self._ran(task_vars),
         )
+
+    def _ran(self, task_vars: Variables) -> dict[str, str]:
+        """Who ran what. A job of AWX is run by its own user, and names whoever has launched it."""
+        job = {name: self._job(name, task_vars) for name in ("user_name", "job_id", "job_template_name")}
+        sources = task_vars.get("ansible_inventory_sources") or []
+        chosen = self.variable("toa_hosts", task_vars)
+        return {
+            "by": job["user_name"] or os.environ.get("SUDO_USER", "") or _user(),
+            "on": socket.gethostname(),
+            "playbook": ", ".join(map(str, context.CLIARGS.get("args") or ())),
+            "inventory": ", ".join(map(str, sources)),
+            "hosts": "" if chosen in (None, "all") else str(chosen),
+            "limit": str(task_vars.get("ansible_limit") or ""),
+            "job": f"job {job['job_id']} {job['job_template_name']}".strip() if job["job_id"] else "",
+        }
+
+    def _job(self, name: str, task_vars: Variables) -> str:
+        return next((str(task_vars[key]) for key in (f"awx_{name}", f"tower_{name}") if task_vars.get(key)), "")
+
+
+_NOTHING: Result = {
+    "changed": False,
+    "files": [],
+    "folder": "",
+    "summary": {},
+    "attention": False,
+    "verdict": "",
+    "artifact": {},
+}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _run(task_vars: Variables) -> str:
@@ -120,7 +173,7 @@ def _parts(patterns: list[str], kind: str) -> list[Result]:
     folders = [Path(name) for pattern in patterns for name in sorted(glob.glob(pattern))]
     if patterns and not folders:
         raise ToaError("part_missing", f"there is no folder {', '.join(patterns)}", "correct toa_report_parts")
-    found = [_read(folder / f"{kind}.json") for folder in folders]
+    found = [history.read(folder / f"{kind}.json") for folder in folders]
     missing = [str(folder) for folder, part in zip(folders, found, strict=True) if part is None]
     if missing and len(missing) < len(found):
         words = f"there is no report of a {kind} in {', '.join(missing[:5])}, and there is one in the other parts"
@@ -140,46 +193,3 @@ def _merged(parts: list[Result], before: Result | None, only: str) -> Result:
             "bad_parts", str(problem), "name the reports of the slices of one run, and no others"
         ) from problem
     return _again(whole, only)
-
-
-def _read(path: Path) -> Result | None:
-    """A report that an earlier run wrote; None where there is none. One that is damaged is the same as none: nothing but a comparison depends on it."""
-    try:
-        if path.stat().st_size > LARGEST:
-            return None
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return (
-        content
-        if isinstance(content, dict)
-        and content.get("schema") == report.SCHEMA
-        and isinstance(content.get("hosts"), list)
-        else None
-    )
-
-
-def _write(
-    folder: Path, kind: str, formats: dict[str, tuple[str, t.Callable[[Result], str]]], data: Result
-) -> list[str]:
-    """Each file is there in whole, new or old, at every moment: somebody may be looking at it."""
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for ending, writer in formats.values():
-            path = folder / f"{kind}.{ending}"
-            handle, name = tempfile.mkstemp(dir=folder, prefix=f".{kind}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
-                    file.write(writer(data))
-                Path(name).chmod(0o644)
-                Path(name).replace(path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(name).unlink()
-                raise
-            written.append(str(path))
-    except OSError as problem:
-        words = f"the report cannot be written to {folder}: {problem}"
-        raise ToaError("report_not_written", words, "set toa_report_dir to a folder you may write to") from problem
-    return written

@@ -19,6 +19,7 @@ class ActionModule(ToaAction):
     """Runs on the controller alone."""
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "by_type": {"type": "list", "elements": "str", "default": []},
         "required": {"type": "list", "elements": "str", "default": []},
         "folders": {"type": "list", "elements": "str", "default": []},
         "files": {"type": "list", "elements": "str", "default": []},
@@ -28,7 +29,7 @@ class ActionModule(ToaAction):
     def act(self, args: Result, task_vars: Variables) -> Result:
         where = places.folders(task_vars)
         hosts = self._hosts(task_vars)
-        found = check.problems(hosts, where) or check.missing(hosts, args["required"])
+        found = check.problems(hosts, where, args["by_type"]) or check.missing(hosts, args["required"])
         if not found:
             found = list(self._unwritable(args, next(iter(hosts.values()), {}), where))
         if found:
@@ -77,7 +78,9 @@ class ActionModule(ToaAction):
 
 
 def _ours(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {name: value for name, value in variables.items() if str(name).startswith("toa_")}
+    return {
+        name: value for name, value in variables.items() if str(name).startswith("toa_") and name not in table.RESULTS
+    }
 
 
 def _is_same(one: t.Any, other: t.Any) -> bool:

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since, hook_files
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.host_variables import HostVariables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import select
@@ -22,7 +21,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
     went_bad,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.schedule import batches
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching, problem
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
 
 
@@ -71,23 +70,6 @@ def toa_gone_bad(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
     return ",".join(fleet.gone_bad(groups, HostVariables(hostvars)) or [fleet.NOBODY])
 
 
-def toa_hook_file(name: str, *folders: str) -> str:
-    """The absolute path of an operator's file of tasks: where the run was started, or in one of these folders."""
-    try:
-        return str(hook_files.resolve(name, _folders(folders)))
-    except ValueError as problem:
-        raise AnsibleFilterError(str(problem)) from problem
-
-
-def toa_hook_problem(hooks: Mapping[str, Any], *folders: str) -> str:
-    """What is wrong with the operator's files of tasks, {variable: file}; "" where nothing is."""
-    return hook_files.problem(hooks, _folders(folders))
-
-
-def _folders(names: Iterable[str]) -> list[Path]:
-    return [Path.cwd(), *(Path(name) for name in names if name)]
-
-
 def toa_failure(task: Any, result: Any, code: str = "") -> dict[str, Any]:
     """What a failed task means for its host; `ansible_failed_task | toa_failure(ansible_failed_result)`."""
     return as_data(outcome_of(task, result, code))
@@ -122,14 +104,11 @@ class FilterModule:
             "toa_changed_since": toa_changed_since,
             "toa_batches": toa_batches,
             "toa_gone_bad": toa_gone_bad,
-            "toa_hook_file": toa_hook_file,
-            "toa_hook_problem": toa_hook_problem,
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,
             "toa_failure": toa_failure,
             "toa_packages": toa_packages,
             "toa_pick": toa_pick,
-            "toa_selection_problem": problem,
             "toa_still_drained": toa_still_drained,
             "toa_wave_hosts": toa_wave_hosts,
             "toa_went_bad": toa_went_bad,

@@ -17,7 +17,9 @@ description:
   - Reads what M(realip.toa.toa_plan) and the roles have left in the variables of every host of the run, and writes it to files on the controller. No host is
     asked, and one task does it for the whole fleet.
   - The HTML page is one file that needs nothing else; the JSON has a schema, C(plugins/plugin_utils/report/page/report.schema.json).
-  - The JSON of the run before is what C(Changed since the last report) is about.
+  - Every run is kept, in the folder C(KIND/TIME) of O(dir). The files C(KIND.html) and so on, and the link C(KIND/latest), are the last run of all hosts; a dry
+    run, and a run of some of the hosts, take nobody's place.
+  - The last run of all hosts is what C(Changed since the last report) is about.
 extends_documentation_fragment: [realip.toa.attributes]
 options:
   kind:
@@ -26,11 +28,17 @@ options:
     choices: [plan, rollout, verify, rollback, remove]
     required: true
   dir:
-    description: Folder for the files, on the controller. They are called as the O(kind), with the ending of their format.
+    description:
+      - Folder for the files, on the controller. They are called as the O(kind), with the ending of their format.
+      - A relative path is looked for where the run was started, beside the playbook, and beside the inventory; where it is in none of them, it is made in the
+        first that can be written.
+      - Where it is not given the variable C(toa_report_dir) counts.
     type: path
-    required: true
+    default: reports
   formats:
-    description: Which files. Without V(json), the next report cannot say what has changed.
+    description:
+      - Which files. Without V(json), the next report cannot say what has changed.
+      - Where it is not given the variable C(toa_report_formats) counts.
     type: list
     elements: str
     choices: [html, json, csv, junit]
@@ -39,6 +47,7 @@ options:
     description:
       - JMESPath expression over C(facts) and C(plan) of a host; the report is about those for which it is true, and those that could not be looked at.
       - With O(reread), the expression is over the host's entry in the report.
+      - Where it is not given the variable C(toa_only) counts; an empty text is all hosts.
     type: str
     default: ""
   reread:
@@ -52,6 +61,16 @@ options:
     type: list
     elements: path
     default: []
+  keep:
+    description:
+      - How many runs of this kind are kept; V(0) keeps all.
+      - Where it is not given the variable C(toa_report_keep) counts.
+    type: int
+    default: 50
+  write:
+    description: Whether files are written, and not only told what would be in them.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: The files are written in check mode too; they are what a dry run is for.
@@ -96,8 +115,17 @@ files:
   type: list
   elements: str
   sample: [/home/ops/reports/rollout.html, /home/ops/reports/rollout.json]
+folder:
+  description: The folder with the files of this run; an empty text where none was written.
+  returned: success
+  type: str
+  sample: /home/ops/reports/rollout/2026-11-22T01-40-00Z
+artifact:
+  description: The report in small, for the artefacts of a job - who ran what, totals, waves, the hosts of each state, and why some need attention.
+  returned: success
+  type: dict
 lines:
-  description: A line for each host, the totals and the files, for a terminal. Of a large fleet only hosts that need attention.
+  description: Who ran what, a line for each host, and the totals, for a terminal. Of a large fleet only hosts that need attention.
   returned: success
   type: list
   elements: str

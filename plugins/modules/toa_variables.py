@@ -20,6 +20,11 @@ description:
   - A text counts as what it says, for extra variables are texts on some versions of Ansible - V(false) is false, and V(80,443) is a list.
 extends_documentation_fragment: [realip.toa.attributes, realip.toa.attributes.read_only]
 options:
+  by_type:
+    description: Variables of which nothing but the type is looked at, for a playbook that reads them in a way of its own.
+    type: list
+    elements: str
+    default: []
   required:
     description: Variables that have to be set.
     type: list

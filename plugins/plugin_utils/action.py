@@ -153,7 +153,7 @@ class ToaAction(ActionBase):
     def trusted_sources(self, given: t.Any, task_vars: Variables) -> list[str] | None:
         """The operator's choice, by the option or else the variable: None, [] for all sources, or networks. ValueError for what is none."""
         if given is None and "toa_trusted_sources" in task_vars:
-            given = self.variable("toa_trusted_sources", task_vars)
+            given = self.setting("toa_trusted_sources", {"type": "raw"}, task_vars)
             if given is None:
                 raise ValueError(trusted_networks.NULL)
         return trusted_networks.choice(given)

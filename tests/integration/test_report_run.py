@@ -43,14 +43,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(core: str, folder: Path, playbook: str, **variables: object) -> tuple[int, str]:
+def run(core: str, folder: Path, playbook: str, *options: str, **variables: object) -> tuple[int, str]:
     given = {"folder": str(folder), "toa_report_dir": str(folder / "reports"), **variables}
     environment = {
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
     }
-    done = subprocess.run([str(VENVS / core / "bin" / "ansible-playbook"), "-i", "inventory.json", playbook, "-e", json.dumps(given)],
+    done = subprocess.run([str(VENVS / core / "bin" / "ansible-playbook"), "-i", "inventory.json", playbook, *options, "-e", json.dumps(given)],
                           cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -58,8 +58,9 @@ def run(core: str, folder: Path, playbook: str, **variables: object) -> tuple[in
 def test_a_run_and_what_is_made_of_it_afterwards(core: str, folder: Path) -> None:
     code, output = run(core, folder, "run.yml", toa_report_formats="html,json,csv,junit")
     assert code == 2 and "plan: 1 of 3 hosts need attention: web3" in output, output
-    files = sorted(path.name for path in (folder / "reports").iterdir())
+    files = sorted(path.name for path in (folder / "reports").iterdir() if not path.is_dir())
     assert files == ["plan.csv", "plan.html", "plan.json", "plan.xml"]
+    assert [path.name for path in (folder / "reports").iterdir() if path.is_dir()] == ["plan"]
     made = json.loads((folder / "reports" / "plan.json").read_text())
     jsonschema.validate(made, SCHEMA)
     assert {entry["host"]: entry["state"] for entry in made["hosts"]} == {
@@ -107,3 +108,103 @@ def test_a_folder_that_cannot_be_written_to(core: str, folder: Path) -> None:
         and "the report cannot be written to" in output
         and "set toa_report_dir to a folder you may write to" in output
     )
+
+
+def kept(folder: Path, kind: str = "rollout") -> list[dict]:
+    """Every report of a kind that is in the history, the oldest first."""
+    found = [path for path in (folder / "reports" / kind).iterdir() if not path.is_symlink()]
+    return [json.loads((path / f"{kind}.json").read_text()) for path in sorted(found)]
+
+
+def test_a_dry_run_and_a_run_of_some_hosts_take_nobodys_place(core: str, folder: Path) -> None:
+    plans = json.loads((folder / "hosts.json").read_text())
+    # What a dry run says of the kernel that it would boot is not what runs.
+    record = {
+        **plans["web2"],
+        "outcome": {"state": "planned", "boot": {"kernel": "9.9.9-toa"}},
+        "times": {"began": "2026-11-22T01:00:00Z"},
+    }
+    plans["web2"] = record
+    (folder / "hosts.json").write_text(json.dumps(plans))
+    playbook = json.dumps(PLAYBOOK).replace('"report_kind": "plan"', '"report_kind": "rollout"')
+    (folder / "run.yml").write_text(playbook)
+    reports = folder / "reports"
+    run(core, folder, "run.yml")
+    whole = (reports / "rollout.json").read_text(), (reports / "rollout.html").read_text()
+    for options in (["--check"], ["--limit", "web2"], ["--check", "--limit", "web1,web2"]):
+        code, output = run(core, folder, "run.yml", *options)
+        assert ((reports / "rollout.json").read_text(), (reports / "rollout.html").read_text()) == whole, output
+        assert (reports / "rollout" / "latest" / "rollout.json").read_text() == whole[0]
+    run(core, folder, "run.yml", toa_only="plan.state == 'pending'")
+    assert (reports / "rollout.json").read_text() == whole[0]
+    made = kept(folder)
+    assert [(one["check"], one["ran"]["limit"], len(one["hosts"])) for one in made] == [
+        (False, "", 3), (True, "", 3), (False, "web2", 1), (True, "web1,web2", 2), (False, "", 2)]  # fmt: skip
+    kernels = [next(host["kernel"] for host in one["hosts"] if host["host"] == "web2") for one in made]
+    assert [kernel == "9.9.9-toa" for kernel in kernels] == [True, False, True, False, True]
+    # A whole run does.
+    run(core, folder, "run.yml")
+    assert (
+        (reports / "rollout.json").read_text()
+        == (reports / "rollout" / "latest" / "rollout.json").read_text()
+        != whole[0]
+    )
+
+
+def test_who_ran_what_is_in_the_head(core: str, folder: Path) -> None:
+    code, output = run(
+        core,
+        folder,
+        "run.yml",
+        "--limit",
+        "web2",
+        toa_hosts="all",
+        awx_user_name="ops",
+        awx_job_id=7,
+        awx_job_template_name="TOA plan",
+    )
+    (made,) = kept(folder, "plan")
+    jsonschema.validate(made, SCHEMA)
+    ran = made["ran"]
+    assert (ran["by"], ran["playbook"], ran["limit"], ran["hosts"], ran["job"]) == (
+        "ops",
+        "run.yml",
+        "web2",
+        "",
+        "job 7 TOA plan",
+    )
+    assert ran["inventory"].endswith("/inventory.json") and ran["on"]
+    assert (
+        f"plan | by ops@{ran['on']} | playbook run.yml | inventory {ran['inventory']} | limit web2 | job 7 TOA plan"
+        in output
+    )
+
+
+UPLOAD = """
+- ansible.builtin.copy:
+    content: "{{ report_written.folder }} {{ report_written.files | length }} {{ report_said.verdict }}"
+    dest: "{{ folder }}/uploaded"
+"""
+
+
+def test_the_operators_tasks_come_after_the_files_and_before_the_end(core: str, folder: Path) -> None:
+    (folder / "upload.yml").write_text(UPLOAD)
+    code, output = run(core, folder, "run.yml", toa_report_tasks="upload.yml", ansible_become=True)
+    assert code == 2, output
+    told = (folder / "uploaded").read_text()
+    assert told.startswith(str(folder / "reports" / "plan")) and told.endswith(
+        " 2 plan: 1 of 3 hosts need attention: web3"
+    )
+    # What goes wrong there is said beside what is wrong with hosts.
+    (folder / "upload.yml").write_text("- ansible.builtin.fail: {msg: the store is full}")
+    code, output = run(core, folder, "run.yml", toa_report_tasks="upload.yml")
+    assert code == 2 and "need attention: web3; the store is full" in output, output
+
+
+def test_the_hosts_are_told_before_the_files_are_written(core: str, folder: Path) -> None:
+    """Also where the folder has gone during the run."""
+    (folder / "file").write_text("")
+    code, output = run(core, folder, "run.yml", toa_report_dir=str(folder / "file" / "reports"))
+    assert code == 2
+    assert 0 < output.index("web2: pending") < output.index("the report cannot be written to")
+    assert "1 of 3 hosts need attention: web3; the report cannot be written to" in output

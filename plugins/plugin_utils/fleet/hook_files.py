@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils import places
 
 
 def resolve(name: str, folders: Iterable[Path]) -> Path:
     """The absolute path of an operator's file: as given, or below the first of these folders that has it. ValueError where none has."""
-    tried = [Path(name)] if Path(name).is_absolute() else [folder / name for folder in folders]
+    tried = places.candidates(name, folders)
     for path in tried:
         if path.is_file():
             return path.absolute()

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from ansible_collections.realip.toa.plugins.plugin_utils import redaction
@@ -17,8 +17,10 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import facts_of, left_out, of_run
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.records import Variables, looked
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import matching
+from ansible_collections.realip.toa.plugins.plugin_utils.report.changes import SCHEMA, changes
 from ansible_collections.realip.toa.plugins.plugin_utils.report.groups import groups, own_reasons, warnings
 from ansible_collections.realip.toa.plugins.plugin_utils.report.headline import headline
+from ansible_collections.realip.toa.plugins.plugin_utils.report.ran import who_ran
 from ansible_collections.realip.toa.plugins.plugin_utils.report.trust import sentences, trusting_all
 from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
     mapping,
@@ -31,8 +33,6 @@ from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
 )
 
 Entry: TypeAlias = dict[str, Any]
-
-SCHEMA = 1
 
 # States a host can end in, best first; the order of the summary line.
 STATES = (
@@ -72,8 +72,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "lost": ("the connection to the host was lost", "see whether it is up and reachable over SSH"),
 }
 
-# What is compared with the report before.
-COMPARED = ("state", "backend", "kernel", "verdict")
+# Code of a host that waits for somebody's approval: the run was to end there.
+PAUSED = "awaiting_approval"
 
 
 def build(
@@ -85,11 +85,12 @@ def build(
     only: str = "",
     before: Mapping[str, Any] | None = None,
     run: str = "",
+    ran: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The report of a run, with the hosts that play 1 of `run` has looked at, or with all.
 
     `at` is when it was made (ISO 8601), `check` whether it was a dry run, `only` the JMESPath expression that chose the hosts (those that
-    could not be looked at stay in: nobody knows what they are), `before` the last report of this kind.
+    could not be looked at stay in: nobody knows what they are), `before` the last report of this kind, `ran` who ran what, on which inventory.
     Raises ValueError for a kind that is none, and SelectionError.
     """
     if kind not in FAILURES:
@@ -98,7 +99,7 @@ def build(
     skipped = left_out(concerned, only)
     closing = records.closing(concerned)
     hosts = [
-        _entry(host, concerned[host], kind, closing)
+        _entry(host, concerned[host], kind, closing, check)
         for host in sorted(concerned, key=natural)
         if host not in skipped and looked(concerned[host]) is not None
     ]
@@ -109,6 +110,7 @@ def build(
         "check": check,
         "only": only,
         "order": _order(concerned.values()),
+        "ran": who_ran(ran or {}),
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),
@@ -129,29 +131,6 @@ def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
         told.append(", ".join(f"{count} {state}" for state, count in report["summary"].items()))
     told += [f"warning: {_named(warning['hosts'])}: {warning['message']}" for warning in report["warnings"]]
     return [*told, *sentences(report["trusting_all"])]
-
-
-def changes(
-    before: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], known: Container[str] = ()
-) -> dict[str, Any] | None:
-    """What is different from the report `before`: {since, hosts: [{host, what (appeared, gone, changed), before, after}]}; None where that is no report.
-
-    `known` are the hosts of the inventory: one that this run was not about is not gone.
-    """
-    listed = before.get("hosts")
-    if before.get("schema") != SCHEMA or not isinstance(listed, list):
-        return None
-    old = {str(entry["host"]): entry for entry in listed if isinstance(entry, Mapping) and entry.get("host")}
-    new = {entry["host"]: entry for entry in hosts}
-    found = []
-    for host in sorted(old.keys() | new.keys(), key=natural):
-        was, now = _compared(old.get(host)), _compared(new.get(host))
-        if (now is None and host in known) or (was is None and before.get("only")):
-            continue
-        if was != now:
-            what = "appeared" if was is None else "gone" if now is None else "changed"
-            found.append({"host": host, "what": what, "before": was, "after": now})
-    return {"since": str(before.get("at") or ""), "hosts": found}
 
 
 def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
@@ -225,10 +204,13 @@ def _counts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _verdict(kind: str, hosts: list[Entry]) -> dict[str, Any]:
-    bad = [entry["host"] for entry in hosts if entry["state"] in FAILURES[kind]]
+    paused = any(entry["code"] == PAUSED for entry in hosts)
+    # Of a run that somebody is asked about, what was begun counts: a host that is lost or blocked elsewhere keeps nobody from approving the canary.
+    bad = [entry["host"] for entry in hosts if entry["state"] in FAILURES[kind] and (entry["began"] or not paused)]
     named = ", ".join(bad[:20]) + (f" and {len(bad) - 20} more" if len(bad) > 20 else "")
     return {
         "failed": bool(bad),
+        "paused": paused,
         "verdict": f"{kind}: {len(bad)} of {len(hosts)} hosts need attention: {named}" if bad else "",
     }
 
@@ -262,7 +244,7 @@ def _order(hosts: Iterable[Variables]) -> list[str]:
     return [text(line) for line in next(iter(found), {}).get("lines") or []]
 
 
-def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any]) -> Entry:
+def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any], check: bool) -> Entry:
     result = looked(variables) or {}
     plan = mapping(result.get("plan"))
     facts = facts_of(variables)
@@ -270,7 +252,8 @@ def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any
     turn, timing = run["slot"], run["times"]
     outcome = run["outcome"] or (closing if turn else {})
     probe = outcome.get("probe") or result.get("probe") or {}
-    boot = mapping(outcome.get("boot"))
+    # A dry run has booted nothing, whatever it says of the kernel that it would boot.
+    boot = {} if check else mapping(outcome.get("boot"))
     os, kernel = mapping(facts.get("os")), mapping(facts.get("kernel"))
     state = _state(result, plan, outcome, kind)
     entry = {
@@ -335,10 +318,6 @@ def _state(result: Mapping[str, Any], plan: Mapping[str, Any], outcome: Mapping[
         return "failed"
     # Pending after a rollout and without a word why: the wave gate closed.
     return "waiting" if state == "pending" and not outcome and kind in ("rollout", "rollback", "remove") else str(state)
-
-
-def _compared(entry: Mapping[str, Any] | None) -> dict[str, str] | None:
-    return None if entry is None else {key: str(entry.get(key) or "") for key in COMPARED}
 
 
 def _group_line(group: Mapping[str, Any]) -> str:

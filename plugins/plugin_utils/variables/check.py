@@ -35,21 +35,24 @@ class Broken(NamedTuple):
     why: str
 
 
-def problems(hosts: Mapping[str, Values], folders: Sequence[Path] = ()) -> list[str]:
-    """A sentence for each fault in the variables of a run's hosts ({host: {name: value, templates resolved}}), the hosts that share it named."""
+def problems(hosts: Mapping[str, Values], folders: Sequence[Path] = (), by_type: Sequence[str] = ()) -> list[str]:
+    """A sentence for each fault in the variables of a run's hosts ({host: {name: value, templates resolved}}), the hosts that share it named.
+
+    Of those `by_type` nothing but the type is looked at.
+    """
     found: dict[str, list[str]] = {}
     known: dict[str, list[str]] = {}
     for host, values in hosts.items():
         key = repr(sorted((name, value) for name, value in values.items()))
         if key not in known:
-            known[key] = list(dict.fromkeys(faults(values, folders)))
+            known[key] = list(dict.fromkeys(faults(values, folders, by_type)))
         for sentence in known[key]:
             found.setdefault(sentence, []).append(host)
     told = [sentence + _who(names, len(hosts)) for sentence, names in sorted(found.items())]
     return told or list(disagreements(hosts))
 
 
-def faults(values: Values, folders: Sequence[Path] = ()) -> Iterable[str]:
+def faults(values: Values, folders: Sequence[Path] = (), by_type: Sequence[str] = ()) -> Iterable[str]:
     """A sentence for each fault in the variables of one host."""
     yield from table.misspelt(values)
     if "toa_trusted_sources" in values and typed.is_unset(values["toa_trusted_sources"]):
@@ -69,7 +72,7 @@ def faults(values: Values, folders: Sequence[Path] = ()) -> Iterable[str]:
     yield from _of_policy(policy)
     yield from _of_builder(settled)
     for name, check in CHECKS.items():
-        if name in settled:
+        if name in settled and name not in by_type:
             yield from _refused(check, settled[name])
     for name in HOOKS:
         if name in settled and (sentence := hook_files.problem({name: settled[name]}, folders)):

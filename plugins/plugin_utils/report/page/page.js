@@ -102,7 +102,10 @@ function head() {
   verdict.textContent = report.headline;
   verdict.className = hosts.some((host) => host.attention) ? "bad" : "good";
   trusting();
-  const words = [moment(report.at), report.only ? `hosts where ${report.only}` : ""];
+  const ran = report.ran || {};
+  const words = [moment(report.at), ran.by && `by ${ran.by}@${ran.on}`, ran.playbook && `playbook ${ran.playbook}`,
+    ran.inventory && `inventory ${ran.inventory}`, ran.hosts && `hosts ${ran.hosts}`, ran.limit && `limit ${ran.limit}`,
+    report.only && `hosts where ${report.only}`, ran.job, report.paused && "paused for an approval"];
   byId("about").textContent = words.filter(Boolean).join(" · ");
 }
 

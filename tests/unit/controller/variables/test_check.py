@@ -65,6 +65,9 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_trusted_sources": ["10.0.0.0/99"]}, "toa_trusted_sources"),
         ({"toa_trusted_sources": "10.0.0.0/99"}, "toa_trusted_sources"),
         ({"toa_vendor": "custom"}, "toa_option_kinds"),
+        ({"toa_soak": "soon"}, "toa_soak is 'soon'; expected a length of time"),
+        ({"toa_max_unavailable": "half"}, "toa_max_unavailable is 'half'; expected"),
+        ({"toa_wave_tasks": "none.yml"}, "toa_wave_tasks: there is no file none.yml"),
         ({"toa_option_filter_ports": [0]}, "toa_option_filter_ports"),
         ({"toa_package_mirror": "mirror.example"}, "as in http://mirror.example/toa"),
         ({"toa_source_tree": "ucluod"}, "toa_source_tree"),
@@ -89,6 +92,7 @@ def test_who_shares_a_fault_is_named() -> None:
 @pytest.mark.parametrize(
     "values",
     [
+        {"toa_soak": "15m", "toa_domain": "rack1", "toa_max_unavailable": "10%"},
         {"toa_stage_all": "false", "toa_max_failures": "10%", "toa_waves": "1,5%,100%", "toa_max_rebooting": "3"},
         {"toa_waves": [1, "5%"], "toa_option_kinds": "200/8,254/8", "toa_vendor": "custom"},
         {"toa_report_formats": ["html"], "toa_trusted_sources": "[10.0.0.0/8]", "toa_window": "Sat 01:00-05:00"},
