@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ansible_collections.realip.toa.plugins.plugin_utils.report import data, writers
+from ansible_collections.realip.toa.plugins.plugin_utils.report import changes, writers
 
 Report: TypeAlias = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     whole = (
-        isinstance(content, dict) and content.get("schema") == data.SCHEMA and isinstance(content.get("hosts"), list)
+        isinstance(content, dict) and content.get("schema") == changes.SCHEMA and isinstance(content.get("hosts"), list)
     )
     return content if whole else None
 
