@@ -44,12 +44,21 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub2_text i
     with_saved_default,
     without_trial,
 )
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import boot_order
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import run_grub_cfg
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import entry_of_release
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import back_title, trial_title
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import without_trial_words
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.update_default import KERNEL_SETTINGS
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+
+
+# Without its environment block GRUB would take the first entry, which may be the kernel that nobody has tried yet.
+_WAY_BACK = """set fallback="%s"
+if [ -z "${saved_entry}" -a -z "${boot_once}" ]; then
+  set default="%s"
+fi
+"""
 
 
 class Grub2(Grub2Config):
@@ -163,7 +172,9 @@ class Grub2(Grub2Config):
         if original.get("saved_entry"):
             env["saved_entry"] = original["saved_entry"]
         text = with_config_default(self._text(), self.restored_setting(original))
-        return self._release(self._order_of(text, env)["default"])
+        custom = without_trial(self.machine.read_latin(self.custom))
+        bls = [entry for entry in self._bls_entries() if entry["id"] not in (self.TRIAL_ID, self.BACK_ID)]
+        return self._release(boot_order(text, env, bls, self._files_with(custom))["default"])
 
     def restored_setting(self, original):
         """The setting after `restore`: the one of before, unless somebody has set another one since."""
@@ -264,17 +275,15 @@ class Grub2(Grub2Config):
         return copied.encode("utf-8").decode("latin-1")
 
     def _with_section(self, rest, entries, bls):
-        """custom.cfg with our section: entries, and what GRUB boots when it cannot load the one that it was to boot."""
+        """custom.cfg with our section: entries, and what GRUB boots when it cannot load the one that it was to boot, or has lost its memory."""
         rest += "\n" if rest and not rest.endswith("\n") else ""
         numbers = self._numbers_of_old(rest + BEGIN + entries + END, bls)
-        return rest + BEGIN + entries + ('set fallback="%s"\n' % " ".join(numbers) if numbers else "") + END
+        way_back = _WAY_BACK % (" ".join(numbers), self.BACK_ID) if numbers else ""
+        return rest + BEGIN + entries + way_back + END
 
     def _numbers_of_old(self, custom, bls):
         """Numbers of the top level of the menu that boot the old kernel, our own way back first. GRUB 2.06 knows no other names here."""
-        files = GrubFiles(self.machine.root or "/", self.config)
-        menu = run_grub_cfg(
-            self._text(), self._env(), bls, lambda path: custom if path.endswith("/custom.cfg") else files(path)
-        )["entries"]
+        menu = run_grub_cfg(self._text(), self._env(), bls, self._files_with(custom))["entries"]
         own = [str(place) for place, entry in enumerate(menu) if entry["id"] == self.BACK_ID]
         other = [
             str(place)
@@ -282,6 +291,11 @@ class Grub2(Grub2Config):
             if entry is entry_of_release([entry], self.old) and str(place) not in own
         ]
         return own + other
+
+    def _files_with(self, custom):
+        """Other files as GRUB reads them, with another custom.cfg."""
+        files = GrubFiles(self.machine.root or "/", self.config)
+        return lambda path: custom if path.endswith("/custom.cfg") else files(path)
 
     def _write_custom(self, text):
         if text:

@@ -10,6 +10,7 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import CommandLines
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import WORD
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_legacy_memory import (
     FILE,
     GrubLegacy,
@@ -42,6 +43,10 @@ class LegacyMenus(GrubLegacy, CommandLines, UpdateDefault, OwnTools):
 
     def memory(self):
         return MENU if self.problem() else self.kind()
+
+    def disagreement(self, release):
+        """While a trial is armed by `default` itself, which grubby cannot know, it is not asked."""
+        return "" if self.has_next() and self.memory() != WORD else OwnTools.disagreement(self, release)
 
     def with_default(self, text, token):
         """The menu with another `default`: in the line that counts, or in a line above the first title."""

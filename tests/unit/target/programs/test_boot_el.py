@@ -223,6 +223,17 @@ def test_a_generator_that_has_to_run_changes_no_command_line_that_stays(tmp_path
 # -- other places -------------------------------------------------------------------------------------------------------------
 
 
+def test_restore_from_an_open_trial_says_what_the_default_is_then(host):
+    with_number(host)
+    host.do("default", host.stock)
+    host.install(host.new)
+    host.do("armed", host.new)
+    result = host.do("reverted", restore=True)
+    assert host.boot() == result["after"]["default"]
+    if not host.bls():
+        assert result["after"]["default"] == host.new  # the first of the menu, as the operator's setting has it
+
+
 def test_el7_with_grub_on_lvm(el7):
     el7.install(NEW7)
     el7.boot(STOCK7)
