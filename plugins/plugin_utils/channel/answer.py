@@ -29,6 +29,10 @@ NO_PYTHON = "@realip-toa-no-python"
 CONTROLLER_CODES = frozenset((
     "outside_window",
     "gate_closed",
+    "kind_unproved",
+    "domain_full",
+    "same_machine",
+    "went_bad",
     "awaiting_approval",
     "undrain_failed",
     "connection_lost",

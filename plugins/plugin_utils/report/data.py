@@ -175,7 +175,7 @@ def merged(parts: Iterable[Mapping[str, Any]], before: Mapping[str, Any] | None 
         )
     whole = {
         **reports[-1],
-        "order": [line for part in reports for line in part["order"]],
+        "order": [line for part in reports for line in part.get("order") or []],
         "hosts": hosts,
         "summary": _counts(hosts),
         "waves": _waves(hosts),

@@ -246,6 +246,14 @@ function target(key) {
   return to === undefined ? null : open[to] || null;
 }
 
+// ---- who was to go when
+
+function order() {
+  const lines = report.order || [];
+  byId("order").hidden = !lines.length;
+  byId("order-lines").append(...lines.map((line) => make("li", {}, line)));
+}
+
 // ---- waves on one time line
 
 function waves() {
@@ -442,6 +450,7 @@ chips();
 attention();
 warned();
 grid();
+order();
 waves();
 bars();
 changes();
