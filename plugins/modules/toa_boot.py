@@ -24,8 +24,9 @@ options:
   state:
     description:
       - V(default) makes O(kernel) the persistent default, so that a kernel installed later does not become it. The entry is named by
-        its id, which stays when the menu is generated again. GRUB legacy knows numbers only; there whatever edits the menu (grubby,
-        update-grub) is told to keep the number on its entry.
+        its id, which stays when the menu is generated again, and by its title where grubby owns the menu and can read nothing else. GRUB
+        legacy knows numbers only; there whatever edits the menu (grubby, update-grub) is told to keep the number on its entry.
+      - On Enterprise Linux C(UPDATEDEFAULT) says no for as long as a kernel is pinned, and C(grubby --default-kernel) has to agree.
       - V(armed) boots O(kernel) at the next boot only, and installs the trial watchdog. The persistent default stays or becomes the running
         kernel. The trial's command line turns what would stand still into a reboot (panics, oopses, loops and hanging tasks in the kernel,
         emergency shells of the initramfs, crashes of systemd), and ends with a mark that bears a number of this one trial.

@@ -104,8 +104,62 @@ def _confirmed(on: str) -> Case:
     )  # fmt: skip
 
 
+def _not_loaded(on: str) -> Case:
+    """The image is cut off behind its header: GRUB begins to load it, and refuses."""
+    return Case(
+        f"GRUB cannot load the trial ({on})", "old kernel, by the second entry that GRUB falls back to", "wrong_kernel", on=on,
+        fault="cp -p /boot/vmlinuz-$TOA /var/tmp/vmlinuz-fault && head -c 20000 /var/tmp/vmlinuz-fault >/boot/vmlinuz-$TOA",
+        cure="cat /var/tmp/vmlinuz-fault >/boot/vmlinuz-$TOA; rm -f /var/tmp/vmlinuz-fault", codes=("wrong_kernel",), words=("{stock}",),
+    )  # fmt: skip
+
+
+def _unit_on_trial(where: str, lines: str) -> dict[str, str]:
+    """A unit of systemd that does something on a trial boot only."""
+    text = f"[Unit]\\nConditionKernelCommandLine=realip_toa.trial\\n{lines}\\n[Install]\\n{where}\\n"
+    return {
+        "fault": f"printf '{text}' >/etc/systemd/system/fault.service && systemctl daemon-reload && systemctl enable fault",
+        "cure": "systemctl disable fault; rm -f /etc/systemd/system/fault.service /etc/sysctl.d/99-fault.conf; systemctl daemon-reload",
+    }
+
+
 CASES = (
     # -- the trial boot fails
+    _not_loaded(QUICK),
+    _not_loaded(SYSTEMD),
+    _not_loaded("centos7"),
+    Case(
+        "root is not found: shell of the initramfs",
+        "old kernel: the shell is a reboot, by panic=",
+        "wrong_kernel",
+        **_at_boot(". /scripts/functions; panic no-root"),
+        on=SYSTEMD,
+        codes=("wrong_kernel",),
+    ),
+    Case(
+        "systemd ends in emergency mode",
+        "old kernel, by the unit that reboots out of emergency mode",
+        "wrong_kernel",
+        on=SYSTEMD,
+        **_unit_on_trial(
+            "RequiredBy=sysinit.target",
+            "DefaultDependencies=no\\nAfter=local-fs.target\\nBefore=sysinit.target\\nOnFailure=emergency.target\\n"
+            "OnFailureJobMode=replace-irreversibly\\n[Service]\\nType=oneshot\\nExecStart=/bin/false",
+        ),
+        codes=("wrong_kernel",),
+    ),
+    Case(
+        "kernel panics late, and sysctl says: stand still",
+        "old kernel, by the trial watchdog, which sets kernel.panic again",
+        "wrong_kernel, or lost where the host was answering already",
+        on=SYSTEMD,
+        fault="echo kernel.panic=0 >/etc/sysctl.d/99-fault.conf; "
+        + _unit_on_trial(
+            "WantedBy=multi-user.target",
+            'DefaultDependencies=no\\nAfter=systemd-sysctl.service\\n[Service]\\nExecStart=/bin/sh -c "sleep 6; echo c >/proc/sysrq-trigger"',
+        )["fault"],
+        cure=_unit_on_trial("", "")["cure"],
+        codes=("wrong_kernel", "lost_after_reboot", "connection_lost"),
+    ),
     Case(
         "kernel panics at boot",
         "old kernel, by panic= and the one-shot entry",

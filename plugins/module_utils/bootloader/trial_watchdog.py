@@ -29,6 +29,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_fil
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import (
     CONFIRMED,
     LOG,
+    NAME,
     SCRIPT,
     SCRIPT_TEXT,
     SEEN,
@@ -98,7 +99,7 @@ class Watchdog:
         for name in (SETTINGS, SEEN):
             machine.remove(name)
         if machine.live and self.systemd and machine.exists(UNIT):
-            machine.run(["systemctl", "stop", "realip-toa-trial-watchdog.service"], timeout=30)
+            machine.run(["systemctl", "stop", NAME + ".service"], timeout=30)
         for link in UNIT_LINKS + EMERGENCY_LINKS:
             machine.remove(link)
             remove_empty(os.path.dirname(machine.path(link)))
@@ -141,27 +142,23 @@ class Watchdog:
         machine = self.machine
         update, check = machine.command("update-rc.d"), machine.command("chkconfig")
         if machine.live and update:
-            machine.must_run(
-                [update, "realip-toa-trial-watchdog", "defaults"], "no_watchdog", "enabling the trial watchdog"
-            )
+            machine.must_run([update, NAME, "defaults"], "no_watchdog", "enabling the trial watchdog")
         elif machine.live and check:
-            machine.must_run(
-                [check, "--add", "realip-toa-trial-watchdog"], "no_watchdog", "enabling the trial watchdog"
-            )
+            machine.must_run([check, "--add", NAME], "no_watchdog", "enabling the trial watchdog")
         if self._sysv_links():
             return
         for level in SYSV_RUNLEVELS:
             folder = "/etc/rc.d/rc%s.d" % level if machine.is_dir("/etc/rc.d/rc%s.d" % level) else "/etc/rc%s.d" % level
-            _symlink("../init.d/realip-toa-trial-watchdog", machine.path(folder + "/S01realip-toa-trial-watchdog"))
+            _symlink("../init.d/" + NAME, machine.path(folder + "/S01" + NAME))
 
     def _disable_sysv(self):
         machine = self.machine
         update, check = machine.command("update-rc.d"), machine.command("chkconfig")
         if machine.live and check and not update:
-            machine.run([check, "--del", "realip-toa-trial-watchdog"], timeout=60)
+            machine.run([check, "--del", NAME], timeout=60)
         machine.remove(SYSV)
         if machine.live and update:
-            machine.run([update, "realip-toa-trial-watchdog", "remove"], timeout=60)
+            machine.run([update, NAME, "remove"], timeout=60)
         for link in self._sysv_links("SK"):
             remove_file(link)
 
@@ -170,7 +167,7 @@ class Watchdog:
         for level in "0123456S":
             for folder in ("/etc/rc%s.d" % level, "/etc/rc.d/rc%s.d" % level):
                 for name in list_dir(self.machine.path(folder)):
-                    if name[:1] in kinds and name[3:] == "realip-toa-trial-watchdog":
+                    if name[:1] in kinds and name[3:] == NAME:
                         found.append(self.machine.path(folder + "/" + name))
         return found
 

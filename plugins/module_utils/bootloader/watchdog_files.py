@@ -9,6 +9,7 @@ __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
 
+NAME = "realip-toa-trial-watchdog"
 SCRIPT = STATE_DIR + "/watchdog.sh"
 SETTINGS = STATE_DIR + "/watchdog.conf"
 CONFIRMED = STATE_DIR + "/confirmed"
