@@ -43,6 +43,8 @@ _OTHER_LOADERS = (
 )
 _SOURCES_CUSTOM = re.compile(r"^[ \t]*source[ \t]+\S*custom\.cfg", re.M)
 _HANDS_OVER = re.compile(r"^[ \t]*configfile[ \t]", re.M)
+_TAKES_IN = re.compile(r"^[ \t]*(?:source|\.)[ \t]", re.M)
+_HAS_A_MENU = re.compile(r"^[ \t]*(?:menuentry|submenu|blscfg)\b", re.M)
 _MOST_ENTRIES = 200
 _MOST_BYTES = 4 << 20
 
@@ -151,17 +153,17 @@ def grub2_config(root):
         except OSError:
             continue
         if path != EFI_LINK:
-            return path
+            return _followed(root, path)
         if os.path.isdir(under(root, "/sys/firmware/efi")):
             return _followed(root, "/" + os.path.relpath(os.path.realpath(under(root, path)), os.path.realpath(root)))
     return None
 
 
 def _followed(root, config):
-    """The configuration that a stub on the EFI partition hands over to (`configfile`), as cloud images have it; or the stub itself."""
+    """The configuration that a stub hands over to (`configfile`), as cloud images have one on the EFI partition; or what is no stub."""
     for unused in range(4):
         text = read_text(under(root, config), _MOST_BYTES) or ""
-        if not _HANDS_OVER.search(text):
+        if not _HANDS_OVER.search(text) and (_HAS_A_MENU.search(text) or not _TAKES_IN.search(text)):
             break
         files = GrubFiles(root, config)
         following = files.find(run_grub_cfg(text, read=files)["configfile"] or "/")

@@ -22,6 +22,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_words i
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import menu_entry, pick_entry, release_of_image
 
 _CALL_LIMIT = 8
+_MOST_FILES = 50
 _PIECE = re.compile(r"""\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|\$\{?([A-Za-z_0-9]+|[?*#@])\}?|([^\\'"$]+|\$)""", re.S)
 _QUOTED_PIECE = re.compile(r"""\\([\\"$\n])|\$\{?([A-Za-z_0-9]+|[?*#@])\}?|([^\\$]+|[\\$])""", re.S)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z_0-9]*=")
@@ -97,6 +98,7 @@ class _Interpreter:
         self.read = read
         self.configfile = ""
         self.depth = 0
+        self.files_left = _MOST_FILES
         self.with_menu = with_menu
         self.variables = dict(("feature_" + name, "y") for name in _FEATURES)
         self.variables.update(grub_platform="pc", prefix="/grub", config_directory="/grub")
@@ -193,10 +195,11 @@ class _Interpreter:
 
     def other_file(self, name, path, menu):
         """`source` runs a file as if it stood here; `configfile` begins anew with it: its menu is the one that is shown."""
-        text = self.text_of(path)
+        text = self.text_of(path) if self.files_left else None
         if text is None:
             return
         self.depth += 1
+        self.files_left -= 1
         if name == "configfile":
             del menu[:]
             self.variables["config_directory"] = path.rsplit("/", 1)[0]
@@ -237,7 +240,7 @@ class _Interpreter:
             menu.append(entry)
             kept = dict(self.variables)
             self.run(nodes, entry["entries"])
-            self.variables = kept
+            self.variables, self.configfile = kept, ""  # What a submenu hands over to is shown when somebody opens it.
             _prefix_specs(entry["entries"], entry["spec"])
 
     def bootable_entry(self, words, nodes):

@@ -271,3 +271,41 @@ def test_a_configuration_that_hands_over_to_a_menu_lst():
 )
 def test_release_of_an_image(path, release):
     assert release_of_image(path) == release
+
+
+# -- other files
+
+
+def test_a_file_that_is_taken_in_runs_where_it_stands():
+    files = {"/grub/a.cfg": "set default=1\nmenuentry 'from a' { linux /vmlinuz-1 }\n"}
+    text = "if [ -f ${config_directory}/a.cfg ]; then\n  source $prefix/a.cfg\nfi\nmenuentry 'own' { linux /vmlinuz-2 }\n"
+    result = run_grub_cfg(text, read=files.get)
+    assert [entry["title"] for entry in result["entries"]] == ["from a", "own"]
+    assert (result["default"], result["configfile"]) == ("1", "")
+    assert [entry["title"] for entry in run_grub_cfg(text)["entries"]] == ["own"]
+
+
+def test_a_file_that_is_handed_over_to_is_all_that_counts():
+    files = {"(hd0)/grub2/b.cfg": "menuentry 'b' { linux /vmlinuz-3 }\n"}
+    text = "menuentry 'first' { linux /vmlinuz-1 }\nset prefix=(hd0)/grub2\nconfigfile $prefix/b.cfg\nmenuentry 'late' { linux /vmlinuz-2 }\n"
+    result = run_grub_cfg(text, read=files.get)
+    assert [entry["title"] for entry in result["entries"]] == ["b"]
+    assert result["configfile"] == "(hd0)/grub2/b.cfg"
+    assert [entry["title"] for entry in run_grub_cfg(text)["entries"]] == ["first", "late"]
+
+
+def test_a_submenu_that_hands_over_leaves_the_rest_of_the_menu():
+    """SLES and others keep snapshots in a file of their own."""
+    files = {"/snapshots.cfg": "menuentry 'snapshot' { linux /vmlinuz-3 }\n"}
+    text = "submenu 'Snapshots' {\n  configfile /snapshots.cfg\n}\nmenuentry 'own' { linux /vmlinuz-2 }\n"
+    result = run_grub_cfg(text, read=files.get)
+    assert [entry["title"] for entry in result["entries"]] == ["Snapshots", "own"]
+    assert [entry["title"] for entry in result["entries"][0]["entries"]] == ["snapshot"]
+
+
+def test_files_that_take_in_each_other_come_to_an_end():
+    read = []
+    files = {"/a": "source /b\n" * 20, "/b": "source /a\n" * 20 + "configfile /a\n"}
+    result = run_grub_cfg("source /a\n", read=lambda path: read.append(path) or files[path])
+    assert result["entries"] == []
+    assert len(read) < 100

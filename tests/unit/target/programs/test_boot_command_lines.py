@@ -10,7 +10,7 @@ import re
 import pytest
 from boot_samples import Host
 from legacy_samples import El6, El6Gnu, OldDebian
-from el_samples import El7, El8
+from el_samples import El7, El8, El9
 
 KINDS = [Host, El7, El8, El6, El6Gnu, OldDebian]
 WATCHDOG = "/var/lib/realip-toa/watchdog.conf"
@@ -75,6 +75,19 @@ def test_entries_of_kernels_that_came_during_the_trial(tmp_path):
     host.do("confirmed", host.new)
     assert "realip" not in host.text(name) and "panic=" not in host.text(name)
     assert host.environment()["kernelopts"] == running[: running.index(" panic=30")].rstrip()
+
+
+def test_grubby_copies_the_trial_into_the_command_line_of_later_kernels(tmp_path):
+    """EL 9: `grubby --update-kernel=ALL` keeps the options of the last entry, which is the trial, for kernels that come later."""
+    host = El9(tmp_path)
+    armed(host)
+    host.boot()
+    host.tools.run(["grubby", "--update-kernel=ALL", "--args=audit=1"])
+    assert "realip_toa.trial" in host.text("/etc/kernel/cmdline")
+    host.install(host.older)
+    host.do("confirmed", host.new)
+    assert host.text("/etc/kernel/cmdline").split()[-1] == "audit=1"
+    assert not [name for name, data in host.files().items() if isinstance(data, bytes) and b"realip_toa.trial" in data]
 
 
 def test_words_in_the_same_menu_as_the_trial_of_today(tmp_path):
