@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.template import Templar
 from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records, soak
@@ -21,8 +22,8 @@ class ActionModule(Plan):
         host = args["host"]
         variables = (task_vars.get("ansible_delegated_vars") or {}).get(host) or task_vars
         # Its own variables count, and not those of the host that looks.
-        with self._templar.set_temporary_context(available_variables=variables):
-            args = {**self.options(variables, Plan.SPEC, {}), "check": args["check"]}
-            answer = super().act(args, {**variables, "ansible_delegated_vars": task_vars.get("ansible_delegated_vars")})
+        self._templar = Templar(loader=self._loader, variables=dict(variables))
+        args = {**self.options(variables, Plan.SPEC, {}), "check": args["check"]}
+        answer = super().act(args, {**variables, "ansible_delegated_vars": task_vars.get("ansible_delegated_vars")})
         known = task_vars["hostvars"].raw_get(host)
         return {"changed": False, "host": host, "why": soak.trouble(records.of(known), facts_of(known), answer)}

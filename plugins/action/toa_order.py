@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible.template import Templar
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, go_on, records, run_order
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.agreement import DEFAULTS
@@ -48,8 +49,7 @@ class ActionModule(ToaAction):
     def _template(self, value: t.Any, host: str, task_vars: Variables) -> t.Any:
         """What a play has set, as it is for one host."""
         variables = {**task_vars["hostvars"].raw_get(host), "hostvars": task_vars["hostvars"]}
-        with self._templar.set_temporary_context(available_variables=variables):
-            return self._templar.template(value)
+        return Templar(loader=self._loader, variables=variables).template(value)
 
     def _members(self, hosts: list[str], reader: HostVariables, run: str, only: str) -> dict[str, run_order.Member]:
         seen = {host: records.looked(reader.raw(host)) for host in hosts}
