@@ -24,6 +24,7 @@ class ActionModule(ToaAction):
         "trouble": {"type": "dict", "default": {}},
         "reverted": {"type": "dict", "default": {}},
         "outcome": {"type": "dict", "default": {}},
+        "later": {"type": "dict", "default": {}},
     }
     _requires_connection = False
 

@@ -72,7 +72,8 @@ ansible_facts:
               with the default route, and C(machine), which is the same for one machine under several names.
           type: dict
         kernels:
-          description: Installed kernels, each with C(release), C(image), C(toa_modules) and C(package).
+          description: Installed kernels, each with C(release), C(image), C(toa_modules), C(package) and C(lacks), drivers of this machine that
+            it has not.
           type: list
           elements: dict
         modules:

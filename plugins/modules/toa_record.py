@@ -59,6 +59,10 @@ options:
     description: How the host ends.
     type: dict
     default: {}
+  later:
+    description: What failed after the outcome, which it changes nothing of; it is added to what the outcome says.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: The record is written in check mode too.

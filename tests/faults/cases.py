@@ -99,7 +99,7 @@ def _confirmed(on: str) -> Case:
     """GRUB reads the disk without replaying a journal: what confirms a kernel has to be in its place by then."""
     return Case(
         f"reset button pressed at once after the confirm ({on})", "TOA kernel: what was confirmed is on the disk",
-        "connection_lost, or proved where the next task finds the host up again", on=on, at=Deed("Confirm | Hold", "reset"), state="lost or proved",
+        "connection_lost, or proved where the next task finds the host up again", on=on, at=Deed("After | Hold", "reset"), state="lost or proved",
         codes=("connection_lost", ""), kernel="toa", alone=True, proved_as_it_stands=True,
     )  # fmt: skip
 

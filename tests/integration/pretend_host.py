@@ -191,7 +191,12 @@ def probe(host, args, modules):
 def packages(host, args, modules):
     before = dict(host)
     if not args["check"]:
-        wanted = {"present": {"installed": True}, "held": {"held": True}, "absent": {"installed": False, "held": False}}
+        wanted = {
+            "present": {"installed": True},
+            "held": {"held": True},
+            "unheld": {"held": False},
+            "absent": {"installed": False, "held": False},
+        }
         host.update(wanted.get(args["state"], {}))
     return {"changed": before != host, "before": {}, "after": {}}
 

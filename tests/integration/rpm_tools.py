@@ -98,6 +98,25 @@ def kernel(
     )
 
 
+PARTS = {
+    "kernel-modules": "Requires: kernel-core = {v}",
+    "kernel": "Requires: kernel-core = {v}\nRequires: kernel-modules = {v}",
+}
+
+
+def kernel_set(folder: Path, release: str) -> list[Path]:
+    """A kernel as Enterprise Linux 8 has it: kernel-core with the kernel in it, kernel-modules, and a package without files that wants both."""
+    version, rest, arch = re.fullmatch(r"([^-]+)-(.*)\.([^.]+)", release).groups()
+    full = f"{version}-{rest}"
+    only = "Provides: installonlypkg(kernel)\n"
+    files = {f"/boot/vmlinuz-{release}": "kernel", f"/lib/modules/{release}/kernel/net/toa/toa.ko": "module"}
+    made = [build(folder, "kernel-core", version, rest, files, header=only, arch=arch)]
+    for name, header in PARTS.items():
+        files = {f"/lib/modules/{release}/kernel/drivers/{name}.ko": "module"} if name != "kernel" else {}
+        made.append(build(folder, name, version, rest, files, header=only + header.format(v=full), arch=arch))
+    return made
+
+
 def item(path: Path, url: str, release: str = RELEASE) -> dict[str, t.Any]:
     """The entry of a plan for a kernel's rpm that is served below `url`."""
     data = path.read_bytes()

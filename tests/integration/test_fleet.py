@@ -171,6 +171,21 @@ def test_an_operators_task_that_loses_its_host(fleet: Fleet) -> None:
     assert fleet.hooks("web01")[-1] == "undrain"
 
 
+def test_what_fails_after_the_proof_takes_nothing_back(fleet: Fleet) -> None:
+    """A busy package manager at the hold step: told with the host's outcome, which is proved; the canary lets the others go on."""
+    names = fleet.names[:2]
+    fleet.be("web01", faults={"once": {"package held": "dpkg is busy: apt-get has the lock"}})
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[1, 1], **fleet.hooked())
+    assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
+    assert_proved(fleet, "web02")
+    host = fleet.host("web01")
+    assert (
+        host["kernel"] == host["default"] == TOA and host["state"]["boot"]["state"] == "confirmed" and not host["held"]
+    )
+    assert "dpkg is busy" in json.dumps(report) and "dpkg is busy" in run.output
+    assert fleet.hooks("web01")[-1] == "undrain"
+
+
 def test_operators_tasks_that_fail(fleet: Fleet) -> None:
     """Drain, health and undrain tasks, each failing on a host of its own; one host is left drained because somebody wants that."""
     names = fleet.names[:3]
@@ -322,6 +337,7 @@ def test_rollback(fleet: Fleet) -> None:
     assert fleet.hooks("web01") == ["drain", "undrain"] == fleet.hooks("web02")
     assert fleet.hooks("web03") == [] and fleet.hooks("web04") == ["undrain"]
     assert fleet.host("web01")["installed"], "quick to try again"
+    assert not fleet.host("web01")["held"], "or no security update would ever come"
     run, report = fleet.play(NEWEST, "rollback", names=names)
     assert run.rc == 0 and set(states(report).values()) == {"converged"}, run.output
     run, report = fleet.play(NEWEST, "remove", names=names, toa_waves=["100%"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.programs import package as packages
-from rpm_tools import MACROS, RELEASE, RUNNING, build, item, kernel, make_root, repository, rpm
+from rpm_tools import MACROS, RELEASE, RUNNING, build, item, kernel, kernel_set, make_root, repository, rpm
 
 IDENTITY = "kernel-" + RELEASE
 
@@ -107,6 +107,53 @@ def test_a_life_of_a_kernel(root: Path, mirror: tuple[Path, str]) -> None:
     assert {name: text for name, text in tree(root).items() if name != "var/lib/realip-toa"} == stock
     assert installed(root) == known
     assert not call(root, [wanted], "absent")["changed"]
+
+
+def test_a_set_is_held_as_a_whole_and_updates_still_work(root: Path, mirror: tuple[Path, str], tmp_path: Path) -> None:
+    """`exclude=kernel-core` alone made an error of every `dnf upgrade` from Enterprise Linux 8 on, which has best=True."""
+    stock, ours, newer = "4.18.0-1.el8.x86_64", "4.18.0-2.toa.el8.x86_64", "4.18.0-3.el8.x86_64"
+    (tmp_path / "stock").mkdir()
+    rpm(root, "-i", *kernel_set(tmp_path / "stock", stock))
+    core, modules, _meta = kernel_set(mirror[0], ours)
+    wanted = [item(core, mirror[1], ours), {**item(modules, mirror[1], ""), "role": "modules"}]
+    call(root, wanted)
+    assert (root / f"lib/modules/{ours}/kernel/drivers/kernel-modules.ko").exists()
+    (tmp_path / "updates").mkdir()
+    kernel_set(tmp_path / "updates", newer)
+    build(tmp_path / "updates", "filesystem", "2", "1", {}, header="Provides: /bin/sh", arch="noarch")
+    repository(tmp_path / "updates")
+    (root / "etc/yum.repos.d").mkdir()
+    (root / "etc/yum.repos.d/updates.repo").write_text(
+        f"[updates]\nname=updates\nbaseurl=file://{tmp_path}/updates\ngpgcheck=0\n"
+    )
+    (root / "etc/dnf").mkdir()
+    (root / "etc/dnf/dnf.conf").write_text("[main]\nplugins=0\nbest=True\ninstallonly_limit=3\n")
+
+    def upgrade() -> tuple[bool, str]:
+        command = ["dnf", "--installroot", str(root), "-c", str(root / "etc/dnf/dnf.conf"), "--releasever", "8", "--assumeno",
+                   f"--setopt=reposdir={root}/etc/yum.repos.d", "upgrade"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return "Error:" in done.stdout + done.stderr, done.stdout + done.stderr
+
+    assert newer.removesuffix(".x86_64") in upgrade()[1], "without a hold a newer kernel would come"
+    call(root, wanted, "held")
+    failed, said = upgrade()
+    assert not failed and "4.18.0-3" not in said and "filesystem" in said, said
+    assert call(root, [], "unheld")["changed"] and "4.18.0-3" in upgrade()[1]
+    assert not call(root, [], "unheld")["changed"]
+    gone = call(root, [], "absent")
+    assert (
+        gone["after"]["installed"] == {}
+        and not (root / f"lib/modules/{ours}").exists()
+        and (root / f"boot/vmlinuz-{stock}").exists()
+    )
+
+
+def test_modules_of_another_kernel_are_refused(root: Path, mirror: tuple[Path, str]) -> None:
+    ours, other = "4.18.0-2.toa.el8.x86_64", "4.18.0-9.toa.el8.x86_64"
+    core, modules = kernel_set(mirror[0], ours)[0], kernel_set(mirror[0], other)[1]
+    problem = refused(root, [item(core, mirror[1], ours), {**item(modules, mirror[1], ""), "role": "modules"}])
+    assert problem.code == "package_mismatch" and ours in problem.message
 
 
 def test_older_than_installed_needs_a_word(root: Path, mirror: tuple[Path, str]) -> None:

@@ -19,6 +19,7 @@ __metaclass__ = type
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.backends import NoLoader, detect
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.backup import Backup
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import is_on_trial
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.drivers import need_drivers
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.panic_settings import (
     kernel_settings,
     put_settings_back,
@@ -136,6 +137,7 @@ class Boot:
             self.notes.append("kernel %s is running already; nothing is armed" % kernel)
             return
         self.need_bootable(kernel, running)
+        need_drivers(self.machine, kernel, running)
         old = self.known_good(running)
         self.need_fallback(kernel, old)
         self.backend.old = old

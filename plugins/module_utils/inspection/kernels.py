@@ -10,6 +10,7 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import release_of_image
+from ansible_collections.realip.toa.plugins.module_utils.host.drivers import lacking
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
@@ -35,9 +36,17 @@ def look_at_kernels(look):
                     "image": "/boot/" + name,
                     "toa_modules": sorted(_toa_files(look, release)),
                     "package": _package_of(look, release),
+                    "lacks": _lacks(look, release),
                 }
             )
     return kernels
+
+
+def _lacks(look, release):
+    """Drivers of this machine that the kernel has not."""
+    if release == look.release:
+        return []
+    return ["%s (%s)" % pair for pair in lacking(release, look.release, look.root)]
 
 
 def _toa_files(look, release):

@@ -52,12 +52,17 @@ class Host:
             {"name": name, "format": entry["file"].rsplit(".", 1)[-1], "repository": False} for name, entry in entries
         ]
 
+    def recorded_holds(self):
+        """In words of the package manager, what we hold."""
+        held = section("packages", self.state_file).get("held")
+        return [word for word in held if _is_text(word)] if isinstance(held, list) else []
+
     def save_record(self, record, held=None):
         """What we brought, and what we hold against updates, in the words in which the facts tell of holds."""
         held = section("packages", self.state_file).get("held") if held is None else sorted(held)
         save_section(
             "packages",
-            dict({"installed": record}, **({"held": held} if held else {})) if record else {},
+            dict({"installed": record}, **({"held": held} if held else {})) if record or held else {},
             self.state_file,
         )
 

@@ -30,6 +30,7 @@ def preflight(host, items, inventory):
         needs.extend(package["files"])
         if item["role"] == "image":
             needs.append(("boot/initramfs", _initramfs_size(host)))
+    _refuse_other_modules(host, items)
     if items:
         need_room(host, needs, ", ".join(item["file"] for item in items))
     host.manager.rehearse([host.cached_path(item) for item in items])
@@ -67,6 +68,23 @@ def _refuse_other_package(host, item, package):
             "correct the catalog entry or the lock file, or serve the right file",
         )
     _refuse_loss_of_running(host, item, package, paths)
+
+
+def _refuse_other_modules(host, items):
+    """A kernel's drivers may come in packages of their own: those of another release would be no use to it."""
+    releases = [item["release"] for item in items if item["role"] == "image" and item["release"]]
+    for item in items:
+        if item["role"] != "modules" or not releases:
+            continue
+        paths = [
+            re.sub(r"^/?(usr/)?", "", path) for path, _size in host.manager.describe(host.cached_path(item))["files"]
+        ]
+        if not [path for path in paths for release in releases if path.startswith("lib/modules/%s/" % release)]:
+            raise TargetError(
+                "package_mismatch",
+                "%s is not what was planned: it has no modules for %s" % (item["file"], " or ".join(releases)),
+                "serve the modules of the same build as the kernel's",
+            )
 
 
 def _refuse_loss_of_running(host, item, package, paths):

@@ -186,6 +186,13 @@ class Dpkg:
                 "package_tool_failed", "dpkg --set-selections: %s" % said, "see that dpkg works on this host"
             )
 
+    def let_go(self, words):
+        """Take back holds by the words in which they are recorded; of what is not there dpkg would keep a wish to install it."""
+        known = self.inventory()
+        names = [name for name in words if name in known]
+        if names:
+            self.hold(names, False)
+
     def hold_words(self, names):
         """How the facts tell that these are held."""
         return list(names)

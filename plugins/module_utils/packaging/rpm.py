@@ -239,6 +239,10 @@ class Rpm:
         known = self.inventory()
         Holds(self.root).change([known[name]["name"] for name in names if name in known], held)
 
+    def let_go(self, words):
+        """Take back holds by the words in which they are recorded."""
+        Holds(self.root).change(words, False)
+
     def hold_words(self, names):
         """How the facts tell that these are held: by the words in the configuration of yum or dnf."""
         known = self.inventory()

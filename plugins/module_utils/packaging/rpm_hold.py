@@ -20,8 +20,11 @@ import re
 from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes, write_atomic
 
 CONFIGURATIONS = ("etc/dnf/dnf.conf", "etc/yum.conf")
-# What brings a kernel along beside the package of that name, from Enterprise Linux 8 on.
-COMPANIONS = {"kernel": ("kernel", "kernel-core", "kernel-modules*")}
+# A kernel's packages from Enterprise Linux 8 on. One that is held alone makes an error of every `dnf upgrade`, which wants the newest of the others.
+_PARTS = ("", "-core", "-modules*")
+_OF_A_KERNEL = re.compile(
+    r"(kernel(?:-(?!core|modules|devel|headers|tools|firmware|doc|abi)[a-z0-9]+)*?)(?:-core|-modules(?:-[a-z]+)*)?\Z"
+)
 
 _MARKER = "# realip.toa: kept through updates: "
 _BEFORE = "; the line was: "
@@ -124,4 +127,9 @@ def _words(line):
 
 def words_for(name):
     """The words in `exclude=` that hold a package of this name."""
-    return COMPANIONS.get(name, (name,))
+    match = _OF_A_KERNEL.match(name)
+    if not match:
+        return (name,)
+    # Any kernel of the distribution would become the default, whatever ours is called.
+    bases = ["kernel"] + [base for base in [match.group(1)] if base != "kernel"]
+    return tuple(base + part for base in bases for part in _PARTS)

@@ -125,7 +125,7 @@ def _absent(host, items, args):
     releases = releases_of(host, known, [item for item in items if item["repository"]])
     refuse_bricking(host, releases)
     stale = [name for name in names if name in record]
-    if not (known or stale or os.path.isdir(host.cache)):
+    if not (known or stale or os.path.isdir(host.cache) or (host.recorded_holds() and not items)):
         return _result(before, before)
     after = {"installed": {}, "held": [], "cached": []}
     if args["check"]:
@@ -135,12 +135,17 @@ def _absent(host, items, args):
             with host.manager.locked(args.get("lock_timeout") or 120):
                 host.manager.along = along_of(record, names)
                 _remove(host, known, releases)
+        words = [] if items else host.recorded_holds()
+        if words:
+            with host.manager.locked(args.get("lock_timeout") or 120):
+                host.manager.let_go(words)
         for name in stale:
             if name not in known:
                 sweep_unowned(host, record[name])
         shutil.rmtree(host.cache, True)
         DefaultStays(host.root).put_back()
-        host.save_record(dict((name, entry) for name, entry in record.items() if name not in names))
+        left = dict((name, entry) for name, entry in record.items() if name not in names)
+        host.save_record(left, None if left else [])
         return _result(before, host.snapshot(names), changed=True)
 
 
@@ -164,15 +169,20 @@ def _hold(host, items, args, wanted):
         )
     if not host.manager.can_hold():
         return _result(before, before)
+    # What we hold and did not bring: the kernel was there before us.
+    words = [] if items or wanted else host.recorded_holds()
     change = [name for name in names if (name in before["held"]) != wanted and name not in gone]
     after = dict(before, held=sorted(set(before["held"]) | set(change)) if wanted else [])
-    if change and not args["check"]:
+    if (change or words) and not args["check"]:
         with host.lock():
             with host.manager.locked(args.get("lock_timeout") or 120):
-                host.manager.hold(change, wanted)
+                if change:
+                    host.manager.hold(change, wanted)
+                if words:
+                    host.manager.let_go(words)
             after = host.snapshot(names)
             host.save_record(host.record(), host.manager.hold_words(after["held"]))
-    return _result(before, after)
+    return _result(before, after, changed=bool(words) or before != after)
 
 
 def _missing(host, items, args):

@@ -19,6 +19,10 @@ HEADER = """\
 """
 
 _HEADERS = re.compile(r"(?:linux-headers-|kernel(?:-\w+)?-devel-)")
+# Drivers of a kernel that is several packages: Enterprise Linux 8 and later, Ubuntu.
+_MODULES = re.compile(
+    r"(?P<kernel>kernel(?:-[a-z0-9]+)*?)-modules(?:-core|-extra)?-\d|linux-modules-(?:extra-)?(?P<release>\d[^_]*)_"
+)
 _FIRMWARE = re.compile(r"(?:kernel|linux)-firmware")
 
 
@@ -36,6 +40,8 @@ def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             if _HEADERS.match(result["file"])
             else "firmware"
             if _FIRMWARE.match(result["file"])
+            else "modules"
+            if _MODULES.match(result["file"])
             else ""
         )
         if role:
@@ -46,7 +52,20 @@ def packages(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         raise catalog.CatalogError(
             f"the build made {len(images)} packages with a kernel ({', '.join(images) or 'none'}); exactly one can be rolled out"
         )
-    return chosen
+    return [
+        package for package in chosen if package["role"] != "modules" or _belongs(package["file"], chosen, images[0])
+    ]
+
+
+def _belongs(file: str, chosen: Sequence[Mapping[str, Any]], image: str) -> bool:
+    """Whether modules are those of the kernel in `image`: a build of Enterprise Linux also makes those of its debug kernel."""
+    match = _MODULES.match(file)
+    if not match:
+        return False
+    if match["release"]:
+        return bool(match["release"] == next(package["release"] for package in chosen if package["file"] == image))
+    core = catalog.CORE.match(image)
+    return core is not None and core[1] == match["kernel"]
 
 
 def _check_file(result: Mapping[str, Any]) -> None:

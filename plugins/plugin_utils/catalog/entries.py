@@ -23,7 +23,9 @@ DATA = Path(__file__).with_name("catalog.yml")
 
 # `tree` is the archive of a kernel's source, which a host compiles for itself.
 FORMATS = ("deb", "rpm", "tree")
-ROLES = ("firmware", "image", "headers")
+ROLES = ("firmware", "image", "modules", "headers")
+# From Enterprise Linux 8 on a kernel is several packages; the one with the kernel in it has few drivers or none.
+CORE = re.compile(r"(kernel(?:-[a-z0-9]+)*?)-core-\d")
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_:%^-]*\.(?:deb|rpm|tar|tgz|tar\.(?:gz|bz2|xz|zst))\Z")
@@ -220,6 +222,12 @@ def _packages(item: Mapping[str, Any], packaging: str, where: str) -> tuple[Pack
         _package(package, base, packaging, f"{where}, packages[{index}]") for index, package in enumerate(given or [])
     ]
     _check([package.role for package in packages].count("image") == 1, where, "exactly one package has `role: image`")
+    image = next(package.file for package in packages if package.role == "image")
+    _check(
+        not CORE.match(image) or "modules" in [package.role for package in packages],
+        where,
+        f"{image} has no drivers of its own: list kernel-modules (and kernel-modules-core where there is one) of the same release, with `role: modules`",
+    )
     return tuple(sorted(packages, key=lambda package: ROLES.index(package.role)))
 
 

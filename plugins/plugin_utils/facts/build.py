@@ -37,7 +37,7 @@ CLEAN: dict[str, Cleaner] = {
         env_writable=flag, one_shot=flag, reason=text, free_kib=number, oopses=number,
     ),
     "hardware": record(firmware=one_of("uefi", "bios", ""), root_driver=text, nic_driver=text, machine=text),
-    "kernels": records(release=text, image=text, toa_modules=many(text), package=text),
+    "kernels": records(release=text, image=text, toa_modules=many(text), package=text, lacks=many(text)),
     "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text, refcount=number, state=text),
     "counters": mapping(number),
     "ebpf": record(

@@ -78,7 +78,17 @@ def noted(record: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
     if news.get("outcome"):
         # It was the reason of this outcome, and of no other.
         after["trouble"] = {}
+    if news.get("later"):
+        after["outcome"] = _with_later(after["outcome"], news["later"])
     return after
+
+
+def _with_later(outcome: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome that stands, with what failed after it."""
+    said = f"but {later.get('message') or later.get('code') or 'a later step failed'}"
+    message = "; ".join(part for part in (_text(outcome.get("message")), said) if part)
+    news = {key: later[key] for key in ("stage", "code", "remedy") if later.get(key)}
+    return {**outcome, **news, "message": message}
 
 
 def order_of(variables: Variables) -> dict[str, Any]:

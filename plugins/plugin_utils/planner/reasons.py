@@ -40,6 +40,11 @@ REASONS = {
         "give the host an /etc/os-release",
     ),
     "unsupported_distribution": Reason(BLOCK, "made for {wanted}; this is {os}"),
+    "kernel_lacks_drivers": Reason(
+        BLOCK,
+        "kernel {target} has no driver for what this host stands on: {drivers}",
+        "install its modules as well (kernel-modules, linux-modules-extra of the same release), or build it with these drivers",
+    ),
     "arch_not_supported": Reason(BLOCK, "{what} exists for {wanted}, not for {arch}"),
     "no_python": Reason(
         BLOCK, "no usable Python was found on the host: {detail}", "install Python 2.6 or newer on the host"

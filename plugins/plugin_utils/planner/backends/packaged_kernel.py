@@ -104,9 +104,9 @@ def _reads_any(case: Case, entry: Entry) -> bool:
 def _wanted_packages(case: Case, entry: Entry) -> list[Package]:
     """What to install, with the lock's digests. A kernel that already runs has its headers or does without."""
     roles = (
-        ("firmware", "image", "headers")
+        ("firmware", "image", "modules", "headers")
         if case.policy["install_headers"] and entry.release != case.running
-        else ("firmware", "image")
+        else ("firmware", "image", "modules")
     )
     return [catalogs.with_lock(package, case.lock) for package in entry.packages if package.role in roles]
 
@@ -129,7 +129,8 @@ def _keep_kernel(case: Case, offer: Offer, entry: Entry) -> None:
 def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     """The TOA kernel is not running: install, arm, reboot, and all that speaks against it."""
     offer.reboot = True
-    installed = any(other["release"] == entry.release for other in case.facts["kernels"])
+    here = [other for other in case.facts["kernels"] if other["release"] == entry.release]
+    installed = bool(here)
     target = kernel.parse(entry.release)
     if kernel.is_older(target, dict(case.kernel)):
         offer.block(
@@ -147,6 +148,9 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
         offer.tell("trial_reverted", target=entry.release, why=trial.get("reason") or "no reason recorded")
     if installed:
         offer.tell("running_other_kernel", target=entry.release, running=case.running)
+        # Where its modules are packages of their own, they come with the rollout, and arming looks again.
+        if here[0].get("lacks") and not [package for package in entry.packages if package.role == "modules"]:
+            offer.block("kernel_lacks_drivers", target=entry.release, drivers=listed(here[0]["lacks"]))
     else:
         _check_packages(case, offer, entry)
         files = listed(package.file for package in offer.packages)

@@ -73,6 +73,59 @@ def test_exactly_one_kernel(results, said):
         built_kernels.packages(results)
 
 
+EL9 = "5.14.0-362.8.1.toa.el9.x86_64"
+
+
+@pytest.mark.parametrize(
+    ("made", "kept"),
+    [
+        (
+            ["kernel-core", "kernel-modules", "kernel-modules-core", "kernel-modules-extra", "kernel-debug-modules", "kernel-devel", "kernel"],
+            {"kernel-core": "image", "kernel-modules": "modules", "kernel-modules-core": "modules", "kernel-modules-extra": "modules",
+             "kernel-devel": "headers"},
+        ),
+        (
+            ["kernel-rt-core", "kernel-rt-modules", "kernel-modules", "kernel-rt-modules-internal"],
+            {"kernel-rt-core": "image", "kernel-rt-modules": "modules"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_kernel_is_a_set_of_packages_of_one_release(made, kept):
+    rpms = [
+        result(f"{name}-{EL9}.rpm", EL9 if name.endswith("-core") and "modules" not in name else "") for name in made
+    ]
+    chosen = built_kernels.packages(rpms)
+    assert {package["file"].removesuffix(f"-{EL9}.rpm"): package["role"] for package in chosen} == kept
+    match = {"id": ["rocky"], "major": 9, "arch": "x86_64"}
+    (entry,) = catalog.load(yaml.safe_load(built_kernels.render_catalog(chosen, match, ["200/8"], "a", "")))[:1]
+    assert {package.file.removesuffix(f"-{EL9}.rpm"): package.role for package in entry.packages} == kept
+    known = assumed_facts((VECTORS / "rocky-9.5").read_text(), "5.14.0-362.8.1.el9_3.x86_64")
+    plan = planner.decide(
+        known,
+        {"trusted_sources": "all", "package_mirror": "http://mirror.example.org", "backends": ["source_kernel"]},
+        catalog.load(yaml.safe_load(built_kernels.render_catalog(chosen, match, ["200/8"], "a", ""))),
+        yaml.safe_load(built_kernels.render_lock(chosen, "")),
+    )
+    planned = {package["file"].removesuffix(f"-{EL9}.rpm") for package in plan["packages"]}
+    assert planned == {name for name, role in kept.items() if role != "headers"}
+
+
+def test_modules_of_ubuntu_belong_to_their_kernel():
+    release = "5.15.0-99-toa"
+    names = [f"linux-modules-{release}", f"linux-modules-extra-{release}", "linux-modules-5.15.0-98-generic"]
+    debs = [
+        result(f"linux-image-unsigned-{release}_5.15_amd64.deb", release),
+        *(result(f"{name}_5.15_amd64.deb") for name in names),
+    ]
+    assert [package["role"] for package in built_kernels.packages(debs)] == ["image", "modules", "modules"]
+
+
+def test_a_core_without_its_modules_is_no_kernel():
+    chosen = built_kernels.packages([result(f"kernel-core-{EL9}.rpm", EL9)])
+    with pytest.raises(CatalogError, match="kernel-modules"):
+        built_kernels.render_catalog(chosen, {"id": ["rocky"], "major": 9, "arch": "x86_64"}, ["200/8"], "a", "")
+
+
 def test_what_is_no_catalog():
     for text in ("a: b", "- a", "{"):
         with pytest.raises(CatalogError, match=r"toa\.catalog\.yml"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_probe
+from ansible_collections.realip.toa.plugins.module_utils.inspection import ebpf as look_at_ebpf
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
@@ -197,13 +198,13 @@ def test_the_proof_of_a_rollout_asks_for_what_the_plan_promises(monkeypatch):
 
 
 def test_another_program_on_the_getpeername_hooks(tmp_path, monkeypatch):
-    def programs(self, found):
+    def programs(look, found):
         found["foreign"].append(
             {"hook": "getpeername4", "id": 7, "name": "cil_sock4_getpe", "cgroup": "/run/cilium/cgroupv2"}
         )
         return ""
 
-    monkeypatch.setattr(inspect_host.Host, "_programs", programs)
+    monkeypatch.setattr(look_at_ebpf, "_programs", programs)
     cilium = {
         "/proc/mounts": CGROUP1 + "none /run/cilium/cgroupv2 cgroup2 rw 0 0\n",
         "/sys/fs/bpf": (FOLDER, ""),

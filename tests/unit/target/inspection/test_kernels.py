@@ -31,12 +31,14 @@ def test_kernels(tmpdir):
             "image": "/boot/vmlinuz-4.4.0-210-generic",
             "toa_modules": [],
             "package": None,
+            "lacks": [],
         },
         {
             "release": "4.4.87.toa",
             "image": "/boot/vmlinuz-4.4.87.toa",
             "toa_modules": ["toa"],
             "package": "linux-image-4.4.87.toa",
+            "lacks": [],
         },
     ]
 

@@ -9,7 +9,7 @@ import os
 import re
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds
+from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds, words_for
 from rpm_samples import (
     TOA,
     call,
@@ -219,3 +219,22 @@ def test_where_nothing_updates_nothing_needs_to_be_held(host):
     call(host, [item])
     done = call(host, [item], "held")
     assert done == call(host, [item], "held", check=True) and not done["changed"] and done["after"]["held"] == []
+
+
+# Names of one kernel's packages, each of which has to hold all of them.
+FAMILIES = [
+    (("kernel", "kernel-core", "kernel-modules", "kernel-modules-core", "kernel-modules-extra"), WORDS.split()),
+    (
+        ("kernel-rt-core", "kernel-rt", "kernel-rt-modules-extra"),
+        WORDS.split() + ["kernel-rt", "kernel-rt-core", "kernel-rt-modules*"],
+    ),
+    (("kernel-lt", "kernel-lt-core"), WORDS.split() + ["kernel-lt", "kernel-lt-core", "kernel-lt-modules*"]),
+    (("vtoa",), ["vtoa"]),
+    (("kernel-firmware",), ["kernel-firmware"]),
+    (("kernel-devel",), ["kernel-devel"]),
+]
+
+
+@pytest.mark.parametrize("name, words", [(name, words) for names, words in FAMILIES for name in names])
+def test_whichever_package_is_named_the_whole_kernel_is_held(name, words):
+    assert sorted(words_for(name)) == sorted(words)
