@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import sys
 import typing as t
@@ -14,6 +15,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.template import Templar
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
+from ansible_collections.realip.toa.plugins.plugin_utils.channel import ssh_config
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, go_on, records, run_order
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.agreement import DEFAULTS
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.host_variables import HostVariables
@@ -39,7 +41,7 @@ class ActionModule(ToaAction):
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all") or [here]]
         try:
             members = self._members(hosts, reader, run, args["only"])
-            made = run_order.order(members, _with_global_ways(reader), run, _shut(reader), _go_on())
+            made = run_order.order(members, _with_global_ways(reader, hosts), run, _shut(reader), _go_on())
         except ValueError as problem:
             raise ToaError(
                 "bad_order", str(problem), "correct what is named; docs/rollout.md has the rules"
@@ -81,11 +83,20 @@ def _go_on() -> tuple[str, str]:
     return go_on.command(words, os.environ), go_on.command(words, os.environ, {"toa_pause_after_canary": "false"})
 
 
-def _with_global_ways(reader: HostVariables) -> Callable[[str, str], t.Any]:
-    """Variables of hosts; for arguments of ssh that the inventory does not set, what ansible.cfg and the environment say."""
+def _with_global_ways(reader: HostVariables, hosts: list[str]) -> Callable[[str, str], t.Any]:
+    """Variables of hosts; for arguments of ssh that the inventory does not set, what ansible.cfg and the environment say, and ssh's own files."""
     common = {f"ansible_{name}": _of_ssh(name) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")}
 
+    def target(host: str) -> str:
+        return str(next(filter(None, (reader.value(host, name) for name in run_order.NAMES)), host))
+
+    @functools.cache
+    def files() -> dict[str, str]:
+        return ssh_config.ways(target(host) for host in hosts)
+
     def value(host: str, name: str) -> t.Any:
+        if name == run_order.FROM_FILES:
+            return files().get(target(host)) if files() else None
         found = reader.value(host, name)
         return common.get(name) if found is None else found
 

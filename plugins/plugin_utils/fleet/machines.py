@@ -40,9 +40,15 @@ def levels(names: Mapping[str, Iterable[str]], arguments: Mapping[str, Iterable[
     `names`: {host: what it is called in arguments of ssh}; `arguments`: {host: the arguments with which it is reached}.
     """
     known: dict[str, set[str]] = {}
-    for host, called in names.items():
-        for name in called:
+    for host, ways_to_call in names.items():
+        for name in ways_to_call:
             known.setdefault(name.lower(), set()).add(host)
+    # People leave the domain out.
+    short: dict[str, set[str]] = {}
+    for name, called in known.items():
+        if "." in name and not name.replace(".", "").isdigit():
+            short.setdefault(name.partition(".")[0], set()).update(called)
+    known.update({name: called for name, called in short.items() if name not in known and len(called) == 1})
     behind: dict[str, set[str]] = {}
     seen: dict[str, list[set[str]]] = {}
     for host, texts in arguments.items():

@@ -17,8 +17,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.schedule import C
 
 Facts = Mapping[str, Any]
 
-# What a host's inventory says of the way to it. The first three are arguments of ssh.
-ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
+# What is known of the way to a host. The first three are arguments of ssh in the inventory; the last one is what files of ssh say.
+FROM_FILES = "ssh_config"
+ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args", FROM_FILES)
 COMMANDS = ("ansible_paramiko_proxy_command",)
 NAMES = ("ansible_host", "ansible_ssh_host")
 

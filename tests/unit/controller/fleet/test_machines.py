@@ -60,6 +60,15 @@ def test_the_way_to_others_is_one_level_above_them():
     assert levels(names, {"web1": ["-J outer"], "web2": ["-J web1"]}) == {"outer": 2, "web1": 1}
 
 
+def test_the_domain_of_a_name_may_be_left_out_where_it_is_clear():
+    names = {
+        "gate.example.com": ["gate.example.com", "10.1.2.3"],
+        "db.a.example": ["db.a.example"],
+        "db.b.example": ["db.b.example"],
+    }
+    assert levels(names, {"x": ["-J gate"], "y": ["-J db"], "z": ["-J 10"]}) == {"gate.example.com": 1}
+
+
 def test_hosts_that_are_reached_through_each_other_have_an_end():
     names = {name: [name] for name in "abc"}
     found = levels(names, {"a": ["-J b"], "b": ["-J a"], "c": ["-J a"]})
