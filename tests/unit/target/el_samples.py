@@ -14,7 +14,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect impor
 from boot_samples import FS, SAMPLES, Host
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(SAMPLES)), "lab"))
-from vendor_tools import BEGIN, END, NAMES, Tools
+from vendor_grubby import BEGIN, END
+from vendor_tools import NAMES, Tools
 
 STOCK7, NEW7 = "3.10.0-1160.el7.x86_64", "3.10.0-693.el7.centos.toa.x86_64"
 STOCK8, NEW8 = "4.18.0-553.el8_10.x86_64", "5.10.134-16.3.toa.el8.x86_64"
