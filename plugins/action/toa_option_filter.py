@@ -26,7 +26,7 @@ class ActionModule(ToaAction):
         "trusted_sources": "toa_trusted_sources",
         "option_kinds": "toa_option_kinds",
         "vendor": "toa_vendor",
-        "ports": "toa_option_filter_ports",
+        "ports": "toa_ports",
         "method": "toa_option_filter_method",
     }
     TIMEOUT = 180

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
@@ -86,10 +87,13 @@ class ActionModule(ToaAction):
         "accept_conflicts": {"type": "bool"},
         "trusted_sources": {"type": "raw"},
         "option_filter": {"type": "bool"},
-        "option_filter_ports": {"type": "list", "elements": "int"},
+        "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
+        "option_place": {"type": "str", "choices": list(PLACES)},
+        "ports": {"type": "list", "elements": "int"},
         "monitor": {"type": "bool"},
         "push_packages": {"type": "bool"},
         "ebpf_getsockopt": {"type": "bool"},
+        "ebpf_getsockopt_nat64": {"type": "bool"},
         "install_bpftool": {"type": "bool"},
         "catalog": {"type": "list", "elements": "dict"},
         "catalog_file": {"type": "path"},

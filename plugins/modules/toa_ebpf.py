@@ -19,7 +19,7 @@ description:
     and containers do not mind.
   - They are attached now, and before ordinary services at every boot - by a unit of systemd, or a line in C(rc.local) - with nothing but the
     distribution's C(bpftool) and a shell.
-  - Option formats and trusted sources are changed in place. Another version of the programs is attached before the old one is detached.
+  - Other settings, as another version of the programs, are complete and attached before those of before are detached.
     No connection is dropped, and open ones keep their clients, but for O(state=detached), which shows the peer again.
   - Whatever fails, the host stays as it was.
 extends_documentation_fragment: [realip.toa.attributes, realip.toa.vendor]
@@ -36,6 +36,25 @@ options:
       - The default is C(toa_option_kinds), else the profile of the vendor, else C(200/8), C(254/8) and C(253/20).
     type: list
     elements: str
+  option_packets:
+    description:
+      - The packets on which the load balancer writes its option, and on no others is it read - V(syn), V(ack) that completes the handshake, and
+        V(data) for the first packet with data of a client that has acknowledged nothing yet. What else a client forges is then not seen.
+      - The default is C(toa_option_packets), else that of the vendor's profile, else what is read already, else V(ack).
+    type: list
+    elements: str
+    choices: [syn, ack, data]
+  option_place:
+    description:
+      - Where in the header the load balancer puts its option - in V(front) of those that the client sent, or at the V(end). So of two options the
+        right one is read. Where that is V(unknown), a packet with two of them shows the peer, and is counted as C(ambiguous).
+      - The default is C(toa_option_place), else that of the vendor's profile, else what holds already, else V(unknown).
+    type: str
+    choices: [unknown, front, end]
+  ports:
+    description: TCP ports on which the option is read, at most 1024. The default is C(toa_ports), else all of them.
+    type: list
+    elements: int
   trusted_sources:
     description:
       - Networks of the load balancers, at most 4096. An option counts only in a packet that comes from one of them. With the word V(all), or an
@@ -46,6 +65,12 @@ options:
     description: Offer C(getsockopt(IPPROTO_IP, 1348)), as vtoa does. Every C(getsockopt()) of the host then passes a program.
     type: bool
     default: true
+  getsockopt_nat64:
+    description:
+      - Answer C(getsockopt(IPPROTO_IP, 4096)) with the IPv6 client of an IPv4 connection, as the modules of DPVS and Tencent do for patched nginx.
+        Needs O(getsockopt).
+    type: bool
+    default: false
   cgroup:
     description: The cgroup (version 2) whose processes are to see clients, instead of the whole host.
     type: path
@@ -78,16 +103,29 @@ before:
   description: How it was. C(before.object) names the programs' version, C(before.at_boot) the file that attaches them at boot.
   returned: success
   type: dict
-  sample: {attached: false, cgroup: "", object: "", option_kinds: [], trusted_sources: [], getsockopt: false, at_boot: ""}
+  sample:
+    attached: false
+    cgroup: ""
+    object: ""
+    option_kinds: []
+    packets: []
+    place: unknown
+    ports: []
+    trusted_sources: []
+    getsockopt: false
+    getsockopt_nat64: false
+    at_boot: ""
 after:
   description: How it is, or would be in check mode.
   returned: success
   type: dict
 counters:
-  description: Connections since the programs were attached, summed over the CPUs.
+  description: >-
+    Connections since the programs were first attached, summed over the CPUs. What became of each is one of C(translated), C(no_option),
+    C(untrusted), C(malformed), C(impossible), C(ambiguous), C(misplaced) and C(other_port); docs/ebpf.md says what they mean.
   returned: success
   type: dict
-  sample: {translated: 1200, no_option: 14, untrusted: 0, malformed: 0}
+  sample: {translated: 1200, translated_on_ack: 1200, no_option: 14, untrusted: 0, malformed: 0, misplaced: 2}
 notes:
   description: What the operator should know, in words.
   returned: success

@@ -44,7 +44,7 @@ options:
     type: list
     elements: str
   ports:
-    description: TCP ports to filter. The default is C(toa_option_filter_ports), else all of them.
+    description: TCP ports to filter. The default is C(toa_ports), else all of them.
     type: list
     elements: int
   method:

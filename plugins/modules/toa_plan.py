@@ -106,8 +106,17 @@ options:
   option_filter:
     description: Whether packets of strangers are to lose the option where a module translates and O(trusted_sources) is a list.
     type: bool
-  option_filter_ports:
-    description: TCP ports to filter; all of them where none is named.
+  option_packets:
+    description: Packets on which the load balancer writes its option, where the profile of O(vendor) does not say so.
+    type: list
+    elements: str
+    choices: [syn, ack, data]
+  option_place:
+    description: Where in the header it does so, where the profile of O(vendor) does not say so.
+    type: str
+    choices: [unknown, front, end]
+  ports:
+    description: TCP ports on which the option is read or stripped; all of them where none is named.
     type: list
     elements: int
   monitor:
@@ -118,6 +127,9 @@ options:
     type: bool
   ebpf_getsockopt:
     description: Whether the eBPF backend is to offer C(getsockopt(IPPROTO_IP, 1348)).
+    type: bool
+  ebpf_getsockopt_nat64:
+    description: Whether it is to offer C(getsockopt(IPPROTO_IP, 4096)), for IPv6 clients of IPv4 connections.
     type: bool
   install_bpftool:
     description: Whether C(bpftool), which the eBPF backend needs, may be installed from the distribution's repositories.

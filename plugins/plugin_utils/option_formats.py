@@ -16,27 +16,43 @@ from ansible_collections.realip.toa.plugins.module_utils.common.option_formats i
     LAYOUTS,
     LONGEST,
     OTHER_MEANINGS,
+    PACKETS,
+    PLACES,
     SHORTEST,
     TAKEN_KINDS,
 )
 
 
 class Profile(NamedTuple):
-    """What one vendor's nodes send."""
+    """What one vendor's nodes send: in which formats, on which packets, and where in the header.
+
+    Packets and place are what was read in a sender's source or in the vendor's document. What nobody knows is not read: the kernel modules
+    show that a vendor writes on the packet that completes the handshake, and nothing about others.
+    """
 
     option_kinds: tuple[str, ...]
     source: str
+    packets: tuple[str, ...] = ("ack",)
+    place: str = "unknown"
 
 
 # Order within a profile: IPv4 first. A profile names what the vendor *sends*; modules may accept more.
 VENDORS = {
     "tencent": Profile(("200/8",), "Tencent Cloud 685/18805: Anti-DDoS, EdgeOne, GAAP, CLB"),
     "alibaba": Profile(("254/8", "253/20"), "Alibaba Cloud vtoa instructions; Anti-DDoS Proxy: last ACK, kind 254"),
-    "alibaba_cdn": Profile(("28/7", "28/19"), "aliyun/alibabacloud-cdn-tool-toa: CDN and DCDN"),
+    "alibaba_cdn": Profile(("28/7", "28/19"), "aliyun/alibabacloud-cdn-tool-toa: CDN and DCDN", ("syn",)),
     "huawei": Profile(("254/8",), "Huawei/TCP_option_address; ELB, GA, AAD"),
     "ucloud": Profile(("200/8", "254/8"), "ucloud/ucloud-toa: UCLOUD and COMPAT"),
-    "dpvs": Profile(("254/8", "254/20"), "iqiyi/dpvs kmod/toa: the length tells IPv4 from IPv6"),
-    "netscaler": Profile(("28/7",), "Citrix NetScaler, client IP in TCP option: final ACK and first data packet"),
+    "lvs": Profile(
+        ("254/8", "253/20"), "alibaba/LVS, FullNAT: until the client acknowledges data", ("ack", "data"), "front"
+    ),
+    "dpvs": Profile(
+        ("254/8", "254/20"), "iqiyi/dpvs kmod/toa: the length tells IPv4 from IPv6", ("ack", "data"), "front"
+    ),
+    "jupiter": Profile(("200/8",), "tiglabs/jupiter core/lb_toa.c: the first ACK", ("ack",), "end"),
+    "netscaler": Profile(
+        ("28/7",), "Citrix NetScaler, client IP in TCP option: final ACK and first data packet", ("ack", "data")
+    ),
     "akamai": Profile(("28/7",), "Citrix and F5 documents on Akamai"),
     "f5": Profile(("28/7",), "F5 BIG-IP TCP::option get 28"),
 }
@@ -45,6 +61,9 @@ VENDOR_CHOICES = (*VENDORS, CUSTOM)
 
 # What the eBPF backend looks for where no vendor was named: all that is in wide use and cannot be mistaken for anything else.
 COMMON = ("200/8", "254/8", "253/20")
+
+# Kind of Alibaba's 249/40, which vtoa reads and no profile sends.
+V6VTOA = 249
 
 _FORMAT = re.compile(r"([0-9]{1,3})/([0-9]{1,2})\Z")
 
@@ -105,6 +124,26 @@ def wanted(vendor: str, option_kinds: Sequence[str]) -> list[str]:
     return listed or (list(VENDORS[vendor].option_kinds) if vendor else [])
 
 
+def profile(
+    vendor: str, packets: Sequence[str] | None = None, place: str | None = None
+) -> tuple[list[str] | None, str | None]:
+    """On which packets the option is read, and where in the header the load balancer puts it: as the operator says, or else as the vendor does.
+
+    None where nobody says which load balancer it is: then what is read already is left alone. ValueError for packets or a place that do
+    not exist.
+    """
+    strange = [packet for packet in packets or () if packet not in PACKETS]
+    if isinstance(packets, str) or strange:
+        raise ValueError(f"toa_option_packets is a list of some of {', '.join(PACKETS)}; got {packets!r:.80}")
+    if place and place not in PLACES:
+        raise ValueError(f"toa_option_place is one of {', '.join(PLACES)}; got {place!r:.40}")
+    known = VENDORS.get(vendor, Profile((), "")) if vendor else None
+    chosen = packets or (known.packets if known else None)
+    return [packet for packet in PACKETS if packet in chosen] if chosen else None, place or (
+        known.place if known else None
+    )
+
+
 def unknown(option_kinds: Iterable[str]) -> list[str]:
     """Those formats of which nobody knows what they carry."""
     return [text for text in option_kinds if not parse(text).layout]
@@ -116,4 +155,4 @@ def stripped_kinds(option_kinds: Iterable[str]) -> list[int]:
     A module often reads more than the load balancer sends, and whoever forges an address takes his choice.
     """
     known = [*option_kinds, *(text for profile in VENDORS.values() for text in profile.option_kinds)]
-    return sorted({parse(text).kind for text in known} | {kind for kind, _length in OTHER_MEANINGS})
+    return sorted({parse(text).kind for text in known} | {kind for kind, _length in OTHER_MEANINGS} | {V6VTOA})

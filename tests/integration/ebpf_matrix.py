@@ -54,8 +54,9 @@ CELLS = [
 
 
 def is_read(packet: str, variant: str) -> bool:
-    """SYN cookies keep nothing of the SYN, TCP_DEFER_ACCEPT drops the bare ACK, and with Fast Open the connection is there before it comes."""
-    return (packet, variant) not in (("syn", "syn_cookies"), ("ack", "defer_accept"), ("ack", "fastopen"))
+    """SYN cookies keep nothing of the SYN, TCP_DEFER_ACCEPT drops the bare ACK, and with Fast Open the first data came with the SYN."""
+    unread = (("syn", "syn_cookies"), ("ack", "defer_accept"), ("ack", "fastopen"), ("data", "fastopen"))
+    return (packet, variant) not in unread
 
 
 def option_of(text: str) -> str:

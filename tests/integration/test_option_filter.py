@@ -397,7 +397,7 @@ def test_the_module(stage: OptionFilterStage, core: str) -> None:
     variables = {
         "toa_vendor": "tencent",
         "toa_trusted_sources": "{{ ['10.0.0.0/8'] }}",
-        "toa_option_filter_ports": ["443", 80],
+        "toa_ports": ["443", 80],
         "toa_option_filter_method": "iptables",
     }
     answer = stage.module("toa_option_filter", core, variables=variables)

@@ -3,16 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What attaches the eBPF programs: a POSIX shell script around the distribution's bpftool, run at boot and by toa_ebpf alike.
 
-No Python is needed at boot. The folder holds the object, the settings, and the lines that fill the maps (ebpf_maps.fill_text).
-An upgrade is atomic: new programs share the maps of the old ones and are attached before those are detached, so that no connection
-is missed and open ones keep their client. What fails is taken back, and what was attached before stays attached.
+No Python is needed at boot. The folder holds the object, the settings, and the lines that fill the maps (maps.fill_text).
+Every change, of settings or of the programs, is another generation: its maps are filled, then its programs are attached, then those of the
+generation before are detached. So no connection is missed, nobody is trusted whom neither generation trusts, and open connections keep
+their clients. What fails is taken back, and what was attached before stays attached.
 """
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MAPS, PINS, PROGRAMS
+from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import PINS, PROGRAMS, SHARED
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF_LOADER as LOADER
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
@@ -22,8 +23,6 @@ FOLDER = STATE_DIR + "/ebpf"
 OBJECT = FOLDER + "/toa.bpf.o"
 SETTINGS = FOLDER + "/settings"
 FILL = FOLDER + "/maps"
-# What the next run of the loader takes out of the list of trusted networks; only there while toa_ebpf changes that list.
-DROP = FOLDER + "/maps.drop"
 
 SERVICE = "realip-toa-ebpf.service"
 UNIT = "/etc/systemd/system/" + SERVICE
@@ -43,7 +42,6 @@ export PATH LC_ALL
 
 dir=%(folder)s
 pins=%(pins)s
-maps=%(maps)s
 added=''
 loaded=''
 
@@ -113,7 +111,7 @@ id_of_pin() { # PIN
 
 settle() { # what to work on
     [ -r "$dir/settings" ] || fail not_installed "$dir/settings cannot be read"
-    digest='' cgroup='' getsockopt=1 accept_conflicts=0
+    generation='' cgroup='' getsockopt=1 accept_conflicts=0
     # shellcheck source=/dev/null
     . "$dir/settings"
     bpftool version >/dev/null 2>&1 || other_bpftool || fail bpftool_missing "bpftool cannot be run"
@@ -130,7 +128,7 @@ mount_bpffs() { # nobody but root shall make anything there: in a folder of thei
 }
 
 refuse_strangers() { # a folder of pins that somebody else has made
-    for folder in "$pins" "$maps"; do
+    for folder in "$pins" "$pins/$generation"; do
         [ -e "$folder" ] || [ -h "$folder" ] || continue
         # shellcheck disable=SC2012 # one folder, whose name is ours; stat(1) is not everywhere
         case $(ls -ldn "$folder" | { read -r mode _links owner _rest && echo "$mode $owner"; }) in
@@ -154,28 +152,45 @@ refuse_others() {
     [ -z "$others" ] || [ "$accept_conflicts" = 1 ] || fail conflict_ebpf_getpeername "$others"
 }
 
-load() { # the object, beside what is there; its maps are taken over where they have the same layout
-    mkdir -p -m 0700 "$pins" || fail no_bpffs "$pins cannot be made"
+load_with() { # maps of the generation before, by the words of bpftool
     rm -rf "$programs-new"
+    said=$(bpftool prog loadall "$dir/toa.bpf.o" "$programs-new" "$@" pinmaps "$programs-new/maps" 2>&1)
+}
+
+load() { # the object, beside what is there
+    [ -d "$pins" ] || mkdir -m 0700 "$pins" || fail no_bpffs "$pins cannot be made"
     loaded="$programs $programs-new"
-    [ -d "$maps" ] || loaded="$loaded $maps"
-    if [ -d "$maps" ]; then
-        set --
-        for map in "$maps"/*; do
-            set -- "$@" map name "${map##*/}" pinned "$map"
+    set --
+    for map in %(shared)s; do
+        for old in "$pins"/*/maps/"$map"; do
+            [ -e "$old" ] || continue
+            set -- "$@" map name "$map" pinned "$old"
+            break
         done
-    else
-        set -- pinmaps "$maps"
-    fi
-    said=$(bpftool prog loadall "$dir/toa.bpf.o" "$programs-new" "$@" 2>&1) ||
-        fail load_failed "the kernel does not take the programs: $(echo "$said" | tail -n 12)"
+    done
+    # Those of another release may have another layout.
+    load_with "$@" || load_with || fail load_failed "the kernel does not take the programs: $(echo "$said" | tail -n 12)"
+    rm -rf "$programs"
     mv "$programs-new" "$programs" || fail load_failed "the programs cannot be pinned in $programs"
+}
+
+fill() { # the maps of this generation
+    said=$(bpftool batch file "$dir/maps" 2>&1) || fail maps_refused "$said"
 }
 
 pin_of() { # PROGRAM: bpftool pins by the name of the function, before 6 by that of the section
     for pin in "$programs/$1" "$programs/$2"; do
         [ -e "$pin" ] && echo "$pin"
     done
+}
+
+is_attached() { # is any program of this generation? What is only pinned may have been changed since it was filled
+    for pin in "$programs"/*; do
+        [ -f "$pin" ] || continue
+        id=$(id_of_pin "$pin")
+        [ -n "$id" ] && programs_here | grep -q "^$id " && return 0
+    done
+    return 1
 }
 
 attach_one() { # PROGRAM SECTION
@@ -205,21 +220,18 @@ detach_ours() { # all but those whose ids are in $keep
 attach() {
     settle
     refuse_others
-    programs=$pins/$digest
+    [ -n "$generation" ] || fail not_installed "$dir/settings names no generation"
+    programs=$pins/$generation
     keep=''
-    [ -d "$programs" ] || load
+    is_attached || load
+    fill
     attach_one realip_peer4 cgroup_getpeername4
     attach_one realip_peer6 cgroup_getpeername6
     [ "$getsockopt" = 0 ] || attach_one realip_getopt cgroup_getsockopt
     attach_one realip_sockops sockops
-    said=$(bpftool batch file "$dir/maps" 2>&1) || fail maps_refused "$said"
-    if [ -s "$dir/maps.drop" ]; then
-        bpftool batch file "$dir/maps.drop" >/dev/null 2>&1
-    fi
-    rm -f "$dir/maps.drop"
     detach_ours
     for old in "$pins"/*; do
-        [ "$old" = "$programs" ] || [ "$old" = "$maps" ] || rm -rf "$old"
+        [ "$old" = "$programs" ] || rm -rf "$old"
     done
 }
 
@@ -238,7 +250,7 @@ mount) mount_bpffs ;;
     exit 2
     ;;
 esac
-""" % {"marker": MARKER, "folder": FOLDER, "pins": PINS, "maps": MAPS, "hooks": _HOOK_CASES}
+""" % {"marker": MARKER, "folder": FOLDER, "pins": PINS, "shared": " ".join(SHARED), "hooks": _HOOK_CASES}
 
 # Before sysinit.target, which every ordinary service and socket waits for. Nothing stops it at shutdown: connections that are being
 # finished keep their clients to the end.
@@ -282,6 +294,11 @@ WantedBy=sysinit.target
 }
 
 
-def settings_text(digest, cgroup, getsockopt, accept_conflicts):
+def settings_text(generation, cgroup, getsockopt, accept_conflicts):
     """The file `settings`, which the loader reads as shell assignments. `cgroup`: a checked path, or "" for the cgroup v2 mount of the day."""
-    return "digest=%s\ncgroup=%s\ngetsockopt=%d\naccept_conflicts=%d\n" % (digest, cgroup, getsockopt, accept_conflicts)
+    return "generation=%s\ncgroup=%s\ngetsockopt=%d\naccept_conflicts=%d\n" % (
+        generation,
+        cgroup,
+        getsockopt,
+        accept_conflicts,
+    )

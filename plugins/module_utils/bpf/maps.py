@@ -1,10 +1,11 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the maps of the eBPF backend hold, to bytes and back, and how to read them from the running kernel.
+"""What the maps of the eBPF backend hold, to bytes and back. Pure.
 
-The layouts are those of ebpf/toa.bpf.c, whose programs run on little-endian hosts only. Nothing here changes anything: maps are
-written by bpftool, which the loader runs at boot and for the module toa_ebpf alike (bpf/loader.py).
+The layouts are those of ebpf/toa.bpf.c, whose programs run on little-endian hosts only. Maps are written by bpftool, which the loader runs
+at boot and for the module toa_ebpf alike (bpf/loader.py). Settings are never changed in place: other ones are another generation, with
+programs and maps of its own, which is complete before it is attached.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -12,25 +13,18 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import binascii
-import os
-import re
+import hashlib
 import socket
 import struct
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
-    lookup_in_map,
-    next_key_of_map,
-    pinned,
-    program_info,
-)
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir
+from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import LAYOUTS, PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import parse_format
 
-# Pins: maps-SCHEMA/NAME, and a folder of programs named after the object's digest. bpffs allows no dots in names.
+# Pins: PINS/GENERATION/PROGRAM and PINS/GENERATION/maps/MAP. bpffs allows no dots in names.
 PINS = "/sys/fs/bpf/realip-toa"
-SCHEMA = 2
-MAPS = "%s/maps-%d" % (PINS, SCHEMA)
-CONFIG, TRUSTED, COUNTERS = "realip_config", "realip_trusted", "realip_counters"
+CONFIG, TRUSTED, PORTS, COUNTERS = "realip_config", "realip_trusted", "realip_ports", "realip_counters"
+# What a new generation takes over from the one before: open connections keep their clients, and counters go on.
+SHARED = ("realip_clients", COUNTERS, "realip_own")
 
 # Program -> the hook it belongs to, in the order in which they are attached: what shows addresses before what finds them.
 PROGRAMS = (
@@ -42,43 +36,95 @@ PROGRAMS = (
 OPTIONAL = "realip_getopt"
 NEEDED = set(name for name, hook in PROGRAMS if name != OPTIONAL)
 
-# Bits of settings.layouts[kind], by the length of the option.
-LAYOUT_BITS = {8: 1, 20: 2, 7: 4, 19: 8}
-COUNTER_NAMES = ("translated", "no_option", "untrusted", "malformed", "impossible")
+# In the order of `enum counter`.
+COUNTER_NAMES = (
+    "translated",
+    "no_option",
+    "untrusted",
+    "malformed",
+    "impossible",
+    "ambiguous",
+    "misplaced",
+    "full",
+    "other_port",
+    "translated_on_syn",
+    "translated_on_ack",
+    "translated_on_data",
+)
 
-MOST_NETWORKS = 4096  # of one list; the map has room for two
-_CONFIG_SIZE = 8 + 8 + 256
-_NETWORK_SIZE = 24
-_DIGEST = r"[0-9a-f]{12}\Z"
+MOST_NETWORKS = 4096
+MOST_PORTS = 1024
+CONFIG_FORMAT = "<6Q256Q"
+CONFIG_SIZE = struct.calcsize(CONFIG_FORMAT)
+NETWORK_SIZE = 24
 
 
-# -- to bytes and back -------------------------------------------------------------------------------------------------
+def settings_of(args):
+    """The settings out of a module's arguments, each in one order; ValueError for what cannot be."""
+    sources = sorted(set(read_network(network_key(text)) for text in args.get("trusted_sources") or []))
+    ports = sorted(set(int(port) for port in args.get("ports") or []))
+    packets = args.get("packets") or ["ack"]
+    strange = [packet for packet in packets if packet not in PACKETS]
+    if strange:
+        raise ValueError("packets: %r is none of %s" % (strange[0], ", ".join(PACKETS)))
+    if (args.get("place") or "unknown") not in PLACES:
+        raise ValueError("place: %r is none of %s" % (args["place"], ", ".join(PLACES)))
+    if [port for port in ports if not 0 < port < 65536]:
+        raise ValueError("ports: TCP ports go from 1 to 65535")
+    if len(sources) > MOST_NETWORKS:
+        raise ValueError("trusted_sources: %d networks; at most %d fit" % (len(sources), MOST_NETWORKS))
+    if len(ports) > MOST_PORTS:
+        raise ValueError("ports: %d ports; at most %d fit" % (len(ports), MOST_PORTS))
+    settings = read_config(
+        config_value(
+            {
+                "option_kinds": args["option_kinds"],
+                "packets": packets,
+                "place": args.get("place") or "unknown",
+                "getsockopt_nat64": bool(args.get("getsockopt_nat64")),
+            }
+        )
+    )
+    settings.update(trusted_sources=sources, ports=ports)
+    return settings
 
 
-def config_value(option_kinds, check_source):
-    """struct settings for a list of formats as in ["200/8"]."""
-    layouts = [0] * 256
-    for text in option_kinds:
+def config_value(settings):
+    """struct settings."""
+    lengths = [0] * 256
+    for text in settings["option_kinds"]:
         option = parse_format(text)
-        layouts[option.kind] |= LAYOUT_BITS[option.length]
-    return struct.pack("<QQ256B", 1, 1 if check_source else 0, *layouts)
+        lengths[option.kind] |= 1 << option.length
+    words = [
+        1,
+        sum(1 << place for place, packet in enumerate(PACKETS) if packet in settings["packets"]),
+        PLACES.index(settings["place"]),
+        1 if settings.get("trusted_sources") else 0,
+        1 if settings.get("ports") else 0,
+        1 if settings["getsockopt_nat64"] else 0,
+    ]
+    return struct.pack(CONFIG_FORMAT, *(words + lengths))
 
 
 def read_config(value):
-    """(formats, check_source) of a struct settings; no formats where the programs are not active."""
-    active, check_source = struct.unpack_from("<QQ", value)
-    layouts = struct.unpack_from("<256B", value, 16)
+    """The settings in a struct settings, without those that are in maps of their own; all empty before the loader was there."""
+    words = struct.unpack_from(CONFIG_FORMAT, value)
+    active, packets, place, nat64 = words[0], words[1], words[2], words[5]
     formats = []
     for kind in range(256):
-        formats.extend(
-            "%d/%d" % (kind, length) for length in (8, 20, 7, 19) if active and layouts[kind] & LAYOUT_BITS[length]
-        )
-    return formats, bool(check_source)
+        formats.extend("%d/%d" % (kind, length) for length in sorted(LAYOUTS) if words[6 + kind] >> length & 1)
+    return {
+        "option_kinds": formats if active else [],
+        "packets": [packet for number, packet in enumerate(PACKETS) if active and packets >> number & 1],
+        "place": PLACES[place] if active and place < len(PLACES) else "unknown",
+        "getsockopt_nat64": bool(active and nat64),
+    }
 
 
-def in_order(option_kinds):
-    """Formats in the order in which read_config() gives them, each once."""
-    return read_config(config_value(option_kinds, False))[0]
+def checks_of(value):
+    """(are sources checked, are ports checked) in a struct settings."""
+    words = struct.unpack_from(CONFIG_FORMAT, value)
+    return bool(words[3]), bool(words[4])
 
 
 def network_key(text):
@@ -108,102 +154,25 @@ def hex_words(data):
     return " ".join(text[place : place + 2] for place in range(0, len(text), 2))
 
 
-def fill_text(option_kinds, networks):
-    """Lines for `bpftool batch` that fill the maps. The settings come last, so that no list counts before it is complete."""
+def fill_text(settings, folder):
+    """Lines for `bpftool batch` that fill the maps pinned in a folder. The config comes last, so that nothing counts before all of it is there."""
+    entries = [(TRUSTED, network_key(text)) for text in settings["trusted_sources"]]
+    entries += [(PORTS, struct.pack("<I", port)) for port in settings["ports"]]
     lines = [
-        "map update pinned %s/%s key hex %s value hex 01 00 00 00" % (MAPS, TRUSTED, hex_words(network_key(text)))
-        for text in networks
+        "map update pinned %s/%s key hex %s value hex 01 00 00 00" % (folder, name, hex_words(key))
+        for name, key in entries
     ]
-    config = hex_words(config_value(option_kinds, bool(networks)))
-    lines.append("map update pinned %s/%s key hex 00 00 00 00 value hex %s" % (MAPS, CONFIG, config))
+    config = hex_words(config_value(settings))
+    lines.append("map update pinned %s/%s key hex 00 00 00 00 value hex %s" % (folder, CONFIG, config))
     return "\n".join(lines) + "\n"
 
 
-def drop_text(networks):
-    """Lines for `bpftool batch` that take networks out of the list."""
-    return "".join(
-        "map delete pinned %s/%s key hex %s\n" % (MAPS, TRUSTED, hex_words(network_key(text))) for text in networks
-    )
+def generation_of(digest, settings):
+    """The name of a generation: these programs (digest of their object) with these settings; `again` in them makes it another one."""
+    text = fill_text(settings, "again" if settings.get("again") else "")
+    return "%s-%s" % (digest, hashlib.sha256(text.encode("ascii")).hexdigest()[:12])
 
 
-# -- from the running kernel -------------------------------------------------------------------------------------------
-
-
-def in_force(attached):
-    """What the backend does on this host: {"complete", "object", "option_kinds", "trusted_sources", "getsockopt", "counters"}.
-
-    `attached`: our programs on the hooks, as bpf_query.programs_on() gives them. `complete`: all that are needed are attached. `object`: the
-    digest of the object that they came from, "" where they do not come from one. `trusted_sources` is empty where every source counts.
-    Raises BpfError or OSError where the kernel refuses.
-    """
-    names = set(program["name"] for program in attached)
-    ids = set(program["id"] for program in attached)
-    found = {
-        "complete": names >= NEEDED,
-        "object": "",
-        "option_kinds": [],
-        "trusted_sources": [],
-        "getsockopt": OPTIONAL in names,
-        "counters": {},
-    }
-    for folder in list_dir(PINS):
-        if ids and re.match(_DIGEST, folder) and ids <= set(programs_in(PINS + "/" + folder).values()):
-            found["object"] = folder
-    if os.path.isdir(MAPS):
-        found["option_kinds"], check_source = read_config(_value(CONFIG, struct.pack("<I", 0), _CONFIG_SIZE))
-        found["trusted_sources"] = networks() if check_source else []
-        found["counters"] = counters()
-    return found
-
-
-def programs_in(folder):
-    """{name: id} of the programs pinned in a folder."""
-    programs = {}
-    for pin in list_dir(folder):
-        descriptor = pinned(folder + "/" + pin)
-        try:
-            info = program_info(descriptor)
-        finally:
-            os.close(descriptor)
-        programs[info["name"]] = info["id"]
-    return programs
-
-
-def networks():
-    """The list of trusted networks, sorted, whether it counts or not."""
-    found = []
-    descriptor = pinned(MAPS + "/" + TRUSTED)
-    try:
-        key = next_key_of_map(descriptor, None, _NETWORK_SIZE)
-        while key is not None and len(found) <= 2 * MOST_NETWORKS:
-            found.append(read_network(key))
-            key = next_key_of_map(descriptor, key, _NETWORK_SIZE)
-    finally:
-        os.close(descriptor)
-    return sorted(found)
-
-
-def counters():
-    """{name: int}, summed over the CPUs."""
-    cpus = possible_cpus()
-    totals = {}
-    for place, name in enumerate(COUNTER_NAMES):
-        totals[name] = sum(struct.unpack("<%dQ" % cpus, _value(COUNTERS, struct.pack("<I", place), 8 * cpus)))
-    return totals
-
-
-def possible_cpus():
-    """How many values a per-CPU map gives for a key: CPUs that could ever be there, holes included."""
-    handle = open("/sys/devices/system/cpu/possible")
-    try:
-        return 1 + max(int(number) for number in re.findall("[0-9]+", handle.read()))
-    finally:
-        handle.close()
-
-
-def _value(name, key, size):
-    descriptor = pinned(MAPS + "/" + name)
-    try:
-        return lookup_in_map(descriptor, key, size)
-    finally:
-        os.close(descriptor)
+def maps_of(generation):
+    """The folder with a generation's maps."""
+    return "%s/%s/maps" % (PINS, generation)

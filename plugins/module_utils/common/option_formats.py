@@ -13,12 +13,19 @@ LAYOUTS = {
     20: (6, True, "port, IPv6 address"),
     7: (4, False, "version 1, IPv4 address"),
     19: (6, False, "version, IPv6 address"),
+    40: (6, True, "port, IPv6 address, 20 bytes of the load balancer's own"),
 }
 
+# Packets of a connection on which a load balancer writes its option, in order: the handshake's first and last (without data), and the first
+# with data.
+PACKETS = ("syn", "ack", "data")
+
+# Where in a header it does so: in front of what the client sent, at the end, or nobody knows. By the numbers of ebpf/toa.bpf.c.
+PLACES = ("unknown", "front", "end")
+
 # (kind, length) that carries no client address, although its length may look like it.
-# Sources: ANCK net/vtoa (249, 250, 252), TencentOS-kernel net/toa (201, 202).
+# Sources: ANCK net/vtoa (250, 252), TencentOS-kernel net/toa (201, 202).
 OTHER_MEANINGS = {
-    (249, 40): "V6VTOA of Alibaba's VPC",
     (250, 8): "TOA_VIP of Alibaba's VPC, the virtual address and not the client's",
     (252, 20): "VTOA of Alibaba's VPC",
     (201, 6): "the VPC id of Tencent's VPC",

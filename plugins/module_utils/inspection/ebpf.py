@@ -10,7 +10,7 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import in_force
+from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import in_force
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
     GETPEERNAME_HOOKS,
     HOOKS,

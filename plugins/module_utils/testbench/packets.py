@@ -10,6 +10,7 @@ A format is written KIND/LENGTH, as in "200/8". The length alone says how the op
     20      port (2), IPv6 address (16)               LVS, DPVS, vtoa
     7       version (1, always 1), IPv4 address (4)   CDN nodes with kind 28: no port, so the peer's port stays
     19      version (1), IPv6 address (16)            the same for IPv6
+    40      port (2), IPv6 address (16), 20 more      Alibaba's Anti-DDoS with kind 249, IPv6 to IPv4
 """
 
 from __future__ import absolute_import, division, print_function
@@ -62,7 +63,7 @@ class Format:
         """The option as bytes, for a textual address of this format's family."""
         packed = socket.inet_pton(FAMILIES[self.family], address)
         if self.has_port:
-            return struct.pack("!BBH", self.kind, self.length, port) + packed
+            return (struct.pack("!BBH", self.kind, self.length, port) + packed).ljust(self.length, b"\0")
         return struct.pack("!BBB", self.kind, self.length, 1) + packed
 
 

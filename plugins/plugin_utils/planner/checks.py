@@ -207,7 +207,7 @@ def _settle_option_filter(case: Case, offer: Offer) -> None:
         and option_filter["active"]
         and option_filter["at_boot"]
         and sorted(option_filter["trusted_sources"]) == sorted(networks)
-        and option_filter["ports"] == policy["option_filter_ports"]
+        and option_filter["ports"] == policy["ports"]
         and set(kinds) <= set(option_filter["kinds"])
     )
     if same:

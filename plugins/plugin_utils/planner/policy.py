@@ -18,8 +18,10 @@ POLICY: dict[str, Any] = {
     "option_kinds": [],
     # None: the operator has not chosen; []: all sources are trusted.
     "trusted_sources": None,
+    "option_packets": [],
+    "option_place": "",
     "option_filter": True,
-    "option_filter_ports": [],
+    "ports": [],
     "monitor": False,
     "accept_conflicts": False,
 }
@@ -46,10 +48,11 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         policy["option_kinds"] = formats.normalise(policy["option_kinds"])
         formats.wanted(policy["vendor"], policy["option_kinds"])
+        formats.profile(policy["vendor"], policy["option_packets"], policy["option_place"])
         policy["trusted_sources"] = sources.choice(policy["trusted_sources"])
         for backend in REGISTRY.values():
             backend.check(policy)
-        policy["option_filter_ports"] = _ports(policy["option_filter_ports"])
+        policy["ports"] = _ports(policy["ports"])
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem
     return policy
@@ -58,5 +61,5 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
 def _ports(given: Any) -> list[int]:
     """TCP ports, in order; ValueError for anything else."""
     if isinstance(given, (str, Mapping)) or not all(str(port).isdigit() and 0 < int(port) < 65536 for port in given):
-        raise ValueError(f"toa_option_filter_ports is a list of TCP ports as in [80, 443]; got {given!r:.80}")
+        raise ValueError(f"toa_ports is a list of TCP ports as in [80, 443]; got {given!r:.80}")
     return sorted({int(port) for port in given})

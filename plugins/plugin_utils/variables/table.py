@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY
@@ -31,7 +32,9 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
 _POLICY: dict[str, dict[str, Any]] = {
     "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
     "backends": {"type": "list", "elements": "str", "choices": list(BACKENDS)},
-    "option_filter_ports": {"type": "list", "elements": "int"},
+    "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
+    "option_place": {"type": "str", "choices": ["", *PLACES]},
+    "ports": {"type": "list", "elements": "int"},
     "source_tree": {"type": "raw"},
     "trusted_sources": {"type": "raw"},
     "signing_key": {"type": "path"},

@@ -22,6 +22,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Ca
 OLDEST_KERNEL = ".".join(map(str, EBPF_KERNEL))
 # Its section of the host's record, and what findings of persistence call that which attaches the programs at boot.
 EBPF = "ebpf"
+PACKETS = {"syn": "the SYN", "ack": "the ACK of the handshake", "data": "the first data"}
+PLACES = {"unknown": "read none", "front": "read the first", "end": "read the last"}
 # The object is little-endian.
 EBPF_ARCHES = ("x86_64", "aarch64", "ppc64le", "riscv64", "loongarch64")
 
@@ -30,7 +32,7 @@ class Ebpf(Backend):
     """Programs on the host's cgroup, attached now and at every boot."""
 
     name = EBPF
-    policy: ClassVar = {"ebpf_getsockopt": True, "install_bpftool": True}
+    policy: ClassVar = {"ebpf_getsockopt": True, "ebpf_getsockopt_nat64": False, "install_bpftool": True}
     filters_sources = True
     records = (EBPF,)
     at_boot = (EBPF,)
@@ -100,6 +102,23 @@ def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
         steps.append(
             f"take the option from {named} only" if networks else "trust all sources: take the list of networks away"
         )
+    steps += _other_reading(case)
     if ebpf["getsockopt"] != case.policy["ebpf_getsockopt"]:
         steps.append(f"{'offer' if case.policy['ebpf_getsockopt'] else 'stop offering'} getsockopt(IPPROTO_IP, 1348)")
+    if ebpf["getsockopt_nat64"] != case.policy["ebpf_getsockopt_nat64"]:
+        verb = "offer" if case.policy["ebpf_getsockopt_nat64"] else "stop offering"
+        steps.append(f"{verb} getsockopt(IPPROTO_IP, 4096)")
+    return steps
+
+
+def _other_reading(case: Case) -> list[str]:
+    """Steps to the packets, the place in the header and the ports that are wanted; what nobody says stays as it is."""
+    ebpf, policy, steps = case.facts["ebpf"], case.policy, []
+    packets, place = formats.profile(policy["vendor"], policy["option_packets"], policy["option_place"])
+    if packets and packets != ebpf["packets"]:
+        steps.append(f"read the option on {listed(PACKETS[packet] for packet in packets)} only")
+    if place and place != ebpf["place"]:
+        steps.append(f"of two options in a packet, {PLACES[place]}")
+    if policy["ports"] != ebpf["ports"]:
+        steps.append(f"read the option on {listed(policy['ports']) or 'all'} of the ports")
     return steps

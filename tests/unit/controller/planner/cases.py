@@ -142,7 +142,7 @@ def running(**changes):
 def attached_ebpf(**more):
     """`ebpf` of the facts of a host on which the programs of this release are attached."""
     return {"attached": [{"id": 1}], "complete": True, "object": ebpf_object.DIGEST, "bpftool": "/usr/sbin/bpftool", "getsockopt": True,
-            "option_kinds": ["200/8", "253/20", "254/8"], **more}  # fmt: skip
+            "option_kinds": ["200/8", "253/20", "254/8"], "packets": ["ack"], "place": "unknown", **more}  # fmt: skip
 
 
 # -- strangers, drift, the monitor

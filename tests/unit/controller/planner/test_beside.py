@@ -54,8 +54,8 @@ def test_the_option_filter_comes_before_the_proof_of_a_new_kernel():
 
 @pytest.mark.parametrize("ports", ["80", [0], [70000], ["ssh"]])
 def test_ports_that_are_none(ports):
-    with pytest.raises(policy_module.PolicyError, match="toa_option_filter_ports"):
-        decide(toa_host(), option_filter_ports=ports)
+    with pytest.raises(policy_module.PolicyError, match="toa_ports"):
+        decide(toa_host(), ports=ports)
 
 
 def test_drift_is_told():

@@ -68,7 +68,7 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_soak": "soon"}, "toa_soak is 'soon'; expected a length of time"),
         ({"toa_max_unavailable": "half"}, "toa_max_unavailable is 'half'; expected"),
         ({"toa_wave_tasks": "none.yml"}, "toa_wave_tasks: there is no file none.yml"),
-        ({"toa_option_filter_ports": [0]}, "toa_option_filter_ports"),
+        ({"toa_ports": [0]}, "toa_ports"),
         ({"toa_package_mirror": "mirror.example"}, "as in http://mirror.example/toa"),
         ({"toa_source_tree": "ucluod"}, "toa_source_tree"),
         ({"toa_catalog": [{"key": "x"}]}, "toa_catalog"),

@@ -6,6 +6,8 @@
 from __future__ import absolute_import, division, print_function
 
 import os
+import re
+import struct
 import subprocess
 
 import pytest
@@ -14,39 +16,83 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.packaging import bpftool as ebpf_tool
 from ansible_collections.realip.toa.plugins.module_utils.packaging import repository
-from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS, LAYOUTS
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import KNOWN_FORMATS
 
 
-def test_a_bit_for_each_layout():
-    assert sorted(ebpf_maps.LAYOUT_BITS) == sorted(LAYOUTS)
+LIST = {"trusted_sources": [], "ports": [], "getsockopt_nat64": False}
+
+
+def settings(option_kinds, **more):
+    return ebpf_maps.settings_of(dict(more, option_kinds=option_kinds))
 
 
 def test_settings():
-    value = ebpf_maps.config_value(["200/8", "254/20", "254/8", "28/7", "28/19"], True)
-    assert len(value) == 272 and value[:16] == b"\x01" + b"\0" * 7 + b"\x01" + b"\0" * 7
-    assert [(kind, ord(value[16 + kind : 17 + kind])) for kind in (28, 200, 253, 254)] == [
-        (28, 12),
-        (200, 1),
+    wanted = settings(
+        ["200/8", "254/20", "254/8", "28/7", "28/19"],
+        packets=["data", "ack"],
+        place="end",
+        trusted_sources=["::1/128", "10.0.0.0/8", "10.0.0.0/8"],
+        ports=[443, 80, 80],
+    )
+    value = ebpf_maps.config_value(wanted)
+    assert len(value) == 6 * 8 + 256 * 8 == ebpf_maps.CONFIG_SIZE
+    assert struct.unpack("<6Q", value[:48]) == (1, 6, 2, 1, 1, 0)
+    lengths = struct.unpack("<256Q", value[48:])
+    assert [(kind, lengths[kind]) for kind in (28, 200, 253, 254)] == [
+        (28, 1 << 7 | 1 << 19),
+        (200, 1 << 8),
         (253, 0),
-        (254, 3),
+        (254, 1 << 8 | 1 << 20),
     ]
-    assert ebpf_maps.read_config(value) == (["28/7", "28/19", "200/8", "254/8", "254/20"], True)
+    assert ebpf_maps.checks_of(value) == (True, True)
+    assert wanted == {
+        "option_kinds": ["28/7", "28/19", "200/8", "254/8", "254/20"],
+        "packets": ["ack", "data"],
+        "place": "end",
+        "trusted_sources": ["10.0.0.0/8", "::1/128"],
+        "ports": [80, 443],
+        "getsockopt_nat64": False,
+    }
+
+
+def test_nothing_is_read_but_what_is_known_of_every_load_balancer():
+    assert dict(settings(["200/8"]), option_kinds=[]) == dict(LIST, packets=["ack"], place="unknown", option_kinds=[])
 
 
 def test_settings_that_are_not_active_read_nothing():
-    assert ebpf_maps.read_config(b"\0" * 272) == ([], False)
+    nothing = ebpf_maps.read_config(b"\0" * ebpf_maps.CONFIG_SIZE)
+    assert nothing == {"option_kinds": [], "packets": [], "place": "unknown", "getsockopt_nat64": False}
 
 
 def test_formats_have_one_order():
-    assert ebpf_maps.in_order(KNOWN_FORMATS + KNOWN_FORMATS) == [
+    everything = settings(list(KNOWN_FORMATS) * 2 + ["249/40"])
+    assert everything["option_kinds"] == [
         "28/7",
         "28/19",
         "200/8",
+        "249/40",
         "253/8",
         "253/20",
         "254/8",
         "254/20",
     ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"packets": ["fin"]},
+        {"place": "middle"},
+        {"ports": [0]},
+        {"ports": [65536]},
+        {"ports": range(1, 1026)},
+        {"trusted_sources": ["10.0.0.0"]},
+        {"trusted_sources": ["10.%d.%d.0/24" % (number >> 8, number & 255) for number in range(4097)]},
+    ],
+)
+def test_what_cannot_be_set(wrong):
+    with pytest.raises(ValueError):
+        settings(["200/8"], **wrong)
 
 
 @pytest.mark.parametrize(
@@ -86,17 +132,39 @@ def test_what_is_no_network(text):
 
 
 def test_a_list_is_complete_before_it_counts():
-    lines = ebpf_maps.fill_text(["200/8"], ["10.0.0.0/8", "::1/128"]).splitlines()
+    wanted = settings(["200/8"], trusted_sources=["10.0.0.0/8", "::1/128"], ports=[443])
+    lines = ebpf_maps.fill_text(wanted, "/sys/fs/bpf/x").splitlines()
     assert [line.split()[3].rsplit("/", 1)[1] for line in lines] == [
         "realip_trusted",
         "realip_trusted",
+        "realip_ports",
         "realip_config",
     ]
-    assert all(line.startswith("map update pinned /sys/fs/bpf/realip-toa/maps-2/") for line in lines)
+    assert all(line.startswith("map update pinned /sys/fs/bpf/x/realip_") for line in lines)
     assert "key hex 28 00 00 00 04 00 00 00 0a 00 " in lines[0] and lines[0].endswith(" value hex 01 00 00 00")
-    assert " value hex 01 00 00 00 00 00 00 00 01 00 " in lines[2]
-    assert " value hex 01 00 00 00 00 00 00 00 00 00 " in ebpf_maps.fill_text(["200/8"], [])
-    assert ebpf_maps.drop_text(["10.0.0.0/8"]) == lines[0].replace("update", "delete").split(" value")[0] + "\n"
+    assert "key hex bb 01 00 00 value" in lines[2]
+    assert " value hex 01 00 00 00 00 00 00 00 02 00 " in lines[3]
+    assert all(len(line.split()) < 4096 for line in lines), "bpftool takes no more words in a line"
+
+
+def test_every_setting_makes_another_generation():
+    one = settings(["200/8"])
+    others = [
+        settings(["200/8"], **more)
+        for more in (
+            {"packets": ["syn"]},
+            {"place": "front"},
+            {"ports": [80]},
+            {"trusted_sources": ["10.0.0.0/8"]},
+            {"getsockopt_nat64": True},
+        )
+    ]
+    names = [
+        ebpf_maps.generation_of("0123456789ab", each)
+        for each in [one, settings(["254/8"]), dict(one, again=True)] + others
+    ]
+    names.append(ebpf_maps.generation_of("ab0123456789", one))
+    assert len(set(names)) == len(names) == 9 and all(re.match("[0-9a-f]{12}-[0-9a-f]{12}$", name) for name in names)
 
 
 def test_what_is_needed_of_the_programs():
@@ -123,8 +191,11 @@ def test_the_loader_passes_shellcheck(tmpdir):
 
 
 def test_settings_are_shell_assignments():
-    text = ebpf_loader.settings_text("0123456789ab", "/sys/fs/cgroup/web.slice", False, True)
-    assert text == "digest=0123456789ab\ncgroup=/sys/fs/cgroup/web.slice\ngetsockopt=0\naccept_conflicts=1\n"
+    text = ebpf_loader.settings_text("0123456789ab-0123456789ab", "/sys/fs/cgroup/web.slice", False, True)
+    assert (
+        text
+        == "generation=0123456789ab-0123456789ab\ncgroup=/sys/fs/cgroup/web.slice\ngetsockopt=0\naccept_conflicts=1\n"
+    )
 
 
 @pytest.mark.parametrize(
