@@ -12,6 +12,10 @@ echo "lint: imports"
 PYTHONPATH="$PWD/collections" lint-imports --no-cache
 # ... and that an import which goes up is seen: contracts that name nothing hold as well.
 tests/broken_import.sh
+echo "lint: bandit"
+bandit -q -r plugins -c pyproject.toml
+# ... and that it sees what it is for.
+tests/unsafe_sample.sh
 echo "lint: yamllint"
 yamllint -s .
 echo "lint: shellcheck"

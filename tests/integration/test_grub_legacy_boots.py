@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import watchdog_switches
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "target"))
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu import (
@@ -19,7 +20,6 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.legacy_menu 
     parse_menu_lst,
     pick_legacy,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import SCRIPT_TEXT
 from boot_samples import NEW, STOCK, Died
 from grub_legacy import Grub
 from legacy_samples import DEFAULT_FILE, NEW6, STOCK6, El6, El6Gnu, LegacyHost, OldDebian
@@ -214,7 +214,7 @@ def test_the_watchdog_takes_back_what_grub_did_not(tmp_path: Path, shell: str, h
                    "WATCHDOG_KMSG": host.path("/kmsg"), "WATCHDOG_CONSOLE": host.path("/console"),
                    "WATCHDOG_REBOOT": "true", "WATCHDOG_FORCE": "true"}  # fmt: skip
     done = subprocess.run(
-        [*shell.split(), "-c", SCRIPT_TEXT], env=environment, capture_output=True, timeout=60, text=True
+        [*shell.split(), "-c", watchdog_switches.script()], env=environment, capture_output=True, timeout=60, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert host.record()["state"] == "reverted_by_watchdog"
@@ -241,6 +241,6 @@ def test_the_watchdog_leaves_a_menu_that_has_changed_alone(tmp_path: Path) -> No
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "WATCHDOG_DIR": str(folder), "WATCHDOG_PROC": host.path("/proc"), "WATCHDOG_GRACE": "0.1",
                    "WATCHDOG_KMSG": host.path("/kmsg"), "WATCHDOG_CONSOLE": host.path("/console"),
                    "WATCHDOG_REBOOT": "true", "WATCHDOG_FORCE": "true"}  # fmt: skip
-    subprocess.run(["sh", "-c", SCRIPT_TEXT], env=environment, check=True, timeout=60)
+    subprocess.run(["sh", "-c", watchdog_switches.script()], env=environment, check=True, timeout=60)
     assert host.record()["state"] == "reverted_by_watchdog"
     assert host.read(host.CONFIG) == menu

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import watchdog_switches
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import parse_grubenv
-from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import SCRIPT_TEXT, settings_text
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_files import settings_text
 
 SHELLS = ["dash", "bash --posix", "busybox sh"]
 OLD, NEW = "4.4.0-31-generic", "4.4.87.toa"
@@ -32,7 +33,7 @@ class Host:
         (self.proc / "sys/kernel/random").mkdir(parents=True)
         self.dir.mkdir()
         self.kmsg.touch()
-        self.script.write_text(SCRIPT_TEXT)
+        self.script.write_text(watchdog_switches.script())
         subprocess.run(
             ["grub-editenv", self.grubenv, "set", "next_entry=realip-toa-trial", "saved_entry=old"], check=True
         )

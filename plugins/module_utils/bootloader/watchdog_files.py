@@ -32,20 +32,19 @@ SYSV_RUNLEVELS = ("2", "3", "4", "5")
 
 SCRIPT_TEXT = r"""#!/bin/sh
 # Trial watchdog of realip.toa: reboots out of a trial boot that nobody confirms in time. Removed when the trial is over.
-# WATCHDOG_* variables move what it touches elsewhere, for tests.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
 export PATH LC_ALL
 
-dir=${WATCHDOG_DIR:-/var/lib/realip-toa}
-proc=${WATCHDOG_PROC:-/proc}
-kmsg=${WATCHDOG_KMSG:-/dev/kmsg}
-console=${WATCHDOG_CONSOLE:-/dev/console}
-poll=${WATCHDOG_POLL:-2}
-grace=${WATCHDOG_GRACE:-90}
-reboot=${WATCHDOG_REBOOT:-reboot}
-force=${WATCHDOG_FORCE:-"reboot -f & sleep 10; echo 1 >$proc/sys/kernel/sysrq; echo s >$proc/sysrq-trigger; sleep 2; echo b >$proc/sysrq-trigger"}
+dir=/var/lib/realip-toa
+proc=/proc
+kmsg=/dev/kmsg
+console=/dev/console
+poll=2
+grace=90
+reboot=reboot
+force="reboot -f & sleep 10; echo 1 >$proc/sys/kernel/sysrq; echo s >$proc/sysrq-trigger; sleep 2; echo b >$proc/sysrq-trigger"
 settings=$dir/watchdog.conf
 now=0
 

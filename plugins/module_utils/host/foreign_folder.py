@@ -66,7 +66,7 @@ class ForeignFolder:
                 os.mkdir(place, 0o755)
                 self.made.append(part)
                 self._enter(place, part)
-                os.fchmod(self.descriptor, 0o755)  # whatever the umask is
+                os.fchmod(self.descriptor, 0o755)  # whatever the umask is # nosec B103
             else:
                 self._enter(place, part)
 

@@ -228,6 +228,8 @@ def _replace(path, text, mode, shared):
     refuse_what_is_no_file(path, shared)
     if shared:
         path = os.path.realpath(path)
+    else:
+        refuse_folder(os.path.dirname(path))
     folder = os.path.dirname(path)
     try:
         old = os.lstat(path)
@@ -314,6 +316,27 @@ def refuse_what_is_no_file(path, shared=False):
             % (path, there.st_nlink),
             "find them (find / -xdev -samefile %s), make it a file of its own, then run again" % path,
         )
+
+
+def refuse_folder(folder):
+    """TargetError where a folder with files of ours is a link or somebody else's, who could put others in their place."""
+    try:
+        found = os.lstat(folder or ".")
+    except OSError:
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        why = "is no folder but %s" % kind_of(found.st_mode)
+    elif found.st_uid not in (0, os.geteuid()):
+        why = "belongs to user %d" % found.st_uid
+    elif found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX:
+        why = "can be written to by everybody"
+    else:
+        return
+    raise TargetError(
+        "unsafe_folder",
+        "%s %s, so that files of root's own cannot lie there" % (folder, why),
+        "find out who made it, and remove it on the host or give it back to root",
+    )
 
 
 def not_a_file(path, mode):

@@ -26,6 +26,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     make_dirs,
     not_a_file,
     open_to_read,
+    refuse_folder,
     refuse_what_is_no_file,
     remove_file,
     restore_labels,
@@ -102,6 +103,7 @@ def digest_of(image):
 
 def put(path, image):
     """Make a path be what its image says."""
+    refuse_folder(os.path.dirname(path))
     if image is None:
         remove_file(path)
     elif image["kind"] == "link":

@@ -77,7 +77,7 @@ _CRON_TEXT = """%(marker)s: metrics for Prometheus; managed, do not edit
 # What can be written into a unit as it is.
 _PLAIN = re.compile(r"/[A-Za-z0-9_./+@:=,-]*\Z")
 # Folders that a unit with ProtectHome= or PrivateTmp= does not see.
-_HOMES, _TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")
+_HOMES, _TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")  # nosec B108 # nothing is made there
 
 
 def main(args):

@@ -202,7 +202,7 @@ class Listener:
         if variant in ("defer_accept", "fastopen"):
             self._set(TCP_DEFER_ACCEPT if variant == "defer_accept" else TCP_FASTOPEN, variant)
         self.socket.setblocking(False)
-        self.socket.bind(("::" if family == 6 else "0.0.0.0", port))
+        self.socket.bind(("::" if family == 6 else "0.0.0.0", port))  # nosec B104 # in a network namespace of its own
         self.socket.listen(64)
         # Python sizes its address buffers by the family it believes a socket to have. A receiver may answer with an AF_INET6 address on
         # an AF_INET socket, which would be cut off; believed to be AF_UNIX, any address fits, and is still read by its own family.

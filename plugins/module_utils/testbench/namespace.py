@@ -208,7 +208,7 @@ class Tun:
         """Send all IPv4 into the device. The gateway is what names the device: struct rtentry wants a pointer for a name."""
         control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            anywhere = _sockaddr_in("0.0.0.0")
+            anywhere = _sockaddr_in("0.0.0.0")  # nosec B104 # a route
             # Native alignment: rt_pad1, rt_dst, rt_gateway, rt_genmask, rt_flags, and 60 bytes or more that stay zero.
             route = struct.pack("@L16s16s16sH70x", 0, anywhere, _sockaddr_in(gateway), anywhere, RTF_UP | RTF_GATEWAY)
             self._ask(control, SIOCADDRT, route, "add a route in the probe's namespace")

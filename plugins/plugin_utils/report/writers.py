@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405 # it writes XML and reads none
 
 Report: TypeAlias = Mapping[str, Any]
 
