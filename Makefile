@@ -12,7 +12,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration sanity importer lab lab-source molecule faults bench jobs quick-start ebpf docs clean
+.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration sanity importer lab lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -70,6 +70,12 @@ molecule-%: setup-lab
 
 faults: setup-lab ## break machines in every way of docs/faults.md, and see that none is lost
 	$(NOX) faults
+
+adversary: setup-lab ## forged handshakes by the thousand against the eBPF programs and the option filter
+	$(NOX) adversary
+
+adversary-lab: setup-lab ## the same against vtoa and a vendor's kernel, on lab machines
+	$(NOX) adversary_lab
 
 bench: setup-lab ## what the collection costs: measures, and makes docs/benchmarks.md anew
 	$(NOX) bench

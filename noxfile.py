@@ -143,6 +143,18 @@ def faults(session: nox.Session) -> None:
     run(session, "python", "tests/faults/lanes.py", *session.posargs)
 
 
+@nox.session(tags=["test"])
+def adversary(session: nox.Session) -> None:
+    """forged handshakes by the thousand against the eBPF programs and the option filter, on this machine"""
+    run(session, "python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", "tests/adversary", *session.posargs)
+
+
+@nox.session
+def adversary_lab(session: nox.Session) -> None:
+    """the same against vtoa and a vendor's kernel, on lab machines"""
+    on_machines(session, "-s", tests=["tests/lab/test_adversary.py"])
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
     """what the collection costs: measures, and makes docs/benchmarks.md anew"""

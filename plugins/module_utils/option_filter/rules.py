@@ -94,6 +94,7 @@ table inet %(table)s {
 _SCRIPT_TEXT = r"""#!/bin/sh
 %(marker)s: strips address options from packets of strangers; managed, do not edit.
 # filter.sh start: load the rules beside this file, in place of those of before. stop: take them away. show: what of them is loaded.
+# watch: put them back whenever somebody takes them away, as `nft flush ruleset` does; never ends.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -180,16 +181,49 @@ show_iptables() {
     [ ! -e /proc/net/if_inet6 ] || show ip6tables
 }
 
+keep() {
+    [ "$(show_%(method)s 2>/dev/null)" = "$wanted" ] && return
+    start_%(method)s
+    wanted=$(show_%(method)s 2>/dev/null)
+}
+
+wait_nft() { # the kernel tells at once when a table goes; of what else may happen to ours, the next look
+    timeout 30 nft monitor destroy tables 2>/dev/null | while read -r told; do
+        case $told in
+        *%(table)s*) keep ;;
+        esac
+    done
+    sleep 1
+}
+
+wait_iptables() {
+    sleep 5
+    keep
+    sleep 5
+    keep
+    sleep 5
+}
+
+# It begins anew each time, for the script and its rules may be others by now.
+watch() {
+    show_%(method)s >/dev/null 2>&1 || start_%(method)s
+    wanted=$(show_%(method)s 2>/dev/null)
+    wait_%(method)s
+    exec /bin/sh "$0" watch
+}
+
 case $1 in
 start | stop | show) "$1_%(method)s" ;;
+watch) watch ;;
 *)
-    echo "usage: $0 start|stop|show" >&2
+    echo "usage: $0 start|stop|show|watch" >&2
     exit 2
     ;;
 esac
 """
 
-# Before the network comes up, as distributions' own firewalls. A firewall that starts, restarts or reloads has this one run again.
+# Before the network comes up, as distributions' own firewalls. A firewall that starts, restarts or reloads has this one run again, and what
+# goes past systemd is seen by the watch. The rules are loaded before the unit counts as started.
 UNIT_TEXT = """%(marker)s: strips address options from packets of strangers; managed, do not edit
 [Unit]
 Description=Take the address of a client from the load balancers only
@@ -203,9 +237,11 @@ PartOf=%(firewalls)s
 ReloadPropagatedFrom=%(firewalls)s
 
 [Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/sh %(script)s start
+Type=simple
+ExecStartPre=/bin/sh %(script)s start
+ExecStart=/bin/sh %(script)s watch
+Restart=always
+RestartSec=2
 ExecReload=/bin/sh %(script)s start
 %(confined)s
 

@@ -12,9 +12,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
+import shutil
+import tempfile
+
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import network_key, read_network
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which, write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
@@ -162,8 +166,6 @@ def _change(option_filter, after, files, trial):
     stale = [name for name in option_filter.left() if name not in files]
     kept.update((name, option_filter.originals.now(name)) for name in stale)
     try:
-        if facts and facts.get("method") != after["method"]:
-            _run_script("stop")
         for name in stale + [name for name in files if name in OURS and name not in option_filter.originals.files]:
             option_filter.originals.change(name, None)
         for name, image in sorted(files.items()):
@@ -182,17 +184,31 @@ def _change(option_filter, after, files, trial):
                 "the rules are loaded otherwise than they were in the trial",
                 "see `/bin/sh %s show` on the host" % SCRIPT,
             )
+        # Not before the new rules stand: there is no moment without any.
+        _stop_other(facts, after["method"])
     except BaseException:
-        _put_back(option_filter, kept, record, facts)
+        _put_back(option_filter, kept, record, facts, after["method"])
         raise
     option_filter.save(dict(after, shown=shown))
 
 
-def _put_back(option_filter, kept, record, facts):
+def _stop_other(facts, method):
+    """Take away the rules of before where they are another firewall's than those of `method`."""
+    before = facts.get("method")
+    if before not in METHODS or before == method:
+        return
+    folder = tempfile.mkdtemp(prefix="realip-toa-")
     try:
-        _run_script("stop")
-    except TargetError:
-        pass  # what failed first is what the operator is told
+        script = os.path.join(folder, "filter.sh")
+        write_atomic(script, script_text(before), 0o700)
+        _run_script("stop", script)
+    finally:
+        shutil.rmtree(folder, True)
+
+
+def _put_back(option_filter, kept, record, facts, method):
+    if not facts:
+        _end_rules(option_filter)
     for name, image in kept.items():
         option_filter.originals.change(name, image)
     option_filter.originals.return_to(record)
@@ -200,6 +216,19 @@ def _put_back(option_filter, kept, record, facts):
     tell_daemons(kept)
     if facts:
         _run_script("start")
+        if option_filter.init == "systemd":
+            _systemctl(option_filter, "reload-or-restart")
+        _stop_other({"method": method}, facts.get("method"))
+
+
+def _end_rules(option_filter):
+    """Whatever of the new rules is there goes; what failed first is what the operator is told."""
+    if option_filter.init == "systemd" and option_filter.originals.now(UNIT):
+        _systemctl(option_filter, "stop")
+    try:
+        _run_script("stop")
+    except TargetError:
+        pass
 
 
 def _absent(option_filter, args):
@@ -215,10 +244,11 @@ def _take_away(option_filter):
     method = option_filter.record.get("method")
     if method in METHODS:
         option_filter.originals.change(SCRIPT, file_image(script_text(method).encode("ascii"), 0o755))
-    if option_filter.originals.now(SCRIPT):
-        _run_script("stop")
+    # The watch first, which would put the rules back.
     if option_filter.init == "systemd" and option_filter.originals.now(UNIT):
         _systemctl(option_filter, "stop")
+    if option_filter.originals.now(SCRIPT):
+        _run_script("stop")
     foreign = option_filter.originals.restorable()[1]
     changes = dict.fromkeys(option_filter.originals.files)
     for name in foreign:
@@ -233,9 +263,9 @@ def _take_away(option_filter):
     option_filter.save({})
 
 
-def _run_script(verb):
+def _run_script(verb, script=SCRIPT):
     """Run the script; what it says becomes a TargetError."""
-    code, out, err = run(["/bin/sh", SCRIPT, verb], timeout=60)
+    code, out, err = run(["/bin/sh", script, verb], timeout=60)
     if code != 0:
         raise TargetError(
             "option_filter_not_loaded" if verb == "start" else "option_filter_not_removed",

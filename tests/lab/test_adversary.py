@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The realip.toa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The adversary against kernels' own modules, which trust whoever sends an option: only the option filter keeps strangers out."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "adversary"))
+
+import handshakes
+
+SEED = int(os.environ.get("REALIP_SEED") or random.SystemRandom().randrange(1 << 32))
+MANY = 1500
+FOLDER = "/var/lib/realip-toa/option-filter"
+KINDS = [28, 200, 201, 202, 249, 250, 252, 253, 254]
+# A module that comes with the kernel, and a vendor's kernel.
+MACHINES = {"alinux3": "vtoa", "ubuntu1604": "kernel_package"}
+
+
+@pytest.mark.parametrize("host", MACHINES)
+def test_no_stranger_is_believed(lab, host: str) -> None:
+    code, report, output = lab.playbook("rollout.yml", host, toa_trusted_sources=handshakes.NETWORKS)
+    assert code == 0, output
+    (entry,) = report["hosts"]
+    assert (entry["state"], entry["backend"], entry["trusts_all_sources"]) == ("proved", MACHINES[host], False), entry
+    kind = int(entry["option_kinds"][0].partition("/")[0])
+    client = handshakes.plain(4, handshakes.TRUSTED[4][0], ack=handshakes.forged(kind, "203.0.113.7", 4242).hex())
+    shots = handshakes.some(MANY, SEED)
+    print(f"adversary: {len(shots)} handshakes against {MACHINES[host]}; REALIP_SEED={SEED}")
+    believed, *seen = lab.target(host, "adversary", shots=[client, *shots], kinds=KINDS, filter=FOLDER)["seen"]
+    assert believed["told"][0] == "203.0.113.7:4242", believed
+    told = [(handshakes.wrong(shot, one), shot, one) for shot, one in zip(shots, seen, strict=True)]
+    assert not [json.dumps(found) for found in told if found[0]]
