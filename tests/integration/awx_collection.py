@@ -19,13 +19,15 @@ from sshd import ROOT
 
 REQUIREMENT = (ROOT / "tests" / "requirements-awx.txt").read_text().strip()
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "realip-toa" / REQUIREMENT.replace("==", "-")
-INSIDE = "ansible_collections/awx/awx/plugins/modules/"
+PLUGINS = "ansible_collections/awx/awx/plugins/"
+INSIDE = f"{PLUGINS}modules/"
+PARTS = ("modules", "module_utils", "doc_fragments")
 
 
 def modules() -> Path:
     """The folder with the modules of awx.awx; fetched once."""
     folder = CACHE / INSIDE
-    if not folder.is_dir():
+    if not (CACHE / PLUGINS / "module_utils").is_dir():
         with tempfile.TemporaryDirectory() as wheels:
             # The wheel is for any Python; which one it was made for matters to pip alone.
             command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
@@ -34,7 +36,12 @@ def modules() -> Path:
             (wheel,) = Path(wheels).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(
-                    CACHE, [name for name in archive.namelist() if name.startswith(INSIDE) and name.endswith(".py")]
+                    CACHE,
+                    [
+                        name
+                        for name in archive.namelist()
+                        if name.startswith(tuple(f"{PLUGINS}{part}/" for part in PARTS)) and name.endswith(".py")
+                    ],
                 )
     return folder
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -20,7 +21,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from fleet import Fleet
-from sshd import ROOT
+from pretend_controller import Controller
+from sshd import ROOT, VENVS
 
 from tests import awx_jobs
 from tests.awx_jobs import DATA, TEMPLATES
@@ -99,6 +101,59 @@ def test_applying_it(tmp_path: Path) -> None:
     assert re.search(r"localhost +: ok=6 +changed=6 ", done.stdout)
 
 
+def apply(folder: Path, controller: Controller) -> list[str]:
+    """Run awx/apply.yml with the real modules of awx.awx: the requests that change something, in order."""
+    awx_collection.modules()
+    environment = {
+        **os.environ,
+        **controller.environment,
+        "ANSIBLE_CONFIG": str(folder / "none.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(awx_collection.CACHE),
+    }
+    controller.changes = []
+    command = [str(BIN / "ansible-playbook"), "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run([*command, str(ROOT / "awx" / "apply.yml")], env=environment, cwd=folder, capture_output=True, text=True,
+                          timeout=600, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return controller.changes
+
+
+def test_applying_it_twice_to_a_controller(tmp_path: Path) -> None:
+    """All is there after the first time, and nothing changes the second time: what somebody has switched on stays on."""
+    with Controller() as controller:
+        apply(tmp_path, controller)
+        for name, kind in (("controller_templates", "job_templates"), ("controller_projects", "projects"), ("controller_labels", "labels")):  # fmt: skip
+            assert {item["name"] for item in controller.kept[kind].values()} == {item["name"] for item in DATA[name]}
+        for template in TEMPLATES.values():
+            made = controller.named("job_templates", template["name"])
+            assert controller.surveys["job_templates", made["id"]] == template["survey_spec"]
+            assert controller.kept["projects"][made["project"]]["name"] == template["project"]
+        (workflow,) = controller.kept["workflow_job_templates"].values()
+        assert controller.surveys["workflow_job_templates", workflow["id"]]["spec"]
+        order, node = [], controller.named("workflow_job_template_nodes", "plan")
+        while node:
+            order.append(node["identifier"])
+            after = controller.ties.get(("workflow_job_template_nodes", node["id"], "success_nodes"), [])
+            node = controller.kept["workflow_job_template_nodes"][after[0]] if after else None
+        assert order == ["plan", "canary", "approval", "rollout", "verify"]
+        (schedule,) = controller.kept["schedules"].values()
+        assert schedule["enabled"] is False
+        # Somebody gives it an inventory, and switches it on; and has changed the rest as well.
+        schedule.update(
+            enabled=True, inventory=5, rrule="DTSTART;TZID=Etc/UTC:20260101T041500 RRULE:FREQ=DAILY;INTERVAL=1"
+        )
+        controller.named("job_templates", "TOA plan")["forks"] = 1
+        before = controller.state()
+        again = apply(tmp_path, controller)
+        # awx.awx writes an approval node each time, with what it has; what is ours is put right, and nothing else is touched.
+        assert sorted(request.rstrip("/0123456789") for request in again) == [
+            "PATCH /api/v2/job_templates", "PATCH /api/v2/workflow_approval_templates"]  # fmt: skip
+        assert controller.named("job_templates", "TOA plan").pop("forks") == TEMPLATES["TOA plan"]["forks"]
+        for place in before["job_templates"].values():
+            place.pop("forks", None) if place["name"] == "TOA plan" else None
+        assert controller.state() == before
+
+
 def test_what_is_named_is_there() -> None:
     labels = {item["name"] for item in DATA["controller_labels"]}
     projects = {item["name"] for item in DATA["controller_projects"]}
@@ -113,6 +168,66 @@ def test_what_is_named_is_there() -> None:
     for schedule in DATA["controller_schedules"]:
         assert schedule["unified_job_template"] in TEMPLATES
         assert re.fullmatch(r"DTSTART;TZID=Etc/UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1", schedule["rrule"])
+
+
+PROJECT = ROOT / "awx" / "project"
+
+
+def test_a_project_of_ones_own() -> None:
+    """The skeleton pins this version, and has every playbook of the templates: each hands over to the collection's own."""
+    (wanted,) = yaml.safe_load((PROJECT / "collections" / "requirements.yml").read_text())["collections"]
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    assert wanted == {"name": "realip.toa", "version": version}
+    wrapped = {
+        path.relative_to(PROJECT).as_posix()
+        for path in [*found(PROJECT / "playbooks", "*.yml"), PROJECT / "rollout.yml"]
+    }
+    assert {template["playbook"] for template in TEMPLATES.values()} <= wrapped
+    for name in wrapped:
+        (play,) = yaml.safe_load((PROJECT / name).read_text())
+        assert play["ansible.builtin.import_playbook"] == f"realip.toa.{Path(name).stem}"
+        assert (ROOT / "playbooks" / f"{Path(name).stem}.yml").is_file()
+    ours = (ROOT / "ansible.cfg").read_text().splitlines()
+    assert set((PROJECT / "ansible.cfg").read_text().splitlines()) <= set(ours)
+
+
+STORE = """
+import http.server, pathlib, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        pathlib.Path(sys.argv[1], self.path.strip("/").replace("/", "_")).write_bytes(body)
+        self.send_response(201); self.end_headers()
+    def log_message(self, *told): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+def test_a_job_of_ones_own_project(core: str, tmp_path: Path) -> None:
+    """It plans, leaves its substance behind in the artefacts, and uploads the report before its container goes."""
+    project, store = tmp_path / "project", tmp_path / "store"
+    shutil.copytree(PROJECT, project)
+    store.mkdir()
+    server = subprocess.Popen([sys.executable, "-c", STORE, str(store)], stdout=subprocess.PIPE, text=True)
+    try:
+        port = t.cast("t.IO[str]", server.stdout).readline().strip()
+        # Nobody is there; and a daemon has another PWD.
+        environment = {**os.environ, "PWD": "/", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+        command = [str(VENVS / core / "bin" / "ansible-playbook"), "-i", "inventory", "playbooks/plan.yml", "-e", f"report_store=http://127.0.0.1:{port}/toa",
+                   "-e", "ansible_ssh_executable=/bin/false"]  # fmt: skip
+        done = subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+    finally:
+        server.kill()
+    assert done.returncode == 2 and "plan: 2 of 2 hosts need attention" in done.stdout + done.stderr, (
+        done.stdout + done.stderr
+    )
+    (run,) = [path for path in (project / "reports" / "plan").iterdir() if not path.is_symlink()]
+    assert sorted(path.name for path in store.iterdir()) == [f"toa_{run.name}_plan.html", f"toa_{run.name}_plan.json"]
+    assert (store / f"toa_{run.name}_plan.json").read_text() == (project / "reports" / "plan.json").read_text()
 
 
 def test_every_playbook_has_a_template() -> None:
@@ -271,6 +386,7 @@ def test_a_job(project: Path, template: str, check: bool) -> None:
     assert (job.private / "reports" / f"{kind}.html").is_file()
     # What a workflow can go by, in the job's artefacts.
     told = job.stats["artifact_data"]["toa_report"]
+    assert told["hosts"] == {made["hosts"][0]["state"]: ["web1"]} and told["ran"]["by"] == "ops"
     assert told["summary"] == made["summary"] and told["attention"] is made["failed"]
     assert "TOA: " in job.log
 

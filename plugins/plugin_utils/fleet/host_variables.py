@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from ansible_collections.realip.toa.plugins.plugin_utils import typed
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.agreement import DEFAULTS, shown
 
 Variables: TypeAlias = Mapping[str, Any]
@@ -30,12 +31,14 @@ class HostVariables:
         return self._raw[host]
 
     def value(self, host: str, name: str) -> Any:
-        """A variable of a host, None where it is not set."""
+        """A variable of a host, None where it is not set or empty; a list that was written as a text is a list."""
         if name in self._of_the_play:
             found = self._of_the_play[name]
-            return self._template(found, host) if _is_template(found) else found
-        found = self.raw(host).get(name)
-        return self._hostvars[host].get(name) if _is_template(found) else found
+            found = self._template(found, host) if _is_template(found) else found
+        else:
+            found = self.raw(host).get(name)
+            found = self._hostvars[host].get(name) if _is_template(found) else found
+        return None if typed.is_unset(found) else typed.convert(found, {"type": "raw"})
 
     def take_from_the_play(self, host: str, given: Mapping[str, tuple[Any, Any]]) -> None:
         """`given`, {name: (as it is written, its value)}, is what a task of `host` sees. What the play has brought, and not the inventory, counts for all."""
