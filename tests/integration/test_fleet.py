@@ -280,6 +280,32 @@ def test_a_file_of_the_operator_named_like_ours(fleet: Fleet) -> None:
     assert fleet.hooks("web01") == ["drain", "undrain"]
 
 
+# Every question of a survey as AWX passes it: texts, and empty ones where nobody has answered.
+TEXTS = {"toa_stage_all": "false", "toa_max_failures": "0", "toa_max_rebooting": "0", "toa_reboot_timeout": "120", "toa_waves": "1,100%",
+         "toa_report_formats": "html,json", "toa_accept_unverified_packages": "yes", "toa_takeover": "off", "toa_pause_after_canary": "false"}  # fmt: skip
+EMPTY = ("toa_only", "toa_window", "toa_drain_tasks", "toa_undrain_tasks", "toa_health_tasks", "toa_wave_tasks", "toa_soak", "toa_domain",
+         "toa_max_unavailable", "toa_on_failure", "toa_vendor", "toa_option_kinds", "toa_backends", "toa_package_mirror", "toa_lockfile",
+         "toa_persistence_method", "toa_monitor_interval", "toa_report_tasks", "toa_lock_cache", "toa_push_packages")  # fmt: skip
+
+
+def test_texts_and_nothings_mean_what_they_say(fleet: Fleet, core: str) -> None:
+    """Extra variables are texts on ansible-core 2.16; and what is null or empty is not set, wherever it stands."""
+    names = fleet.names[:2]
+    texts = [option for name, text in TEXTS.items() for option in ("-e", f"{name}={text}")]
+    nothings = [option for name in EMPTY for option in ("-e", f"{name}=")]
+    run, report = fleet.play(core, names=names, options=(*texts, *nothings))
+    assert run.rc == 0 and states(report) == dict.fromkeys(names, "proved"), run.output
+    # Not staged beforehand.
+    assert [fleet.steps(name).count("package staged") for name in names] == [1, 1]
+    for name in names:
+        fleet.be(name)
+    run, report = fleet.play(
+        core, names=names, **dict.fromkeys((*EMPTY, "toa_waves", "toa_reboot_timeout", "toa_stage_all"))
+    )
+    assert run.rc == 0 and states(report) == dict.fromkeys(names, "proved"), run.output
+    assert [fleet.steps(name).count("package staged") for name in names] == [2, 2]
+
+
 def test_a_missing_file_of_the_operator_is_said_before_any_host_is_asked(fleet: Fleet) -> None:
     run, report = fleet.play(NEWEST, names=["web01"], toa_health_tasks="helth.yml")
     assert run.rc != 0 and "toa_health_tasks: there is no file helth.yml" in run.output, run.output
