@@ -49,7 +49,7 @@ def give_attributes(path, wanted):
 if hasattr(os, "listxattr"):
 
     def _names(path):
-        return [os.fsencode(name) for name in os.listxattr(path, follow_symlinks=False)]
+        return [name.encode("utf-8", "surrogateescape") for name in os.listxattr(path, follow_symlinks=False)]
 
     def _value(path, name):
         return os.getxattr(path, name, follow_symlinks=False)

@@ -18,7 +18,7 @@ import time
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils import runner
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
-from ansible_collections.realip.toa.plugins.module_utils.bootloader import menu as grub_config
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import bls, environment, grub_script, legacy_menu, menu
 from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
 from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
 from ansible_collections.realip.toa.plugins.module_utils.host import state, toa_modules
@@ -54,7 +54,7 @@ STATS = "                                  CPU0       CPU1\nsyn_recv_sock_toa   
 # A file that is read on hosts, and how it looks when it is well.
 HEALTHY = {
     "/etc/os-release": "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian\"\n", "/etc/redhat-release": "CentOS release 6.10 (Final)\n",
-    "/boot/grub/grub.cfg": GRUB, "/boot/grub/grubenv": grub_config.ENV_HEADER + "next_entry=gnulinux\n" + "#" * 900, "/boot/grub/menu.lst": MENU,
+    "/boot/grub/grub.cfg": GRUB, "/boot/grub/grubenv": environment.ENV_HEADER + "next_entry=gnulinux\n" + "#" * 900, "/boot/grub/menu.lst": MENU,
     "/boot/grub/default": "0\n#\n#\n", "/boot/loader/entries/a.conf": "title A\nversion 5.10\nlinux /vmlinuz-5.10\nid a\n",
     "/etc/default/grub": "GRUB_DEFAULT=saved\nGRUB_CMDLINE_LINUX=\"quiet\"\n", "/etc/rc.local": SCRIPT, "/etc/modules": "toa\nvtoa # x\n",
     "/proc/modules": "toa 16384 1 - Live 0x0000000000000000 (OE)\nvtoa 4096 0 - Live 0x0\n", "/proc/net/toa_stats": STATS, "/proc/net/vtoa_stats": STATS,
@@ -136,12 +136,12 @@ def forge(chance, depth=0):
 LISTING = "table inet realip_toa {\n\tchain option_filter {\n\t\treset tcp option 200\n\t}\n}\n"
 # What reads text, and a text as it should be.
 READERS = {
-    "boot_order": (GRUB, lambda text: grub_config.boot_order(text, {"next_entry": text[:9]})),
-    "grubenv": (HEALTHY["/boot/grub/grubenv"], grub_config.parse_grubenv),
-    "menu_lst": (MENU, grub_config.parse_menu_lst),
-    "bls": (HEALTHY["/boot/loader/entries/a.conf"], lambda text: grub_config.parse_bls_entry(text, "a")),
-    "defaults": (HEALTHY["/etc/default/grub"], grub_config.parse_assignments),
-    "release_of_image": ("vmlinuz-4.4.87.toa", grub_config.release_of_image),
+    "boot_order": (GRUB, lambda text: grub_script.boot_order(text, {"next_entry": text[:9]})),
+    "grubenv": (HEALTHY["/boot/grub/grubenv"], environment.parse_grubenv),
+    "menu_lst": (MENU, legacy_menu.parse_menu_lst),
+    "bls": (HEALTHY["/boot/loader/entries/a.conf"], lambda text: bls.parse_bls_entry(text, "a")),
+    "defaults": (HEALTHY["/etc/default/grub"], environment.parse_assignments),
+    "release_of_image": ("vmlinuz-4.4.87.toa", menu.release_of_image),
     "scripts": (SCRIPT, script_loads),
     "statistics": (STATS, toa_modules.parse_counters),
     "module_of_file": ("/lib/modules/5.10/extra/tcp-toa.ko.xz", toa_modules.module_of_file),
