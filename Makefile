@@ -12,7 +12,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration sanity importer lab lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
+.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration hostile-user fuzz sanity importer lab lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -49,6 +49,13 @@ unit: setup-python ## pure logic, on every Python found
 
 integration: setup-lab ## this machine: sshd on loopback, namespaces, real tools
 	$(NOX) integration
+
+hostile-user: setup-lab ## hostile files of a local user in every path that root reads or writes
+	$(NOX) hostile_user
+
+fuzz: export REALIP_FUZZ_SECONDS ?= 600
+fuzz: setup ## the parsers of what hosts say, ten minutes long; make test does one
+	$(NOX) fuzz
 
 sanity: setup ## ansible-test sanity of the built collection, on every ansible-core
 	$(NOX) sanity

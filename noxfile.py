@@ -114,6 +114,19 @@ def importer(session: nox.Session) -> None:
     run(session, "tests/importer.sh")
 
 
+@nox.session(tags=["test"])
+def hostile_user(session: nox.Session) -> None:
+    """what a user without rights could leave in every path that root reads or writes"""
+    run(session, "tests/integration.sh", "--durations=5", *(session.posargs or ["tests/hostile_user"]))
+
+
+@nox.session(tags=["test"])
+def fuzz(session: nox.Session) -> None:
+    """words of hosts against the parsers that read them, for REALIP_FUZZ_SECONDS (60; `make fuzz` takes 600)"""
+    os.environ.setdefault("REALIP_FUZZ_SECONDS", "60")
+    run(session, "tests/fuzz.sh")
+
+
 @nox.session(tags=["long"])
 @nox.parametrize("part", PARTS)
 def lab(session: nox.Session, part: str) -> None:

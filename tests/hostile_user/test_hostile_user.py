@@ -55,7 +55,7 @@ CALLS: dict[str, tuple[list[t.Any], str, dict[str, t.Any]]] = {
     "persistence-systemd": ([], "persistence", {**PERSISTENCE, "method": "systemd"}),
     "persistence-absent": ([["persistence", PERSISTENCE]], "persistence", {"state": "absent", "name": "toa", "method": "auto"}),
     "monitor": ([], "monitor", MONITOR),
-    "monitor-recorded": ([], "monitor", {"state": "recorded", "backend": "vtoa"}),
+    "monitor-recorded": ([], "monitor", {"state": "recorded", "proved": {"backend": "vtoa"}}),
     "monitor-absent": ([["monitor", MONITOR]], "monitor", {"state": "absent"}),
     "package-absent": ([], "package", {"state": "absent", "packages": []}),
     "source-absent": ([], "source", {"state": "absent"}),
