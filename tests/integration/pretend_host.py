@@ -159,7 +159,7 @@ def facts(host):
         "conflicts": [],
         "held": [],
         "unread": [],
-        "firewall": {"backend": "nft", "option_filter": host["option_filter"], "forwards": False},
+        "firewall": {"backend": "nft", "option_filter": host["option_filter"], "forwards": False, "filter_partial": []},
         "state": host["state"],
     }
 

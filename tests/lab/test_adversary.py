@@ -38,3 +38,15 @@ def test_no_stranger_is_believed(lab, host: str) -> None:
     assert believed["told"][0] == "203.0.113.7:4242", believed
     told = [(handshakes.wrong(shot, one), shot, one) for shot, one in zip(shots, seen, strict=True)]
     assert not [json.dumps(found) for found in told if found[0]]
+
+
+def test_children_that_the_filter_cannot_see_are_found(debians) -> None:
+    """A real macvlan child in a namespace of its own, which takes its packets from the driver of the host's interface."""
+    assert debians.target("debian12", "programs.facts")["firewall"]["filter_partial"] == []
+    child = "ip netns add apart && ip link add under type dummy && ip link add link under name child type macvlan && ip link set child netns apart"
+    debians.ssh("debian12", f"{child} && (setsid ip netns exec apart sleep 600 >/dev/null 2>&1 &)")
+    try:
+        found = debians.target("debian12", "programs.facts")["firewall"]["filter_partial"]
+        assert [text for text in found if text.startswith("the macvlan interface child in the namespace of")], found
+    finally:
+        debians.ssh("debian12", "ip netns pids apart | xargs -r kill; ip netns del apart; ip link del under")

@@ -44,6 +44,7 @@ from ansible_collections.realip.toa.plugins.module_utils.inspection.services imp
     look_at_firewall,
     look_at_service,
 )
+from ansible_collections.realip.toa.plugins.module_utils.inspection.unseen import unseen_interfaces
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import drift_of, proof_of
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import FOLDER, SEEN, seen_drift
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import filter_of
@@ -122,6 +123,7 @@ class Host:
                 "backend": self.guarded("firewall", lambda: look_at_firewall(self), "none"),
                 "option_filter": self.guarded("option_filter", self._option_filter, None),
                 "forwards": self.guarded("firewall", lambda: forwards(self), False),
+                "filter_partial": self.guarded("filter_partial", lambda: unseen_interfaces(self), []),
             },
             "held": self.guarded("held", lambda: look_at_held(self), []),
             "state": self.state,

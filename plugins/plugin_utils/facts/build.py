@@ -53,7 +53,7 @@ CLEAN: dict[str, Cleaner] = {
     "container": text,
     "conflicts": records(code=text, detail=text),
     "firewall": record(
-        backend=one_of("nft", "iptables", "none"), forwards=flag,
+        backend=one_of("nft", "iptables", "none"), forwards=flag, filter_partial=many(text),
         option_filter=optional(record(
             active=flag, method=text, kinds=many(number), trusted_sources=many(text, NETWORKS_LIMIT), ports=many(number), at_boot=text,
         )),

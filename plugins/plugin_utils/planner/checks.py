@@ -194,6 +194,11 @@ def _settle_trust(case: Case, offer: Offer, filters_sources: bool) -> None:
     option_filter = case.facts["firewall"]["option_filter"]
     if wants_option_filter(case, filters_sources):
         _settle_option_filter(case, offer)
+        unseen = case.facts["firewall"]["filter_partial"]
+        # Programs of eBPF see every connection of every namespace by themselves.
+        if unseen and not filters_sources:
+            more = f" and {len(unseen) - 3} more" if len(unseen) > 3 else ""
+            offer.tell("filter_partial", what=f"{', '.join(unseen[:3])}{more}")
     elif option_filter:
         _before_proof(offer, "trust all sources: take away the rules that strip the option from strangers")
 

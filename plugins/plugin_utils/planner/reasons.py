@@ -125,6 +125,11 @@ REASONS = {
     "all_sources_trusted": Reason(
         INFO, "all sources are trusted: whoever reaches a port of this host can name any client address ({why})"
     ),
+    "filter_partial": Reason(
+        WARNING,
+        "the option filter does not see {what}: packets come there past this host's firewall, and strangers are believed",
+        "connect these through the host (veth, a bridge), filter at the network's edge, or choose the eBPF backend, which sees every connection",
+    ),
     "bpftool_missing": Reason(
         BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"
     ),

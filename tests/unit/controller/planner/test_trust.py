@@ -113,3 +113,19 @@ def test_a_host_that_forwards_strips_the_option_for_the_others():
 def test_what_is_no_choice_is_refused_before_any_host(sources):
     with pytest.raises(policy_module.PolicyError, match="toa_trusted_sources|trusted source"):
         decide(host(*DEBIAN12), trusted_sources=sources)
+
+
+def test_what_the_option_filter_does_not_see_is_a_warning():
+    """A module believes what comes there; the programs of eBPF see it themselves."""
+    unseen = {
+        "firewall": {
+            "backend": "nft",
+            "forwards": True,
+            "filter_partial": [f"interface {number}" for number in range(5)],
+        }
+    }
+    plan = decide(host("ubuntu-16.04", "4.4.87.toa", **TOA_RUNNING, **unseen), proof(), trusted_sources=["10.0.0.0/8"])
+    (told,) = [item for item in plan["reasons"] if item["code"] == "filter_partial"]
+    assert told["severity"] == "warning" and "interface 2 and 2 more" in told["message"] and "eBPF" in told["remedy"]
+    assert "filter_partial" not in named(decide(host(*DEBIAN12, **unseen), trusted_sources=["10.0.0.0/8"]))
+    assert "filter_partial" not in named(decide(host("ubuntu-16.04", "4.4.87.toa", **TOA_RUNNING, **unseen), proof()))

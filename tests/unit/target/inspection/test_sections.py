@@ -163,7 +163,12 @@ def test_security(tmpdir):
     ],
 )
 def test_firewall(tmpdir, layer, backend):
-    assert look(tmpdir, "debian8", layer)["firewall"] == {"backend": backend, "option_filter": None, "forwards": False}
+    assert look(tmpdir, "debian8", layer)["firewall"] == {
+        "backend": backend,
+        "option_filter": None,
+        "forwards": False,
+        "filter_partial": [],
+    }
 
 
 @pytest.mark.parametrize(
