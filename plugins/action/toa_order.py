@@ -41,7 +41,8 @@ class ActionModule(ToaAction):
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all") or [here]]
         try:
             members = self._members(hosts, reader, run, args["only"])
-            made = run_order.order(members, _with_global_ways(reader, hosts), run, _shut(reader), _go_on())
+            tasks = bool(self.variable("toa_wave_tasks", task_vars))
+            made = run_order.order(members, _with_global_ways(reader, hosts), run, _shut(reader), _go_on(), tasks)
         except ValueError as problem:
             raise ToaError(
                 "bad_order", str(problem), "correct what is named; docs/rollout.md has the rules"

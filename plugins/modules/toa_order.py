@@ -84,6 +84,10 @@ soak:
   description: Seconds that a wave has to do well before the next one begins.
   returned: success
   type: int
+looks_again:
+  description: Whether the hosts of a wave are looked at again before the next one begins.
+  returned: success
+  type: bool
 ask_after:
   description: The wave after which somebody is asked; 0 is none.
   returned: success

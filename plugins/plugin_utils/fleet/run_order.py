@@ -41,6 +41,7 @@ def order(
     run: str = "",
     shut: Callable[[str], str] = lambda host: "",
     go_on: tuple[str, str] = ("run again", "run again with toa_pause_after_canary: false"),
+    wave_tasks: bool = False,
 ) -> dict[str, Any]:
     """The order of a run over `members`, {host: what is known of it}, in the order of the inventory.
 
@@ -53,7 +54,8 @@ def order(
     * `kinds`: [{kind, hosts, canary, proved_by}]; `waves`: [{wave, hosts, parts, canaries, kinds}];
     * `domains`: [{domain, hosts, limit, out}], empty where nothing limits them; `notes`: sentences;
     * `go_on`, `go_on_approved`: what to do to go on where the run has ended, or waits for approval;
-    * `soak`: seconds after each wave; `ask_after`: the wave after which somebody is to be asked, 0 for nobody.
+    * `soak`: seconds after each wave; `looks_again`: whether its hosts are looked at again then, for which `wave_tasks` are a reason too;
+    * `ask_after`: the wave after which somebody is to be asked, 0 for nobody.
     """
     pending = [host for host, member in members.items() if member.chosen and member.plan.get("state") == "pending"]
     left = _twice(members, pending)
@@ -79,6 +81,7 @@ def order(
     )  # fmt: skip
     by_name = {item["domain"]: item for item in domains}
     left.update({host: domain_full(by_name[names[host]]) for host in plan.held})
+    soak = seconds(agreed["toa_soak"], "toa_soak") if goal == "install" else 0
     slots = {item["host"]: {**item["turn"], "run": run} for item in plan.turns}
     jumps = [host for host in slots if ways.get(host)]
     if jumps:
@@ -99,7 +102,8 @@ def order(
         "notes": notes,
         "go_on": go_on[0],
         "go_on_approved": go_on[1],
-        "soak": seconds(agreed["toa_soak"], "toa_soak"),
+        "soak": soak,
+        "looks_again": goal == "install" and (soak > 0 or wave_tasks),
         "ask_after": _last_canaries(plan) if flag(agreed["toa_pause_after_canary"], "toa_pause_after_canary") else 0,
     }
 

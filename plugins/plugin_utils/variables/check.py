@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 # Read once for all hosts of a run. Of limits the strictest counts, as fleet/agreement.py says; of these, two values would be one too many.
 ONE_FOR_ALL = (
     "toa_lock_mirror", "toa_lock_update", "toa_only", "toa_report_dir", "toa_report_formats", "toa_report_keep",
-    "toa_report_parts", "toa_report_tasks",
+    "toa_report_parts", "toa_report_tasks", "toa_wave_tasks",
 )  # fmt: skip
 HOOKS = ("toa_drain_tasks", "toa_health_tasks", "toa_report_tasks", "toa_undrain_tasks", "toa_wave_tasks")
 # How many hosts a sentence names.

@@ -26,7 +26,7 @@ def made(hosts, waves, max_failures=0, max_rebooting=0, kinds=None, pools=None, 
     plan = schedule(members, waves, max_failures, max_rebooting, spare, ["k"] if proved else [])
     return {
         "run": "r", "slots": {item["host"]: item["turn"] for item in plan.turns}, "domains": domains, "ask_after": ask,
-        "go_on": "again", "go_on_approved": "again, approved",
+        "looks_again": True, "go_on": "again", "go_on_approved": "again, approved",
     }  # fmt: skip
 
 
