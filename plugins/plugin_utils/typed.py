@@ -59,6 +59,24 @@ def convert(value: Any, spec: Spec, bounds: tuple[int, int] | None = None) -> An
     return found
 
 
+def described(item: Mapping[str, Any], specs: Mapping[str, Spec]) -> dict[str, Any]:
+    """A mapping with the keys of `specs`, each in its type, with defaults; ValueError is a sentence that names the key.
+
+    As Ansible's ArgumentSpecValidator, whose words differ from core to core and name types of Python, and which takes a mapping for a text.
+    """
+    for key in item:
+        if key not in specs:
+            raise ValueError(f"unknown key {key}; expected some of {', '.join(specs)}{meant(key, specs)}")
+    found = {}
+    for key, spec in specs.items():
+        value = item.get(key)
+        try:
+            found[key] = spec.get("default") if is_unset(value) else convert(value, spec)
+        except ValueError as problem:
+            raise ValueError(f"{key} is {shown(value)}; {problem}") from None
+    return found
+
+
 def expected(spec: Spec, bounds: tuple[int, int] | None = None) -> str:
     """In words, what a value has to be."""
     choices = [str(choice) for choice in spec.get("choices") or [] if choice != ""]

@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, typed
 
 DATA = Path(__file__).with_name("trees.yml")
 # What is assumed of a source of which nothing is said.
 DEFAULT = "plain"
 
-# Fields that an operator may give; the others are about where a public tree is to be found.
-FIELDS = ("module", "subdirectory", "variables", "dkms", "option_kinds")
+# What an operator may say; the other fields are about where a public tree is to be found.
+FIELDS: dict[str, dict[str, Any]] = {
+    "module": {"type": "str", "default": "toa"},
+    "subdirectory": {"type": "str", "default": ""},
+    "variables": {"type": "dict", "default": {}},
+    "dkms": {"type": "bool", "default": False},
+    "option_kinds": {"type": "list", "elements": "str", "default": []},
+}
 
 _MODULE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -66,30 +72,35 @@ def find(wanted: object) -> Tree:
         raise TreeError(
             f"toa_source_tree is the name of a known tree or a description with some of {', '.join(FIELDS)}; got {wanted!r:.80}"
         )
-    strange = sorted(str(key) for key in wanted if key not in FIELDS)
-    if strange:
-        raise TreeError(f"toa_source_tree: unknown {', '.join(strange)}; expected some of {', '.join(FIELDS)}")
     return _tree("", wanted, "toa_source_tree")
 
 
 def _tree(key: str, item: Mapping[str, Any], where: str) -> Tree:
-    module, folder = item.get("module") or "toa", item.get("subdirectory") or ""
-    variables, dkms = item.get("variables") or {}, item.get("dkms") or False
-    if not isinstance(module, str) or not _MODULE.match(module):
-        raise TreeError(f"{where}: module {module!r:.60} is not the name of a module, as in `toa` for toa.ko")
-    if not isinstance(folder, str) or folder.startswith("/") or ".." in folder.split("/"):
-        raise TreeError(f"{where}: subdirectory {folder!r:.60} is not a directory of the source")
-    if not isinstance(variables, Mapping) or not all(
-        isinstance(name, str) and _VARIABLE.match(name) for name in variables
-    ):
-        raise TreeError(f"{where}: variables are those of make, as in {{CONFIG_TOA: m}}; got {variables!r:.80}")
-    if not isinstance(dkms, bool):
-        raise TreeError(f"{where}: dkms is true where the source has a dkms.conf of its own to keep; got {dkms!r:.40}")
+    own = {name: value for name, value in item.items() if name in FIELDS or not key}
     try:
-        kinds = tuple(option_formats.normalise(item.get("option_kinds") or []))
+        given = typed.described(own, FIELDS)
+    except ValueError as problem:
+        raise TreeError(f"{where}: {problem}") from None
+    if not isinstance(item.get("dkms") or False, bool):
+        raise TreeError(f"{where}: dkms is {typed.shown(item['dkms'])}; expected true or false, and no text")
+    module, folder, variables = given["module"], given["subdirectory"], given["variables"]
+    if not _MODULE.match(module):
+        raise TreeError(f"{where}: module {module!r:.60} is not the name of a module, as in `toa` for toa.ko")
+    if folder.startswith("/") or ".." in folder.split("/"):
+        raise TreeError(f"{where}: subdirectory {folder!r:.60} is not a directory of the source")
+    if not all(isinstance(name, str) and _VARIABLE.match(name) for name in variables):
+        raise TreeError(f"{where}: variables are those of make, as in {{CONFIG_TOA: m}}; got {variables!r:.80}")
+    try:
+        kinds = tuple(option_formats.normalise(given["option_kinds"]))
     except ValueError as problem:
         raise TreeError(f"{where}: {problem}") from problem
     values = {str(name): str(value) for name, value in variables.items()}
     return Tree(
-        key, module.replace("-", "_"), folder.strip("/"), values, dkms, kinds, str(item.get("repository") or "")
+        key,
+        module.replace("-", "_"),
+        folder.strip("/"),
+        values,
+        given["dkms"],
+        kinds,
+        str(item.get("repository") or ""),
     )

@@ -148,8 +148,23 @@ def _address(value: str) -> None:
         )
 
 
+def _pattern(name: str) -> Callable[[Any], None]:
+    """Hosts as `hosts` of a play takes them."""
+
+    def check(value: Any) -> None:
+        listed = value if isinstance(value, list) else [value]
+        if not listed or not all(isinstance(item, str) and item.strip() for item in listed):
+            raise ValueError(
+                f"{name} is {typed.shown(value)}; expected a pattern of hosts, as in web:!web3, or a list of them"
+            )
+
+    return check
+
+
 CHECKS: dict[str, Callable[[Any], object]] = {
+    "toa_build_host": _pattern("toa_build_host"),
     "toa_catalog": entries.load,
+    "toa_hosts": _pattern("toa_hosts"),
     "toa_max_failures": lambda value: limits.amount(value, 100, "toa_max_failures"),
     "toa_max_unavailable": lambda value: limits.amount(value, 100, "toa_max_unavailable"),
     "toa_only": _only,

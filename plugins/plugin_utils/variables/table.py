@@ -19,12 +19,12 @@ ROLES = Path(__file__).parents[3] / "roles"
 
 # What playbooks and actions read without a role.
 ELSEWHERE: dict[str, dict[str, Any]] = {
-    "toa_build_host": {"type": "str"},
+    "toa_build_host": {"type": "raw"},
     "toa_catalog": {"type": "list", "elements": "dict"},
     "toa_confirm_timeout": {"type": "int"},
     "toa_detect_redact": {"type": "bool"},
     "toa_detect_seconds": {"type": "int"},
-    "toa_hosts": {"type": "str"},
+    "toa_hosts": {"type": "raw"},
     "toa_report_kinds": {"type": "list", "elements": "str", "choices": ["plan", "rollout", "verify", "rollback", "remove"]},
 }  # fmt: skip
 

@@ -59,6 +59,37 @@ def test_nothing_said_is_a_plain_tree():
     )
 
 
+@pytest.mark.parametrize(
+    "wanted, words",
+    [
+        (
+            {"modul": "toa"},
+            "unknown key modul; expected some of module, subdirectory, variables, dkms, option_kinds; did you mean module?",
+        ),
+        ({"module": {"a": 1}}, "module is {'a': 1}; expected a text"),
+        ({"module": "toa; reboot"}, "is not the name of a module"),
+        ({"subdirectory": "../x"}, "is not a directory of the source"),
+        ({"subdirectory": ["x"]}, "subdirectory is ['x']; expected a text"),
+        ({"variables": "x"}, "variables is 'x'; expected a mapping"),
+        ({"variables": {"a b": 1}}, "variables are those of make"),
+        ({"dkms": "maybe"}, "dkms is 'maybe'; expected true or false"),
+        ({"option_kinds": {"a": 1}}, "option_kinds is {'a': 1}; expected a list"),
+        ({"option_kinds": ["2/8"]}, "option kind 2"),
+        ("ucluod", "no source tree 'ucluod' is described"),
+        (["x"], "is the name of a known tree or a description"),
+    ],
+)
+def test_what_is_wrong_with_a_tree_is_named(wanted, words):
+    with pytest.raises(source_trees.TreeError) as problem:
+        source_trees.find(wanted)
+    assert words in str(problem.value) and str(problem.value).startswith("toa_source_tree")
+
+
+def test_what_a_tree_does_not_say_is_not_set():
+    nothing = {"module": None, "subdirectory": "", "variables": None, "dkms": None, "option_kinds": None}
+    assert source_trees.find(nothing) == source_trees.find({"dkms": False}) == source_trees.find({"module": "toa"})
+
+
 # ---- archives
 
 

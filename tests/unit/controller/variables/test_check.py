@@ -73,7 +73,9 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_source_tree": "ucluod"}, "toa_source_tree"),
         ({"toa_catalog": [{"key": "x"}]}, "toa_catalog"),
         ({"toa_drain_tasks": "no-such-file.yml"}, "toa_drain_tasks: there is no file no-such-file.yml"),
-        ({"toa_hosts": ["web"]}, "toa_hosts is ['web']; expected a text"),
+        ({"toa_hosts": {"web": 1}}, "toa_hosts is {'web': 1}; expected a pattern of hosts"),
+        ({"toa_hosts": ["web", None]}, "toa_hosts is ['web', None]; expected a pattern of hosts"),
+        ({"toa_build_host": True}, "toa_build_host is true; expected a pattern of hosts"),
         ({"toa_vendor": check.Broken("{{ nope }}", "'nope' is undefined")}, "which cannot be evaluated: 'nope' is"),
     ],
 )  # fmt: skip
@@ -98,6 +100,7 @@ def test_who_shares_a_fault_is_named() -> None:
         {"toa_report_formats": ["html"], "toa_trusted_sources": "[10.0.0.0/8]", "toa_window": "Sat 01:00-05:00"},
         {"toa_kernel_match": {"id": "debian", "major": 12}, "toa_report": {"summary": {}}, "other": object()},
         {"toa_source_tree": {"module": "toa"}, "toa_hosts": "web:!web3"},
+        {"toa_hosts": ["web", "db"]},
     ],
 )
 def test_what_is_right_is_not_told(values: dict) -> None:
