@@ -37,7 +37,8 @@ class ActionModule(ToaAction):
         reader = HostVariables(task_vars["hostvars"], lambda value, host: self._template(value, host, task_vars))
         here = str(task_vars["inventory_hostname"])
         reader.take_from_the_play(here, {name: (task_vars.get(name), self.variable(name, task_vars)) for name in GIVEN})
-        run = str((records.looked(task_vars) or {}).get("run") or "")
+        # Not of the host that this runs on: its variables may be broken.
+        run = records.run_of(task_vars.get("ansible_play_hosts_all") or [], task_vars["hostvars"])
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all") or [here]]
         try:
             members = self._members(hosts, reader, run, args["only"])

@@ -9,14 +9,13 @@ import glob
 import os
 import socket
 import typing as t
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible import context
 from ansible_collections.realip.toa.plugins.plugin_utils import places
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records, waves
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
 from ansible_collections.realip.toa.plugins.plugin_utils.report import artifact, history, ran, writers
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
@@ -29,7 +28,7 @@ class ActionModule(ToaAction):
     """Runs on the controller alone."""
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
-        "kind": {"type": "str", "required": True, "choices": list(report.FAILURES)},
+        "kind": {"type": "str", "required": True, "choices": list(report.GOOD)},
         "dir": {"type": "path", "default": "reports"},
         "formats": {
             "type": "list",
@@ -76,6 +75,9 @@ class ActionModule(ToaAction):
             "summary": data["summary"],
             "attention": data["failed"],
             "verdict": data["verdict"],
+            "concerned": [
+                {**item, "group": waves.attention_group(self._run(task_vars))} for item in report.concerned(data)
+            ],
             "artifact": artifact.artifact(data),
             **written,
         }
@@ -96,6 +98,10 @@ class ActionModule(ToaAction):
             raise ToaError("report_not_written", words, "set toa_report_dir to a folder you may write to") from problem
         return {"files": files, "folder": str(place)}
 
+    def _run(self, task_vars: Variables) -> str:
+        """The run that this play is the end of."""
+        return records.run_of(task_vars.get("ansible_play_hosts_all") or [], task_vars["hostvars"])
+
     def _made(self, args: Result, before: t.Any, task_vars: Variables) -> Result:
         return report.build(
             _hosts(task_vars["hostvars"]),
@@ -104,7 +110,7 @@ class ActionModule(ToaAction):
             check=args["check"],
             only=args["only"],
             before=before,
-            run=_run(task_vars),
+            run=self._run(task_vars),
             ran=self._ran(task_vars),
         )
 
@@ -134,6 +140,7 @@ _NOTHING: Result = {
     "summary": {},
     "attention": False,
     "verdict": "",
+    "concerned": [],
     "artifact": {},
 }
 
@@ -143,16 +150,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
-
-
-def _run(task_vars: Variables) -> str:
-    """The run that this play is the end of. Its first host may have nothing to say: one whose variables are broken was never looked at."""
-    hostvars = task_vars["hostvars"]
-    for host in task_vars.get("ansible_play_hosts") or []:
-        seen = hostvars.raw_get(host).get(records.NAME)
-        if isinstance(seen, Mapping) and seen.get("run"):
-            return str(seen["run"])
-    return ""
 
 
 def _hosts(hostvars: t.Any) -> dict[str, dict[str, t.Any]]:

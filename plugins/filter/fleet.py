@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleFilterError
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.host_variables import HostVariables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import select
@@ -65,6 +66,24 @@ def toa_batches(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[
     return batches((fleet.current(groups, HostVariables(hostvars)).get("slots") or {}).values())
 
 
+def toa_somebody(pattern: Any, found: Iterable[str], limit: str = "", within: Iterable[str] = ()) -> Any:
+    """The pattern, where it matches a host; Ansible itself would end well with nothing done."""
+    try:
+        return selection.somebody(pattern, list(found), limit or "", list(within), dry=not _is_run())
+    except SelectionError as problem:
+        raise AnsibleFilterError(str(problem)) from problem
+
+
+def _is_run() -> bool:
+    """Whether plays are run, and not only checked or listed, for which no inventory is needed."""
+    return not any(context.CLIARGS.get(name) for name in ("syntax", "listhosts", "listtasks", "listtags"))
+
+
+def toa_concerned(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
+    """The group of the hosts that need attention after this run, for `hosts` of a play; a pattern that matches nobody where there is none."""
+    return fleet.concerned_group(groups, HostVariables(hostvars)) if hostvars else fleet.NOBODY
+
+
 def toa_gone_bad(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> str:
     """The hosts of the last run that went bad while their wave soaked, for `hosts` of a play."""
     return ",".join(fleet.gone_bad(groups, HostVariables(hostvars)) or [fleet.NOBODY])
@@ -103,6 +122,8 @@ class FilterModule:
             "toa_after_revert": toa_after_revert,
             "toa_changed_since": toa_changed_since,
             "toa_batches": toa_batches,
+            "toa_concerned": toa_concerned,
+            "toa_somebody": toa_somebody,
             "toa_gone_bad": toa_gone_bad,
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,

@@ -142,6 +142,11 @@ verdict:
   description: The sentence that says so, or an empty text.
   returned: success
   type: str
+concerned:
+  description: The hosts because of which that is so, each with C(host), C(why) and the C(group) for M(realip.toa.toa_group).
+  returned: success
+  type: list
+  elements: dict
 msg:
   description: What is wrong.
   returned: failure

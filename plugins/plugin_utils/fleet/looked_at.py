@@ -12,8 +12,13 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import 
 
 
 def of_run(hostvars: Mapping[str, Variables], run: str | None) -> dict[str, Variables]:
-    """The hosts that this run has looked at; without an id, all."""
-    return {host: hostvars[host] for host in hostvars if not run or (looked(hostvars[host]) or {}).get("run") == run}
+    """The hosts that this run has looked at, or was to look at: where variables are broken, toa_plan does not come to naming it. Without an id, all."""
+    found = {host: looked(hostvars[host]) for host in hostvars}
+    return {
+        host: hostvars[host]
+        for host, seen in found.items()
+        if not run or (seen is not None and (seen.get("run") or run) == run)
+    }
 
 
 def select(hostvars: Mapping[str, Variables], state: str, run: str = "") -> dict[str, dict[str, Any]]:

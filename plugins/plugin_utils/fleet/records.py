@@ -9,12 +9,12 @@ which all hosts of the run share. What stands behind a part of a wave is in `__t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 Variables: TypeAlias = Mapping[str, Any]
 
-NAME, ORDER, GATE = "__toa", "__toa_order", "__toa_gate"
+NAME, ORDER, GATE, ATTENTION = "__toa", "__toa_order", "__toa_gate", "__toa_attention"
 
 # What a host's outcome is until it has one: only a task of the operator that ends UNREACHABLE takes a host away without a word.
 VANISHED = {
@@ -51,6 +51,16 @@ def of(variables: Variables) -> dict[str, Any]:
         "trouble": _mapping(seen.get("trouble")),
         "reverted": _mapping(seen.get("reverted")),
     }
+
+
+def run_of(hosts: Iterable[str], hostvars: Any) -> str:
+    """The run that these hosts of a play are in. The first of them may have nothing to say: one whose variables are broken was never looked at."""
+    read = getattr(hostvars, "raw_get", hostvars.get)
+    for host in hosts:
+        seen = looked(read(host) or {})
+        if seen and _text(seen.get("run")):
+            return _text(seen["run"])
+    return ""
 
 
 def begun(variables: Variables, now: str) -> dict[str, Any]:

@@ -41,6 +41,24 @@ def matching(hosts: Hosts, expression: str) -> list[Any]:
     )
 
 
+def somebody(pattern: Any, found: list[str], limit: str, within: list[str], *, dry: bool = False) -> Any:
+    """The pattern, if a host is left that it `found` and that is `within` the limit. Raises SelectionError.
+
+    A limit that is read from a file is Ansible's alone to know, and a local host need not be in the inventory.
+    """
+    if dry or any(name in str(pattern) for name in ("localhost", "127.0.0.1")):
+        return pattern
+    if not found:
+        raise SelectionError(
+            f"no host matches {pattern!s:.200}, so there is nothing to do and nothing is known: see whether the inventory (-i) is the right one and has hosts"
+        )
+    if limit and "@" not in limit and not set(found) & set(within):
+        raise SelectionError(
+            f"no host that matches {pattern!s:.200} is within --limit {limit:.200}: correct one of them"
+        )
+    return pattern
+
+
 def problem(expression: Any) -> str:
     """What is wrong with `toa_only`, in a sentence, before any host is asked; an empty text where nothing is.
 

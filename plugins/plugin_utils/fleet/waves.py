@@ -42,6 +42,28 @@ def current(groups: Mapping[str, Sequence[str]], hostvars: HostVariables) -> dic
     return {}
 
 
+# ---- those that need attention
+
+CONCERNED = "toa_attention"
+
+
+def attention_group(run: str) -> str:
+    """The group of the hosts because of which a run fails."""
+    return f"{CONCERNED}_{run or 'none'}"
+
+
+def concerned_group(groups: Mapping[str, Sequence[str]], hostvars: HostVariables) -> str:
+    """The group of the hosts that the report of the last run is worried about; a pattern without hosts where there is none.
+
+    A host that has taken part in another run since is that run's concern.
+    """
+    names = [name for name in groups if name.startswith(f"{CONCERNED}_")]
+    if not names or not groups[names[-1]]:
+        return NOBODY
+    runs = {records.of(hostvars.raw(host))["run"] for host in groups[names[-1]]} - {""}
+    return names[-1] if not runs or runs == {names[-1].removeprefix(f"{CONCERNED}_")} else NOBODY
+
+
 # ---- before a part
 
 

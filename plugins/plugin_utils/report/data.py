@@ -49,13 +49,14 @@ STATES = (
     "lost",
 )
 
-# What counts as a failure of the run, by what was asked for. `plan` only looks, so it fails only where it could not look.
-FAILURES: dict[str, tuple[str, ...]] = {
-    "plan": ("failed", "lost"),
-    "rollout": ("failed", "lost", "waiting", "blocked"),
-    "verify": ("pending", "blocked", "failed", "lost"),
-    "rollback": ("failed", "lost", "waiting"),
-    "remove": ("failed", "lost", "waiting"),
+# With what a host is in order, by what was asked for; with anything else the run fails. `plan` only looks, so it fails where it could not look. `verify` asks
+# one thing, whether a host translates: one that no backend suits any more does not.
+GOOD: dict[str, tuple[str, ...]] = {
+    "plan": ("converged", "pending", "blocked", "unsupported"),
+    "rollout": ("proved", "converged", "planned", "pending", "unsupported"),
+    "verify": ("converged",),
+    "rollback": ("rolled_back", "converged", "planned", "pending", "blocked", "unsupported"),
+    "remove": ("removed", "converged", "planned", "pending", "blocked", "unsupported"),
 }
 
 # States that are nobody's failure and still somebody's work.
@@ -93,8 +94,8 @@ def build(
     could not be looked at stay in: nobody knows what they are), `before` the last report of this kind, `ran` who ran what, on which inventory.
     Raises ValueError for a kind that is none, and SelectionError.
     """
-    if kind not in FAILURES:
-        raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(FAILURES)}")
+    if kind not in GOOD:
+        raise ValueError(f"unknown kind of report {kind!r}; expected one of {', '.join(GOOD)}")
     concerned = of_run(hostvars, run)
     skipped = left_out(concerned, only)
     closing = records.closing(concerned)
@@ -204,15 +205,38 @@ def _counts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _verdict(kind: str, hosts: list[Entry]) -> dict[str, Any]:
-    paused = any(entry["code"] == PAUSED for entry in hosts)
-    # Of a run that somebody is asked about, what was begun counts: a host that is lost or blocked elsewhere keeps nobody from approving the canary.
-    bad = [entry["host"] for entry in hosts if entry["state"] in FAILURES[kind] and (entry["began"] or not paused)]
+    paused = _is_paused(hosts)
+    bad = [entry["host"] for entry in hosts if _is_bad(kind, entry, paused)]
     named = ", ".join(bad[:20]) + (f" and {len(bad) - 20} more" if len(bad) > 20 else "")
+    if not hosts and kind == "verify":
+        # Whoever asks every night whether hosts translate takes silence for a yes.
+        words = "verify: no host was looked at, so nothing is known to translate"
+        return {"failed": True, "paused": False, "verdict": words}
     return {
         "failed": bool(bad),
         "paused": paused,
         "verdict": f"{kind}: {len(bad)} of {len(hosts)} hosts need attention: {named}" if bad else "",
     }
+
+
+def _is_paused(hosts: Iterable[Mapping[str, Any]]) -> bool:
+    return any(entry["code"] == PAUSED for entry in hosts)
+
+
+def _is_bad(kind: str, entry: Mapping[str, Any], paused: bool) -> bool:
+    """Of a run that somebody is asked about, what was begun counts: a host that is lost or blocked elsewhere keeps nobody from approving the canary."""
+    return entry["state"] not in GOOD[kind] and bool(entry["began"] or not paused)
+
+
+def concerned(report: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The hosts because of which the run fails: [{host, why}]."""
+    paused, kind, found = _is_paused(report["hosts"]), report["kind"], []
+    for entry in report["hosts"]:
+        if _is_bad(kind, entry, paused):
+            remedy = f" -> {entry['remedy']}" if entry["remedy"] else ""
+            why = f"{kind}: {entry['state']}: {entry['why'] or 'see the report'}{remedy}"
+            found.append({"host": entry["host"], "why": why})
+    return found
 
 
 def _told(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,7 +283,7 @@ def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any
     entry = {
         "host": host,
         "state": state,
-        "attention": state in TO_DO or state in FAILURES[kind] or bool(outcome.get("stuck") or outcome.get("drained")),
+        "attention": state in TO_DO or state not in GOOD[kind] or bool(outcome.get("stuck") or outcome.get("drained")),
         "backend": plan.get("backend") or "",
         "os": distribution.describe(os) if os else "",
         "distribution": " ".join(str(part) for part in (os.get("id"), os.get("version_id")) if part),
