@@ -188,6 +188,22 @@ def test_only_some_ports(stage: EbpfStage) -> None:
     assert stage.ebpf()["after"]["ports"] == []
 
 
+def test_the_proof_asks_on_a_port_that_is_read(stage: EbpfStage) -> None:
+    stage.ebpf(ports=[443, 8443])
+    proof = stage.target("programs.probe", option_kinds=["200/8"], groups=["mptcp", "syn_cookies"])["probe"]
+    assert (proof["verdict"], proof["summary"]["failed"]) == ("translating", []), proof
+    stage.ebpf(ports=[])
+    assert stage.target("programs.probe", option_kinds=["200/8"])["probe"]["verdict"] == "translating"
+
+
+def test_the_proof_knows_on_which_packets_the_option_is_read(stage: EbpfStage) -> None:
+    for packets, deferred in ((["ack"], "192.0.2.2"), (["ack", "data"], "203.0.113.7")):
+        stage.ebpf(packets=packets)
+        proof = stage.target("programs.probe", option_kinds=["200/8"], groups=["defer_accept"])["probe"]
+        assert (proof["verdict"], proof["summary"]["failed"]) == ("translating", []), proof
+        assert {deferred in row["accept"] for row in proof["matrix"] if "defer_accept" in row["case"]} == {True}
+
+
 SAVE_SYN = """
 import socket
 for before in (0, 1, 2):

@@ -15,7 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 from ebpf_matrix import CELLS, VARIANTS, option_of, shows_client, wrong_cells
 
 KINDS = ["200/8", "254/8", "253/8", "253/20", "254/20", "28/7", "28/19"]
-ATTACH = {"state": "attached", "object": ebpf_object.PACKED, "option_kinds": KINDS, "install_bpftool": True}
+ATTACH = {
+    "state": "attached",
+    "packets": ["syn", "ack", "data"],
+    "object": ebpf_object.PACKED,
+    "option_kinds": KINDS,
+    "install_bpftool": True,
+}
 NETWORKS = ["10.0.0.0/8", "2001:db8:0:1::/64"]
 PEERS = [("10.9.8.7", 4), ("198.51.100.66", 4), ("2001:db8:0:1::2", 6), ("2001:db8:0:2::66", 6)]
 NO_MPTCP = "this kernel has no Multipath TCP"

@@ -27,6 +27,8 @@ class Backend:
         self.originals = Originals(self.record)
         self.packages = list(self.record.get("packages") or [])
         self.trusted = list(self.record.get("trusted_sources") or [])
+        # For the proof, which must ask where the programs read.
+        self.reads = dict((key, self.record.get(key) or []) for key in ("ports", "packets"))
         self.init = init_system()
         self.notes = []
         self.generation = ""
@@ -56,7 +58,7 @@ class Backend:
     def save(self):
         record = self.originals.record()
         if record:
-            record.update(cgroup=self.cgroup, packages=self.packages, trusted_sources=self.trusted)
+            record.update(cgroup=self.cgroup, packages=self.packages, trusted_sources=self.trusted, **self.reads)
         save_section("ebpf", record)
 
     def put(self, wanted):

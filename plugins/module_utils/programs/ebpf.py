@@ -113,7 +113,7 @@ def _change(host, args, files, wanted, before, missing):
     try:
         if moves:
             _load("detach")
-        host.trusted = wanted["trusted_sources"]
+        host.trusted, host.reads = wanted["trusted_sources"], _reads(wanted)
         host.put(files)
         _load("attach")
         if host.init == "systemd":
@@ -124,7 +124,7 @@ def _change(host, args, files, wanted, before, missing):
         for name, image in old_files.items():
             host.originals.change(name, image)
         host.originals.return_to(old_record)
-        host.trusted = before["trusted_sources"]
+        host.trusted, host.reads = before["trusted_sources"], _reads(before)
         if before["attached"] or moves:
             _restore()
         if brought:
@@ -133,6 +133,10 @@ def _change(host, args, files, wanted, before, missing):
         host.save()
         tell_daemons(old_files)
         raise
+
+
+def _reads(state):
+    return dict((key, state[key]) for key in ("ports", "packets"))
 
 
 def _unload():

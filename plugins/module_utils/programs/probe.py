@@ -17,6 +17,7 @@ import time
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.host.state import load, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
@@ -60,6 +61,7 @@ def main(args):
         args.update(given)
     questions = read_questions(args)
     claims = list(args.get("claims") or []) + loaded_claims()
+    questions.reads_data = "data" in (section(EBPF).get("packets") or ["data"])
     before = counters()
     option_filter = filter_of(section(SECTION), []) if args.get("option_filter") else None
     found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), option_filter)
@@ -88,12 +90,18 @@ def prove(questions, claims, which, timeout, option_filter=None):
 
 def ask(questions, claims, which, deadline, option_filter=None):
     """In the child: put the questions to this host's kernel and judge the answers."""
-    bench = Bench(filtered_port=(option_filter["ports"] + [0])[0] if option_filter else 0)
+    bench = Bench(filtered_port=(option_filter["ports"] + [0])[0] if option_filter else 0, read_port=read_port())
     if option_filter:
         load_here(FOLDER)
     cases = questions.put(lambda some: bench.run(some, deadline))
     word, reason = verdict(cases, questions.wanted, claims)
     return report(questions, cases, word, reason, which)
+
+
+def read_port():
+    """A port on which this host's eBPF programs read the option; 0 where they read all, or there are none."""
+    ports = section(EBPF).get("ports")
+    return ports[0] if isinstance(ports, list) and ports and isinstance(ports[0], int) and 0 < ports[0] < 65536 else 0
 
 
 def report(questions, cases, word, reason, which):

@@ -77,9 +77,10 @@ class Bench:
     """A namespace with a TUN device, and the listeners in it. Raises Refused where the host has no such thing.
 
     `apart`: in a new namespace; tests have one already, with servers in it. `filtered_port`: where strangers try, for an option filter of some ports.
+    `read_port`: where everything is tried, for eBPF programs that read some ports only; there is then one listener at a time.
     """
 
-    def __init__(self, apart=True, filtered_port=0):
+    def __init__(self, apart=True, filtered_port=0, read_port=0):
         if apart:
             unshare_network()
         self.tun = Tun()
@@ -92,6 +93,7 @@ class Bench:
             self.no_ipv6 = "%s" % (problem,)
         self.listeners = {}
         self.filtered_port = filtered_port
+        self.read_port = read_port
         self.client_port = FIRST_CLIENT_PORT
 
     def run(self, cases, deadline):
@@ -179,9 +181,12 @@ class Bench:
         filtered = case.variant == "spoof" and self.filtered_port
         key = (case.listener, FILTERED if filtered else case.variant if case.variant in LISTENERS else "")
         if key not in self.listeners:
-            self.listeners[key] = Listener(
-                key[0], self.filtered_port if filtered else FIRST_SERVER_PORT + len(self.listeners), key[1]
-            )
+            port = self.filtered_port if filtered else FIRST_SERVER_PORT + len(self.listeners)
+            if self.read_port:
+                for listener in self.listeners.values():
+                    listener.close()
+                self.listeners.clear()
+            self.listeners[key] = Listener(key[0], self.read_port or port, key[1])
         return self.listeners[key]
 
 
@@ -202,11 +207,16 @@ class Listener:
         if variant in ("defer_accept", "fastopen"):
             self._set(TCP_DEFER_ACCEPT if variant == "defer_accept" else TCP_FASTOPEN, variant)
         self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(("::" if family == 6 else "0.0.0.0", port))  # nosec B104 # in a network namespace of its own
         self.socket.listen(64)
         # Python sizes its address buffers by the family it believes a socket to have. A receiver may answer with an AF_INET6 address on
         # an AF_INET socket, which would be cut off; believed to be AF_UNIX, any address fits, and is still read by its own family.
         self.wide = socket.fromfd(self.socket.fileno(), socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def close(self):
+        self.wide.close()
+        self.socket.close()
 
     def _set(self, option, name):
         try:

@@ -35,6 +35,7 @@ class Questions:
         self.full = full
         self.peers = peers or PEERS
         self.strangers = strangers or STRANGERS
+        self.reads_data = True  # False where eBPF programs are told that the load balancer writes nothing there
         for option in list(wanted) + list(others):
             option.over = families
 
@@ -112,7 +113,7 @@ class Questions:
     def _group_defer_accept(self):
         """TCP_DEFER_ACCEPT ignores the bare ACK: the socket is made of the first data, so the option must be there."""
         return [
-            self._case("client", option, "data", listener, family, "defer_accept")
+            self._case("client" if self.reads_data else "peer", option, "data", listener, family, "defer_accept")
             for option in self.wanted
             for listener, family in places(option)
         ]
