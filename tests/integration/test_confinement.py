@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import watchdog_files
-from ansible_collections.realip.toa.plugins.module_utils.bpf import loader
+from ansible_collections.realip.toa.plugins.module_utils.bpf import units as ebpf_units
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules
 from ansible_collections.realip.toa.plugins.module_utils.programs import monitor, persistence
@@ -40,7 +40,8 @@ def units(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     usual = monitor_unit()
     monkeypatch.setattr(monitor, "owner_of", lambda folder: 65534)
     return {
-        loader.SERVICE: loader.UNIT_TEXT,
+        ebpf_units.SERVICE: ebpf_units.UNIT_TEXT,
+        ebpf_units.WATCH + ".service": ebpf_units.WATCH_TEXT,
         rules.SERVICE: rules.UNIT_TEXT,
         Path(persistence.UNIT).name: module_unit(),
         monitor.SERVICE: usual,
@@ -73,7 +74,7 @@ def exposure(text: str, folder: Path) -> float:
 def test_every_unit_is_in_the_list(texts: dict[str, str]) -> None:
     """A unit is a text with a section [Service]: no module has one that is not looked at here."""
     holders = {path.stem for path in TARGET.rglob("*.py") if "\n[Service]\n" in path.read_text(encoding="utf-8")}
-    assert holders == {"loader", "rules", "persistence", "monitor", "watchdog_files"}
+    assert holders == {"units", "rules", "persistence", "monitor", "watchdog_files"}
 
 
 def test_figures_are_those_of_the_page(texts: dict[str, str], tmp_path: Path) -> None:

@@ -66,6 +66,14 @@ def _check_cgroup(host):
         raise TargetError(
             "no_cgroup2", "no cgroup v2 is mounted, and eBPF programs attach to one", REMEDIES["no_cgroup2"]
         )
+    passing = re.search(r"(.*?)/[^/]+\.(?:service|scope)(?:/|\Z)", host.given)
+    if passing:
+        raise TargetError(
+            "bad_option",
+            "cgroup %s is made anew at every start of its unit, and what is attached to it then is gone" % host.given,
+            "name the slice that it is in, %s; what counts is the cgroup of the process that made the listening socket, which with "
+            "socket activation is systemd's own: then leave the cgroup out" % (passing.group(1) or host.top),
+        )
     if read_line(host.cgroup + "/cgroup.controllers") is None:
         raise TargetError(
             "no_cgroup2",

@@ -35,8 +35,10 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
     pinned,
     program_info,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, list_dir, read_line
 
+# How often they were attached again: count, uptime at the last time, seconds until the next.
+RESTORED = STATE_DIR + "/ebpf/restored"
 _GENERATION = r"[0-9a-f]{12}-[0-9a-f]{12}\Z"
 
 # What a host says on which nothing of ours is loaded.
@@ -112,6 +114,9 @@ def counters(folder):
     totals = {}
     for place, name in enumerate(COUNTER_NAMES):
         totals[name] = sum(struct.unpack("<%dQ" % cpus, _value(folder, COUNTERS, struct.pack("<I", place), 8 * cpus)))
+    # By the loader, where somebody had taken the programs from their hooks.
+    said = (read_line(RESTORED) or "").split()
+    totals["restored"] = int(said[0]) if said and said[0].isdigit() else 0
     return totals
 
 

@@ -17,16 +17,12 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import PINS, P
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF_LOADER as LOADER
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
-from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
 
 FOLDER = STATE_DIR + "/ebpf"
 OBJECT = FOLDER + "/toa.bpf.o"
 SETTINGS = FOLDER + "/settings"
 FILL = FOLDER + "/maps"
 
-SERVICE = "realip-toa-ebpf.service"
-UNIT = "/etc/systemd/system/" + SERVICE
-UNIT_LINK = "/etc/systemd/system/sysinit.target.wants/" + SERVICE
 BOOT_COMMAND = "/bin/sh %s attach" % LOADER
 
 _HOOK_CASES = "".join("    %s) echo %s ;;\n" % pair for pair in PROGRAMS)
@@ -34,6 +30,7 @@ _HOOK_CASES = "".join("    %s) echo %s ;;\n" % pair for pair in PROGRAMS)
 SCRIPT_TEXT = r"""#!/bin/sh
 %(marker)s: attaches the eBPF programs that show the real client address; managed, do not edit.
 # loader.sh attach: as the files beside it say; nothing changes where that is so already. loader.sh detach: all of it, pins and maps too.
+# loader.sh watch: attach again what somebody has taken, and learn the host's addresses of today; for the timer.
 # Says on stderr what went wrong, in one line that begins with a code.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -174,11 +171,48 @@ load() { # the object, beside what is there
     mv "$programs-new" "$programs" || fail load_failed "the programs cannot be pinned in $programs"
 }
 
+own_addresses() { # those of this host, which no client has, into the map of them
+    own=$programs/maps/realip_own
+    [ -e "$own" ] || return 0
+    wanted=$({
+        sed 's/ .*//' /proc/net/if_inet6
+        # With the whole of the Internet's routes the list is long; then only the address that a connection came to is known.
+        if [ "$(head -n 5000 /proc/net/route | wc -l)" -lt 5000 ]; then
+            sed -n '/|-- /{s/.*|-- //;h;};/\/32 host LOCAL/{g;p;}' /proc/net/fib_trie | sort -u | while IFS=. read -r a b c d; do
+                printf '00000000000000000000ffff%%02x%%02x%%02x%%02x\n' "$a" "$b" "$c" "$d"
+            done
+        fi
+    } 2>/dev/null | sed 's/../ &/g; s/^ //')
+    known=$(bpftool -j map dump pinned "$own" 2>/dev/null | tr '{' '\n' | sed -n 's/^"key":\["0x\([^]]*\)"\].*/\1/p' | sed 's/","0x/ /g')
+    {
+        echo "$known" | while read -r key; do
+            case $wanted in
+            *"$key"*) ;;
+            *) echo "map delete pinned $own key hex $key" ;;
+            esac
+        done
+        echo "$wanted" | while read -r key; do
+            case $known in
+            *"$key"*) ;;
+            *) echo "map update pinned $own key hex $key value hex 01 00 00 00" ;;
+            esac
+        done
+    } | bpftool batch file - >/dev/null 2>&1
+    return 0
+}
+
 fill() { # the maps of this generation
     said=$(bpftool batch file "$dir/maps" 2>&1) || fail maps_refused "$said"
 }
 
-pin_of() { # PROGRAM: bpftool pins by the name of the function, before 6 by that of the section
+section_of() { # PROGRAM
+    case $1 in
+    realip_sockops) echo sockops ;;
+    *) echo "cgroup_$(hook_of "$1")" ;;
+    esac
+}
+
+pin_of() { # PROGRAM SECTION: bpftool pins by the name of the function, before 6 by that of the section
     for pin in "$programs/$1" "$programs/$2"; do
         [ -e "$pin" ] && echo "$pin"
     done
@@ -224,6 +258,7 @@ attach() {
     programs=$pins/$generation
     keep=''
     is_attached || load
+    own_addresses
     fill
     attach_one realip_peer4 cgroup_getpeername4
     attach_one realip_peer6 cgroup_getpeername6
@@ -242,55 +277,61 @@ detach() {
     rm -rf "$pins"
 }
 
+is_whole() { # is all of this generation attached that should be?
+    for program in %(programs)s; do
+        [ "$program" != realip_getopt ] || [ "$getsockopt" != 0 ] || continue
+        id=$(id_of_pin "$(pin_of "$program" "$(section_of "$program")")")
+        [ -n "$id" ] && programs_here | grep -q "^$id " || return 1
+    done
+}
+
+watch() { # somebody who takes them again and again is left alone for longer each time, up to an hour
+    [ -r "$dir/settings" ] || exit 0
+    settle
+    [ -n "$generation" ] || exit 0
+    programs=$pins/$generation
+    if is_whole; then
+        own_addresses
+        exit 0
+    fi
+    count=0 last=0 pause=0
+    # shellcheck disable=SC2034 # the rest of a line
+    [ ! -r "$dir/restored" ] || read -r count last pause rest <"$dir/restored"
+    read -r up rest </proc/uptime
+    up=${up%%.*}
+    if [ "$last" -gt "$up" ] || [ $((up - last)) -gt $((2 * pause + 600)) ]; then
+        last=$up pause=0 # booted since, or at peace for long
+    fi
+    [ $((up - last)) -ge "$pause" ] || exit 0
+    pause=$((pause == 0 ? 30 : pause < 1800 ? 2 * pause : 3600))
+    echo "$count $up $pause" >"$dir/restored"
+    attach
+    count=$((count + 1))
+    echo "$count $up $pause" >"$dir/restored"
+    echo "the eBPF programs were gone, and are attached again; $count time(s) by now" >&2
+}
+
+# One at a time: the timer must not attach what is being detached.
+if [ -r "$dir" ] && command -v flock >/dev/null; then
+    exec 9<"$dir"
+    flock -w 60 9
+fi
+
 case $1 in
-attach | detach) "$1" ;;
+attach | detach | watch) "$1" ;;
 mount) mount_bpffs ;;
 *)
-    echo "usage: $0 attach|detach|mount" >&2
+    echo "usage: $0 attach|detach|watch|mount" >&2
     exit 2
     ;;
 esac
-""" % {"marker": MARKER, "folder": FOLDER, "pins": PINS, "shared": " ".join(SHARED), "hooks": _HOOK_CASES}
-
-# Before sysinit.target, which every ordinary service and socket waits for. Nothing stops it at shutdown: connections that are being
-# finished keep their clients to the end.
-UNIT_TEXT = """%(marker)s: shows the real client address behind the load balancer; managed, do not edit
-[Unit]
-Description=Attach the eBPF programs that show the real client address
-DefaultDependencies=no
-RequiresMountsFor=%(folder)s /sys/fs/bpf
-After=local-fs.target
-Before=sysinit.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-# Outside of what follows: what is mounted in here, nobody else would see.
-ExecStartPre=+/bin/sh %(loader)s mount
-ExecStart=/bin/sh %(loader)s attach
-ExecReload=/bin/sh %(loader)s attach
-ExecStop=/bin/sh %(loader)s detach
-%(confined)s
-
-[Install]
-WantedBy=sysinit.target
 """ % {
     "marker": MARKER,
     "folder": FOLDER,
-    "loader": LOADER,
-    "confined": confined(
-        ("CAP_SYS_ADMIN", "CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"),
-        ("AF_UNIX",),
-        (FOLDER, "/sys/fs/bpf"),
-        more=(
-            "ProtectKernelModules=yes",
-            "IgnoreSIGPIPE=no",
-            "ProtectProc=invisible",
-            "PrivateDevices=yes",
-            "RestrictNamespaces=yes",
-            "MemoryDenyWriteExecute=yes",
-        ),
-    ),
+    "pins": PINS,
+    "shared": " ".join(SHARED),
+    "hooks": _HOOK_CASES,
+    "programs": " ".join(name for name, _hook in PROGRAMS),
 }
 
 

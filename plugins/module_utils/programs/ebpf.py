@@ -18,18 +18,14 @@ import zlib
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.backend import Backend, asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.host_checks import REMEDIES, check_conflicts, check_host
-from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import NOTHING, in_force
+from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import NOTHING, RESTORED, in_force
 from ansible_collections.realip.toa.plugins.module_utils.bpf.loader import (
     BOOT_COMMAND,
     FILL,
     LOADER,
     OBJECT,
     SCRIPT_TEXT,
-    SERVICE,
     SETTINGS,
-    UNIT,
-    UNIT_LINK,
-    UNIT_TEXT,
     settings_text,
 )
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import (
@@ -39,7 +35,19 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import (
     maps_of,
     settings_of,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run
+from ansible_collections.realip.toa.plugins.module_utils.bpf.units import (
+    SERVICE,
+    TIMER,
+    TIMER_LINK,
+    TIMER_TEXT,
+    TIMER_UNIT,
+    UNIT,
+    UNIT_LINK,
+    UNIT_TEXT,
+    WATCH_TEXT,
+    WATCH_UNIT,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, remove_file, run
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import file_image, link_image, tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
@@ -53,7 +61,7 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool impor
 from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, without_line
 
-OURS = (LOADER, OBJECT, SETTINGS, FILL, UNIT, UNIT_LINK)
+OURS = (LOADER, OBJECT, SETTINGS, FILL, UNIT, UNIT_LINK, WATCH_UNIT, TIMER_UNIT, TIMER_LINK)
 
 
 def main(args):
@@ -118,6 +126,7 @@ def _change(host, args, files, wanted, before, missing):
         _load("attach")
         if host.init == "systemd":
             start_by_init(SERVICE, ("bpftool", OBJECT, PINS))
+            start_by_init(TIMER, (LOADER,))
     except BaseException:
         if not before["attached"]:
             _unload()
@@ -169,6 +178,8 @@ def _detached(host, args):
 
 
 def _take_back(host, loaded):
+    if host.init == "systemd" and os.path.exists(TIMER_UNIT):
+        _systemctl(host, "stop", TIMER)  # first: it would attach again
     if loaded:
         host.put(
             {
@@ -178,12 +189,13 @@ def _take_back(host, loaded):
         )
         _load("detach")
     if host.init == "systemd" and os.path.exists(UNIT):
-        _systemctl(host, "stop")
+        _systemctl(host, "stop", SERVICE)
     back, foreign = host.originals.restorable()
     changes = dict.fromkeys(host.originals.files)
     for name in foreign:
         host.originals.change(name, None if name in OURS else without_line(host.originals.now(name), LOADER))
     host.originals.restore()
+    remove_file(RESTORED)
     tell_daemons(changes)
     if host.packages:
         remove(host.packages)
@@ -191,10 +203,10 @@ def _take_back(host, loaded):
     host.save()
 
 
-def _systemctl(host, verb):
-    code, out, err = run(["systemctl", verb, SERVICE], timeout=60)
+def _systemctl(host, verb, unit):
+    code, out, err = run(["systemctl", verb, unit], timeout=60)
     if code != 0:
-        host.notes.append("systemctl %s %s: %s" % (verb, SERVICE, " ".join((err or out).split())[:300]))
+        host.notes.append("systemctl %s %s: %s" % (verb, unit, " ".join((err or out).split())[:300]))
 
 
 def _load(verb):
@@ -266,5 +278,11 @@ def wanted_files(host, args, wanted, before, code):
 
 
 def _boot_files(host):
-    units = {UNIT: file_image(UNIT_TEXT.encode("ascii"), 0o644), UNIT_LINK: link_image(UNIT)}
+    units = {
+        UNIT: file_image(UNIT_TEXT.encode("ascii"), 0o644),
+        UNIT_LINK: link_image(UNIT),
+        WATCH_UNIT: file_image(WATCH_TEXT.encode("ascii"), 0o644),
+        TIMER_UNIT: file_image(TIMER_TEXT.encode("ascii"), 0o644),
+        TIMER_LINK: link_image(TIMER_UNIT),
+    }
     return boot_files(host.originals, host.init, EBPF, BOOT_COMMAND, units)
