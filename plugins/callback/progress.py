@@ -47,6 +47,8 @@ EXAMPLES = r"""
 # callbacks_enabled = realip.toa.progress
 """
 
+import atexit
+import os
 import sys
 import time
 from collections import Counter
@@ -80,6 +82,9 @@ class CallbackModule(CallbackBase):
         self._told_at = 0.0
         self._told = ""
         self._looking = self._in_wave = False
+        # What goes on where the run is cancelled. Workers are forked, and end without this.
+        self._go_on, self._process = "", os.getpid()
+        atexit.register(self._cancelled)
 
     # ---- events
 
@@ -98,6 +103,7 @@ class CallbackModule(CallbackBase):
             return
         sizes = Counter(_mapping(slot).get("part", 1) for slot in slots.values())
         self._in_wave = True
+        self._go_on = str(_mapping(hostvars.raw_get(batch[0]).get("__toa_order")).get("go_on") or "")
         self._progress.batch(
             batch, _mapping(slots[batch[0]]), [sizes[part] for part in sorted(sizes)], time.monotonic()
         )
@@ -126,10 +132,16 @@ class CallbackModule(CallbackBase):
         self._see(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._go_on = ""
         self._end_play()
         summary = self._progress.summary(time.monotonic())
         if summary:
             self._say(summary)
+
+    def _cancelled(self) -> None:
+        """The process ends and the playbook has not."""
+        if self._go_on and self._process == os.getpid():
+            self._say(f"cut off in the middle; the next run puts right what is left, and goes on: {self._go_on}")
 
     # ---- what they mean
 

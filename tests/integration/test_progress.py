@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,12 @@ STAGED = [
         "tasks": [{"ansible.builtin.debug": {"msg": "hello"}}],
     }
 ]
+CANCELLED = [
+    {
+        "name": "Waves", "hosts": "toa_pending", "gather_facts": False, "serial": [1, 2, 2],
+        "tasks": [{"ansible.builtin.pause": {"seconds": 300}}],
+    },
+]  # fmt: skip
 OTHER = [
     {
         "name": "Something else",
@@ -60,15 +67,15 @@ OTHER = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("progress")
     slots = {host: {"wave": part, "of": 3, "part": part, "size": 1, "allowed": 1} for host, part in PARTS.items()}
-    hosts = {
-        host: {"end": state, "__toa_order": {"slots": slots}, "ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "local"}
-        for host, state in STATES.items()
-    }  # fmt: skip
+    order = {"slots": slots, "go_on": "ansible-playbook again"}
+    here = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "local"}
+    hosts = {host: {"end": state, "__toa_order": order, **here} for host, state in STATES.items()}
     (made / "inventory.json").write_text(json.dumps({"all": {"children": {"toa_pending": {"hosts": hosts}}}}))
     (made / "ansible.cfg").write_text(
         f"[defaults]\ncollections_path = {ROOT / 'collections'}\ncallbacks_enabled = realip.toa.progress\n"
     )
     (made / "waves.yml").write_text(json.dumps(PLAYBOOK))
+    (made / "cancelled.yml").write_text(json.dumps(CANCELLED))
     (made / "other.yml").write_text(json.dumps(OTHER))
     (made / "converged.yml").write_text(json.dumps(CONVERGED))
     (made / "staged.yml").write_text(json.dumps(STAGED))
@@ -97,6 +104,23 @@ def told(core: str, folder: Path, playbook: str = "waves.yml", **more: str) -> l
     assert "PLAY RECAP" in done.stdout, done.stdout + done.stderr
     assert "progress" not in done.stderr, done.stderr
     return [line for line in done.stdout.splitlines() if "TOA: " in line]
+
+
+def test_a_run_that_is_cancelled_says_what_goes_on(core: str, folder: Path) -> None:
+    child = subprocess.Popen(
+        command(core, "cancelled.yml"), cwd=folder, env=environment(PYTHONUNBUFFERED="1"), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert child.stdout
+    lines = []
+    for line in child.stdout:
+        lines.append(line)
+        if "ansible.builtin.pause" in line or "Pausing" in line or "[pause]" in line:
+            child.send_signal(signal.SIGINT)
+            break
+    rest = child.communicate(timeout=120)[0]
+    told = [line for line in (*lines, *rest.splitlines()) if "TOA: cut off" in line]
+    assert len(told) == 1 and told[0].endswith("ansible-playbook again"), (lines, rest)
 
 
 def test_on_a_pipe(core: str, folder: Path) -> None:
