@@ -154,6 +154,28 @@ def test_applying_it_twice_to_a_controller(tmp_path: Path) -> None:
         assert controller.state() == before
 
 
+def test_dispatch_is_a_role(tmp_path: Path) -> None:
+    """Of infra.aap_configuration, which reads variables of these names (its own list, dispatch/defaults/main.yml) and is handed each of ours."""
+    role = tmp_path / "ansible_collections" / "infra" / "aap_configuration" / "roles" / "dispatch" / "tasks"
+    role.mkdir(parents=True)
+    names = [
+        f"controller_{what}"
+        for what in ("labels", "execution_environments", "projects", "templates", "workflows", "schedules")
+    ]
+    assert set(names) == {name for name in DATA if name.startswith("controller_")}
+    shown = ", ".join(f"({name} | length)" for name in names)
+    (role / "main.yml").write_text(
+        yaml.safe_dump([{"ansible.builtin.debug": {"msg": f"{{{{ [aap_hostname, aap_token, {shown}] }}}}"}}])
+    )
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
+                   "CONTROLLER_HOST": "https://awx.example", "CONTROLLER_OAUTH_TOKEN": "secret"}  # fmt: skip
+    done = subprocess.run([str(BIN / "ansible-playbook"), "-i", "localhost,", str(ROOT / "awx" / "dispatch.yml")], env=environment, cwd=tmp_path,
+                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(re.search(r"=> (\{.*\})", done.stdout, re.DOTALL)[1])["msg"]
+    assert told == ["https://awx.example", "secret", *(len(DATA[name]) for name in names)]
+
+
 def test_what_is_named_is_there() -> None:
     labels = {item["name"] for item in DATA["controller_labels"]}
     projects = {item["name"] for item in DATA["controller_projects"]}
