@@ -171,6 +171,14 @@ def test_roles_read_variables_in_their_type():
             assert [line for line in code if raw.search(line)] == [], path
 
 
+def test_an_empty_choice_of_hosts_is_none():
+    """A survey of AWX answers an empty text; as `hosts` of a play that would be nobody."""
+    for path in found(ROOT, "playbooks/**/*.yml"):
+        for line in path.read_text().splitlines():
+            if re.search(r"^ *hosts: .*\btoa_\w+ \|", line) and "toa_hosts" in line or "toa_build_host |" in line:
+                assert re.search(r"\btoa_\w+ \| default\('\w+', true\)", line), f"{path}: {line}"
+
+
 def test_roles_of_ours_are_not_checked_twice():
     """Their variables were checked before any host was asked; Ansible's own check takes an empty text for a wrong number, on each host."""
     for path in [*found(ROOT, "roles/*/tasks/*.yml"), *found(ROOT, "playbooks/**/*.yml")]:
