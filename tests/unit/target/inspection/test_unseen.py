@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.inspection import unseen
 
 LINES = r"""1: lo: <LOOPBACK,UP> mtu 65536 qdisc noqueue\    link/loopback 00:00 brd 00:00 promiscuity 0
-7: eth0@if2: <BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue \    link/ether 02:42 brd ff:ff link-netnsid 0 promiscuity 0 \    macvlan mode bridge addrgenmode eui64
+7: eth0@if2: <BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue \    link/ether 02:42 brd ff:ff link-netnsid 0 \    macvlan mode bridge addrgenmode eui64
 8: net1@if2: <BROADCAST> mtu 1500 qdisc noop \    link/ether 02:43 brd ff:ff link-netnsid 0 \    ipvlan  mode l2 bridge addrgenmode eui64
 9: veth0@if3: <BROADCAST> mtu 1500 \    link/ether 02:44 link-netnsid 0 \    veth addrgenmode eui64
 10: macvlan: <BROADCAST> mtu 1500 \    link/ether 02:45 \    dummy addrgenmode eui64"""
