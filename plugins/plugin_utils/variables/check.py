@@ -166,7 +166,7 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "toa_catalog": entries.load,
     "toa_hosts": _pattern("toa_hosts"),
     "toa_max_failures": lambda value: limits.amount(value, 100, "toa_max_failures"),
-    "toa_max_unavailable": lambda value: limits.amount(value, 100, "toa_max_unavailable"),
+    "toa_max_unavailable": lambda value: limits.at_least_one(value, 100, "toa_max_unavailable"),
     "toa_only": _only,
     "toa_package_mirror": _address,
     "toa_soak": lambda value: limits.seconds(value, "toa_soak"),

@@ -13,6 +13,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.schedule import Candidate, schedule
 from ansible_collections.realip.toa.plugins.plugin_utils.host_text import LIMIT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 HOSTS = [f"web{number:02}" for number in range(1, 41)]
 
@@ -137,6 +139,44 @@ def test_what_is_bad_is_seen_or_named():
     named = fleet.bad_hosts(looks, ["b", "a"])
     assert named["a"] == "x" and "toa_wave_tasks" in named["b"]
     assert fleet.bad_hosts([], {"b": "too many errors"}) == {"b": "too many errors"}
+
+
+# ---- laws
+
+ends_of_hosts = st.sampled_from(["proved", "proved", "proved", "failed", "lost", "pending", "vanished"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("pqr"), ends_of_hosts), max_size=40),
+    st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    st.integers(1, 3),
+    st.integers(0, 4),
+)
+def test_whatever_becomes_of_hosts(found, sizes, limit, most):
+    """With every failure allowed, so that no gate ends the run: nobody begins unproved beside its canary, and no domain loses more than its limit."""
+    hosts = [f"h{number}" for number in range(len(found))]
+    kinds, pools, ends = ({host: item[column] for host, item in zip(hosts, found, strict=True)} for column in range(3))
+    order = made(hosts, sizes, "100%", most, kinds=kinds, pools=pools, limit=limit, proved=False)
+    _gates, outcomes = play(order, {host: "" if end == "vanished" else end for host, end in ends.items()})
+    assert set(outcomes) == set(hosts), "no gate closes"
+    proved, out = set(), set()
+    slots = order["slots"]
+    for wave in range(1, len(hosts) + 1):
+        members = [host for host in slots if slots[host]["wave"] == wave]
+        begun = [host for host in members if outcomes[host].get("state") != "waiting"]
+        for host in begun:
+            assert kinds[host] in proved or slots[host]["canary"], f"{host} begins, and nobody of its kind was proved"
+        for part in sorted({slots[host]["part"] for host in members}):
+            batch = [host for host in begun if slots[host]["part"] == part]
+            for pool in "pqr":
+                gone = [host for host in {*out, *batch} if pools[host] == pool]
+                assert len(gone) <= limit or not any(pools[host] == pool for host in batch), f"too many of {pool}"
+            out |= {host for host in batch if ends[host] in ("lost", "vanished")}
+        proved |= {kinds[host] for host in begun if ends[host] == "proved"}
+    for host in hosts:
+        if outcomes[host].get("code") == "kind_unproved":
+            assert kinds[host] not in proved, "left alone without need"
 
 
 # ---- a whole run
