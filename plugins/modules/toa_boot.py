@@ -29,7 +29,7 @@ options:
       - On Enterprise Linux C(UPDATEDEFAULT) says no for as long as a kernel is pinned, and C(grubby --default-kernel) has to agree.
       - V(armed) boots O(kernel) at the next boot only, and installs the trial watchdog. The persistent default stays or becomes the running
         kernel. The trial's command line turns what would stand still into a reboot (panics, oopses, loops and hanging tasks in the kernel,
-        emergency shells of the initramfs, crashes of systemd), and ends with a mark that bears a number of this one trial.
+        emergency shells of the initramfs, crashes of systemd), and has a mark that bears a number of this one trial.
       - V(confirmed) makes O(kernel), which must be running, the persistent default, and removes the trial entry and the trial watchdog.
         The old kernel stays installed. What the trial was told is taken out of every command line that has got hold of it, and the running
         kernel gets back what it did about panics before.

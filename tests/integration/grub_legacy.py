@@ -17,7 +17,7 @@ PACKAGES = ("grub-legacy", "libc6-i386")
 PARTITION_AT, PARTITION_SIZE = 1 << 20, 8 << 20
 NAME_ROOM = 120
 
-# The real mode part of the Linux boot protocol (Documentation/x86/boot.rst, version 2.02), which is as far as this kernel goes.
+# The real mode part of the Linux boot protocol (Documentation/x86/boot.rst, version 2.06), which is as far as this kernel goes.
 KERNEL = f"""
 .code16
 .org 0x1f1
@@ -27,7 +27,7 @@ KERNEL = f"""
 .word 0, 0xffff, 0, 0xaa55
 .byte 0xeb, start - header
 header: .ascii "HdrS"
-.word 0x0202
+.word 0x0206
 .long 0
 .word 0x1000, 0
 .byte 0, 1
@@ -35,6 +35,7 @@ header: .ascii "HdrS"
 .long 0x100000, 0, 0, 0
 .word 0x9000, 0
 cmdline: .long 0, 0x37ffffff
+.long 0x100000, 0, 2047
 start:
     movw %cs, %ax
     subw $0x20, %ax

@@ -202,7 +202,7 @@ def test_whole_sequence(root: Root) -> None:
 
     trial = root.boot()
     assert trial["release"] == NEW
-    assert re.search(r" panic=30 .* rd\.emergency=reboot .*realip_toa\.trial=[0-9a-f]{12}$", trial["options"])
+    assert re.search(r" realip_toa\.trial=[0-9a-f]{12} panic=30 .*rd\.emergency=reboot .*=1$", trial["options"])
     assert root.do("confirmed", NEW)["after"]["default"] == NEW
     assert not root.do("confirmed", NEW)["changed"]
     assert root.boot()["release"] == NEW

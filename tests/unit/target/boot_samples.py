@@ -215,8 +215,11 @@ class Host:
         return release
 
     def told_of_trial(self):
-        """The running kernel was told all that a trial is told, as the last of its command line."""
-        return self.text("/proc/cmdline").strip().endswith(" " + trial_words(30, self.record()["nonce"]))
+        """The running kernel was told all that a trial is told, as the last of its command line; or what of it a boot loader hands over."""
+        line, words = self.text("/proc/cmdline").strip(), trial_words(30, self.record()["nonce"])
+        return line.endswith(" " + words) or (
+            len(line) > 160 and line.endswith(words[: len(line) - line.index("realip_toa")])
+        )
 
     def expanded(self, options):
         """A command line with the variables of the environment block in it, as blscfg makes it."""

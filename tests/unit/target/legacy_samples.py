@@ -153,6 +153,7 @@ class LegacyHost(Host):
         if picked is None:
             return None
         release, options = re.match(r"\S*vmlinuz-(\S+) (.*)", picked[1]).groups()
+        options = options if self.RED_HAT else options[:255]  # GNU's hands over no more.
         Host.boot(self, release)
         self.write("/proc/cmdline", options + "\n")
         return release

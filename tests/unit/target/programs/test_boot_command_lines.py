@@ -30,7 +30,7 @@ def armed(host):
 def leak(host):
     """What tools make of the command line of a kernel that is on trial: {file: what it is without that}."""
     running = host.text("/proc/cmdline").strip()
-    own = running[: running.index(" panic=30")].rstrip()
+    own = running[: running.index(" realip_toa")].rstrip()
     host.write("/etc/kernel/cmdline", running + "\n")
     host.write("/etc/default/grub.d/99-copied.cfg", 'GRUB_CMDLINE_LINUX="%s"\n' % running)
     return {
@@ -74,7 +74,7 @@ def test_entries_of_kernels_that_came_during_the_trial(tmp_path):
     host.set_environment(values)
     host.do("confirmed", host.new)
     assert "realip" not in host.text(name) and "panic=" not in host.text(name)
-    assert host.environment()["kernelopts"] == running[: running.index(" panic=30")].rstrip()
+    assert host.environment()["kernelopts"] == running[: running.index(" realip_toa")].rstrip()
 
 
 def test_grubby_copies_the_trial_into_the_command_line_of_later_kernels(tmp_path):
