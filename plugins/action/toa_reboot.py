@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import typing as t
 from datetime import datetime, timezone
@@ -50,7 +51,15 @@ class ActionModule(ToaAction):
             return _result(before, {"boot_id": "", "kernel": args["kernel"] or before["kernel"]}, 0.0)
         address = self._door()
         began, started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
-        triggered = self._ask({"op": "trigger", "check": False, "message": args["message"]}, task_vars, LOOK_TIMEOUT)
+        # Sent twice, it reboots once: it ends the boot that was seen, and no other.
+        request = {
+            "op": "trigger",
+            "message": args["message"],
+            "boot_id": before["boot_id"],
+            "token": os.urandom(8).hex(),
+        }
+        with self._options({"reconnection_retries": lambda old: 0}):
+            triggered = self._ask({**request, "check": False}, task_vars, LOOK_TIMEOUT)
         # A connection that died or hangs here may do so because of the reboot: only looking again can tell.
         if triggered.get("failed") and triggered.get("toa_state") != "lost":
             return triggered
@@ -132,16 +141,20 @@ class ActionModule(ToaAction):
             time_limit.end_children()
             return {"failed": True, "msg": "the connection hangs", "toa_state": "lost"}
 
-    @contextlib.contextmanager
-    def _own_connection(self, connect: int) -> t.Iterator[None]:
+    def _own_connection(self, connect: int) -> contextlib.AbstractContextManager[None]:
         """Nothing shared with an earlier boot: a master connection whose other end has gone would make us wait for its timeout."""
+        return self._options({
+            "timeout": lambda old: connect,
+            "ssh_args": lambda old: NO_MULTIPLEXING.format(timeout=connect) + (old or ""),
+            "reconnection_retries": lambda old: 0,
+        })  # fmt: skip
+
+    @contextlib.contextmanager
+    def _options(self, wanted: t.Mapping[str, t.Callable[[t.Any], t.Any]]) -> t.Iterator[None]:
+        """Options of the connection, each made from what it was, as long as this lasts."""
         connection = self._connection
         kept = {}
-        for option, value in (
-            ("timeout", lambda old: connect),
-            ("ssh_args", lambda old: NO_MULTIPLEXING.format(timeout=connect) + (old or "")),
-            ("reconnection_retries", lambda old: 0),
-        ):
+        for option, value in wanted.items():
             if connection.has_option(option):
                 kept[option] = connection.get_option(option)
                 connection.set_option(option, value(kept[option]))

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible import context
+from ansible import constants, context
 from ansible.errors import AnsibleFilterError
+from ansible.release import __version__ as ansible_version
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
-from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since, selection
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since, run_settings, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import waves as fleet
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.host_variables import HostVariables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import select
@@ -67,11 +68,20 @@ def toa_batches(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[
 
 
 def toa_somebody(pattern: Any, found: Iterable[str], limit: str = "", within: Iterable[str] = ()) -> Any:
-    """The pattern, where it matches a host; Ansible itself would end well with nothing done."""
+    """The pattern, where it matches a host; Ansible itself would end well with nothing done. Raises for settings with which it would do something else."""
+    refused = run_settings.problem(context.CLIARGS, undefined_is_kept=_keeps_undefined()) if _is_run() else ""
+    if refused:
+        raise AnsibleFilterError(refused)
     try:
         return selection.somebody(pattern, list(found), limit or "", list(within), dry=not _is_run())
     except SelectionError as problem:
         raise AnsibleFilterError(str(problem)) from problem
+
+
+def _keeps_undefined() -> bool:
+    """Since ansible-core 2.19 nothing reads this setting any more."""
+    old = tuple(int(part) for part in ansible_version.split(".")[:2]) < (2, 19)
+    return old and not constants.DEFAULT_UNDEFINED_VAR_BEHAVIOR
 
 
 def _is_run() -> bool:

@@ -69,6 +69,8 @@ def main(path):
         os.rename(path + ".part", path)
     if host["faults"].get("kill_at") == step:
         kill_controller(path)
+    if host["faults"].get("dies_at") == step:
+        sys.exit(255)
     hostile = host["faults"].get("answers", {}).get(entry)
     if hostile:
         HOSTILE[hostile](host, call["nonce"], answer)
@@ -226,7 +228,10 @@ def boot(host, args, modules):
 
 
 def reboot(host, args, modules):
-    if args["op"] == "trigger":
+    # As the real program has it: a request that has been here before is done.
+    again = args.get("boot_id") != boot_id(host) or args.get("token") == host.get("asked")
+    if args["op"] == "trigger" and not again:
+        host["asked"] = args["token"]
         fault = host["faults"].get("boot")
         if fault == "dead":
             host["away"] = True

@@ -27,6 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     remove_file,
     run,
     which,
+    write_atomic,
 )
 
 # Seconds that the reboot waits at most for our answer to be on its way.
@@ -35,12 +36,14 @@ MESSAGE = re.compile(r"^[^\x00-\x1f\x7f]{0,200}$")
 RUN_DIR = "/run" if os.path.isdir("/run") else "/var/run"
 # What the reboot commands said when none of them worked; a file, because by then there is nobody to tell.
 REFUSAL = os.path.join(RUN_DIR, "realip-toa-reboot.json")
+# The token of the request for a reboot that came last.
+ASKED = os.path.join(RUN_DIR, "realip-toa-reboot-asked")
 # sysvinit's and upstart's runlevel script, with which a boot or a shutdown is under way: "/bin/sh /etc/rc.d/rc 3".
 RUNLEVEL_SCRIPT = re.compile(r"(^|/)rcS?$")
 
 
 def main(args):
-    """args: op (identity or trigger), message; see plugins/modules/toa_reboot.py."""
+    """args: op (identity or trigger), message, boot_id, token; see plugins/modules/toa_reboot.py."""
     if args["op"] == "trigger":
         return _trigger(args)
     return dict(identity(), changed=False)
@@ -107,11 +110,29 @@ def _trigger(args):
         )
     commands = args.get("commands") or _reboot_commands()
     before = identity()
+    answer = {"changed": True, "boot_id": before["boot_id"], "kernel": before["kernel"]}
+    if _was_done(args, before):
+        return answer
     remove_file(REFUSAL)
     if message and which("logger"):
         run(["logger", "-t", "realip-toa", message], timeout=10)
     _detach(commands)
-    return {"changed": True, "boot_id": before["boot_id"], "kernel": before["kernel"]}
+    return answer
+
+
+def _was_done(args, now):
+    """Whether this very request has been here before: ssh sends one again whose connection died, and a reboot is what connections die of.
+
+    The boot that it is to end (`boot_id`) may be over already. In the same boot, its `token` tells it from the request of a later run.
+    """
+    if args.get("boot_id") and now["boot_id"] and args["boot_id"] != now["boot_id"]:
+        return True
+    if not args.get("token"):
+        return False
+    if read_line(ASKED) == args["token"]:
+        return True
+    write_atomic(ASKED, args["token"] + "\n", 0o600)
+    return False
 
 
 def _reboot_commands():

@@ -186,3 +186,29 @@ def test_what_a_user_calls_his_own_program_does_not_count(words):
         finally:
             os.kill(child, 9)
             os.waitpid(child, 0)
+
+
+@pytest.fixture
+def asked(tmpdir, monkeypatch):
+    """Reboots that were begun, one entry each."""
+    begun = []
+    monkeypatch.setattr(reboot, "ASKED", str(tmpdir.join("asked")))
+    monkeypatch.setattr(reboot, "REFUSAL", str(tmpdir.join("refusal")))
+    monkeypatch.setattr(reboot, "_detach", begun.append)
+    return begun
+
+
+def trigger(**more):
+    return reboot.main(dict({"op": "trigger", "check": False, "message": "", "commands": [["true"]]}, **more))
+
+
+def test_a_request_that_is_sent_again_reboots_once(asked):
+    boot = reboot.identity()["boot_id"]
+    first = trigger(boot_id=boot, token="a")
+    assert trigger(boot_id=boot, token="a") == first and len(asked) == 1
+    assert trigger(boot_id=boot, token="b")["changed"] and len(asked) == 2, "a later run asks anew"
+    assert trigger(boot_id=boot, token="b") == first and len(asked) == 2
+
+
+def test_a_request_that_comes_after_the_reboot_is_done(asked):
+    assert trigger(boot_id="another boot", token="a")["changed"] and asked == []
