@@ -98,7 +98,9 @@ ansible_facts:
           description: C(name), C(enabled) and C(active) of the vtoa unit, or null. C(active) is null where the host cannot tell.
           type: dict
         security:
-          description: C(secure_boot), C(lockdown), C(sig_enforce).
+          description:
+            - C(secure_boot) (not where shim has been told not to validate), C(lockdown), C(sig_enforce), C(modules_disabled), C(trusted_keys) (names,
+              only where the kernel demands signatures), C(selinux) (C(enforcing), C(permissive) or empty), C(selinux_domain) of this call, C(fapolicyd).
           type: dict
         container:
           description: Name of the container technology that this host is itself inside of, or empty.

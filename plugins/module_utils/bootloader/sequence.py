@@ -20,6 +20,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.backends imp
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.backup import Backup
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.command_lines import is_on_trial
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.drivers import need_drivers
+from ansible_collections.realip.toa.plugins.module_utils.bootloader.image_signature import need_signature
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.panic_settings import (
     kernel_settings,
     put_settings_back,
@@ -138,6 +139,7 @@ class Boot:
             return
         self.need_bootable(kernel, running)
         need_drivers(self.machine, kernel, running)
+        need_signature(self.machine, kernel)
         old = self.known_good(running)
         self.need_fallback(kernel, old)
         self.backend.old = old

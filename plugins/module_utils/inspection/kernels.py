@@ -12,6 +12,12 @@ import os
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import release_of_image
 from ansible_collections.realip.toa.plugins.module_utils.host.drivers import lacking
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.module_file import content_of
+from ansible_collections.realip.toa.plugins.module_utils.host.signature import (
+    secure_boot,
+    signers_of_image,
+    signers_of_module,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,
     is_graphics_ttm,
@@ -21,6 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
     stats,
     toa_files,
 )
+from ansible_collections.realip.toa.plugins.module_utils.inspection.security import demands_signatures
 
 _KERNEL_IMAGES = ("vmlinuz-", "vmlinux-", "Image-", "kernel-")
 
@@ -37,6 +44,7 @@ def look_at_kernels(look):
                     "toa_modules": sorted(_toa_files(look, release)),
                     "package": _package_of(look, release),
                     "lacks": _lacks(look, release),
+                    "signers": signers_of_image(look.path("/boot/" + name)) if secure_boot(look.root) else [],
                 }
             )
     return kernels
@@ -89,9 +97,16 @@ def look_at_modules(look):
                 "stats": "/proc/net/" + STATS_FILES[name] if told is not None else "",
                 "refcount": entry.get("refcount"),
                 "state": entry.get("state", ""),
+                "signers": _signers(look, files.get(name, "")),
             }
         )
     return modules
+
+
+def _signers(look, path):
+    if path in ("", "builtin") or not demands_signatures(look):
+        return []
+    return signers_of_module(content_of(look.path(path)))
 
 
 def sum_of_counters(look, ebpf):

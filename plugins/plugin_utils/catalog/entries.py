@@ -76,6 +76,8 @@ class Entry:
     packages: tuple[Package, ...]
     source: str
     notes: str
+    # Name of the key that has signed the kernel, as /proc/keys has it where it is enrolled.
+    signed_by: str = ""
 
     def is_for(self, os: Mapping[str, Any]) -> bool:
         """True where the distribution and its version match; the architecture is a question of its own."""
@@ -174,7 +176,7 @@ def _built_in() -> tuple[Entry, ...]:
 # ---- one entry, checked
 
 _ENTRY_KEYS = {
-    "key", "vendor", "backend", "match", "release", "module", "option_kinds", "format", "base_url", "packages", "source", "notes",
+    "key", "vendor", "backend", "match", "release", "module", "option_kinds", "format", "base_url", "packages", "source", "notes", "signed_by",
 }  # fmt: skip
 _MATCH_KEYS = {"id", "major", "version", "arch"}
 _PACKAGE_KEYS = {"role", "file", "url", "sha256", "size"}
@@ -201,6 +203,7 @@ def _entry(item: Mapping[str, Any], where: str) -> Entry:
         packages=_packages(item, packaging, where),
         source=_text(item, "source", where, default=""),
         notes=_text(item, "notes", where, default=""),
+        signed_by=_text(item, "signed_by", where, default=""),
     )
     _check(
         bool(entry.major or entry.versions),

@@ -37,8 +37,9 @@ CLEAN: dict[str, Cleaner] = {
         env_writable=flag, one_shot=flag, reason=text, free_kib=number, oopses=number,
     ),
     "hardware": record(firmware=one_of("uefi", "bios", ""), root_driver=text, nic_driver=text, machine=text),
-    "kernels": records(release=text, image=text, toa_modules=many(text), package=text, lacks=many(text)),
-    "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text, refcount=number, state=text),
+    "kernels": records(release=text, image=text, toa_modules=many(text), package=text, lacks=many(text), signers=many(text)),
+    "modules": records(name=text, file=text, loaded=flag, live=flag, parameters=mapping(text), stats=text, refcount=number, state=text,
+                       signers=many(text)),
     "counters": mapping(number),
     "ebpf": record(
         possible=flag, reason=text, cgroup2=text, bpftool=text, attached=many(anything), complete=flag, object=text,
@@ -48,7 +49,9 @@ CLEAN: dict[str, Cleaner] = {
     ),
     "persistence": records(path=text, kind=text, module=text, line=text, line_number=number, effective=flag, reason=text, ours=flag),
     "service": optional(record(name=text, enabled=flag, active=tristate)),
-    "security": record(secure_boot=flag, lockdown=text, sig_enforce=flag),
+    "security": record(
+        secure_boot=flag, lockdown=text, sig_enforce=flag, modules_disabled=flag, trusted_keys=many(text), selinux=text, selinux_domain=text, fapolicyd=flag,
+    ),
     "build": record(headers=flag, compiler=flag, make=flag, dkms=flag, headers_package=text, headers_available=tristate),
     "container": text,
     "conflicts": records(code=text, detail=text),

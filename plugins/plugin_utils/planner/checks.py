@@ -127,18 +127,6 @@ def check_conflicts(case: Case, offer: Offer) -> None:
             offer.block("conflict_other", accepted, detail=item["detail"] or item["code"])
 
 
-def check_signature(case: Case, offer: Offer, module: Mapping[str, Any]) -> None:
-    """A module from outside the distribution's kernel tree, on a host that takes only signed ones."""
-    security = case.facts["security"]
-    outside = any(f"/{folder}/" in module["file"] for folder in ("extra", "updates", "weak-updates", "dkms"))
-    if outside and not module["loaded"] and (security["secure_boot"] or security["sig_enforce"]):
-        offer.block("secure_boot_unsigned", what=offer.what, why=enforcement(security))
-
-
-def enforcement(security: Mapping[str, Any]) -> str:
-    return "module.sig_enforce is on" if security["sig_enforce"] else "secure boot is on"
-
-
 def add_proof_step(offer: Offer) -> None:
     if offer.steps:
         offer.steps.append(proof_step(offer))

@@ -79,7 +79,12 @@ REASONS = {
     "secure_boot_unsigned": Reason(
         BLOCK,
         "{what} is not signed by a key this host trusts, and {why}",
-        "turn secure boot off, or sign {what} with a key enrolled on the host (MOK)",
+        "sign {what} with a key enrolled on the host (MOK: mokutil --import) and name it in `signed_by` of the catalog entry, or turn off what demands it",
+    ),
+    "modules_disabled": Reason(
+        BLOCK,
+        "{what} cannot be loaded: this kernel loads no module until the next boot (kernel.modules_disabled=1)",
+        "take kernel.modules_disabled out of what sets it at boot (sysctl.d), and reboot",
     ),
     # -- module and persistence
     "no_module": Reason(INFO, "no TOA module comes with the running kernel {running}"),

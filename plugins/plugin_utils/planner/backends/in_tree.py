@@ -13,7 +13,6 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packag
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     agree_on_kinds,
     check_conflicts,
-    check_signature,
     settle_module,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
@@ -23,6 +22,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
     Case,
     Offer,
 )
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.signatures import check_module
 
 
 class InTree(Backend):
@@ -50,7 +50,9 @@ class InTree(Backend):
             if not case.wanted and not case.probe:
                 offer.tell("option_kinds_unknown", module=name)
         check_conflicts(case, offer)
-        check_signature(case, offer, module)
+        check_module(
+            case, offer, offer.what, module.get("signers", []), module["loaded"] or module["file"] == "builtin"
+        )
         settle_module(case, offer)
         return offer
 

@@ -20,6 +20,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     settle_module,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.signatures import check_kernel
 
 # Room in /boot that a kernel, its initramfs, System.map and configuration take, in KiB; toa_package measures exactly.
 BOOT_NEEDS_KIB = 48 * 1024
@@ -157,9 +158,10 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
         offer.steps.append(
             f"{f'compile {files} and install it' if entry.format == 'tree' else f'install {files}'} beside the running {case.running}"
         )
-    boot, security = case.facts["boot"], case.facts["security"]
-    if security["secure_boot"]:
-        offer.block("secure_boot_unsigned", what=f"kernel {entry.release}", why="secure boot is on")
+    boot = case.facts["boot"]
+    # What the image itself says is better than what the catalog says of it.
+    signers = here[0].get("signers") if here else [entry.signed_by] if entry.signed_by else []
+    check_kernel(case, offer, f"kernel {entry.release}", signers or [])
     if boot["one_shot"]:
         offer.steps.append(f"arm one boot of {entry.release}; {case.running} stays the default")
     else:

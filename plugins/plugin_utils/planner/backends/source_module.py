@@ -11,17 +11,15 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import 
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     agree_on_kinds,
     check_conflicts,
-    enforcement,
     settle_module,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.signatures import module_demand
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 
 NAME = "source_module"
 # Its section of the host's record.
 RECORD = "source"
-# States of /sys/kernel/security/lockdown in which modules must be signed.
-LOCKED_DOWN = ("integrity", "confidentiality")
 
 
 class SourceModule(Backend):
@@ -138,10 +136,10 @@ def _check_build(case: Case, offer: Offer) -> None:
     policy, build, security = case.policy, case.facts["build"], case.facts["security"]
     if not policy["source_sha256"] and not policy["source_commit"]:
         offer.block("source_no_digest", policy["accept_unverified_packages"], source=policy["source_url"])
-    locked = security["lockdown"] in LOCKED_DOWN
-    if (security["secure_boot"] or security["sig_enforce"] or locked) and not policy["signing_key"]:
-        why = f"the kernel is locked down ({security['lockdown']})" if locked else enforcement(security)
-        offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=why)
+    if security["modules_disabled"]:
+        offer.block("modules_disabled", what=f"module {offer.module}")
+    if module_demand(security) and not policy["signing_key"]:
+        offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=module_demand(security))
     elsewhere = _elsewhere(policy)
     if build["headers"]:
         return

@@ -24,6 +24,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
     listed,
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.plan import repository_package
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.signatures import check_module
 
 # Alibaba Cloud, "Use vtoa to get the real client address": getpeername from the first, getsockopt(IPPROTO_IP, 1348) from the second.
 VTOA = "vtoa"
@@ -74,6 +75,9 @@ def _check_service(case: Case, offer: Offer) -> None:
     """Package, unit and module of vtoa; `systemctl enable` is its persistence."""
     service = case.facts["service"]
     module = case.modules.get("vtoa")
+    check_module(
+        case, offer, "module vtoa", module.get("signers", []) if module else [], bool(module and module["loaded"])
+    )
     if service is None and not (module and module["loaded"]):
         if case.os["package_manager"] != "rpm":
             offer.block("package_manager_missing", what="vtoa", wanted="rpm and yum or dnf", found=manager(case))

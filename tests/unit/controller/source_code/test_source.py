@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.action import toa_source
+from ansible_collections.realip.toa.plugins.module_utils.host.signature import signers_of_module
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import TOA_MODULES
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import signature
@@ -408,6 +409,7 @@ def test_a_signature_is_what_openssl_takes(pair, tmp_path, digest):
     module = os.urandom(3000)
     signed = signature.signed(module, "6.1.0-1-amd64", digest, key.read_bytes(), certificate.read_bytes())
     assert signed.startswith(module) and signed.endswith(signature.MAGIC)
+    assert signers_of_module(signed) and not signers_of_module(module), "hosts read who has signed it"
     trailer = signed[-len(signature.MAGIC) - 12 : -len(signature.MAGIC)]
     length = int.from_bytes(trailer[8:], "big")
     assert trailer[:8] == b"\0\0\2\0\0\0\0\0" and len(signed) == len(module) + length + 12 + len(signature.MAGIC)

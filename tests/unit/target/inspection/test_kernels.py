@@ -32,6 +32,7 @@ def test_kernels(tmpdir):
             "toa_modules": [],
             "package": None,
             "lacks": [],
+            "signers": [],
         },
         {
             "release": "4.4.87.toa",
@@ -39,6 +40,7 @@ def test_kernels(tmpdir):
             "toa_modules": ["toa"],
             "package": "linux-image-4.4.87.toa",
             "lacks": [],
+            "signers": [],
         },
     ]
 
@@ -114,6 +116,7 @@ def test_a_live_module(tmpdir):
             "stats": "/proc/net/toa_stats",
             "refcount": 0,
             "state": "Live",
+            "signers": [],
         }
     ]
     assert facts["counters"] == {"syn_recv_sock_toa": 7, "syn_recv_sock_no_toa": 30}

@@ -132,7 +132,16 @@ def test_containers(tmpdir, layer, container):
 def test_security(tmpdir):
     guid = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
     plain = look(tmpdir.mkdir("plain"), "debian8")["security"]
-    assert plain == {"secure_boot": False, "lockdown": "", "sig_enforce": False}
+    assert plain == {
+        "secure_boot": False,
+        "lockdown": "",
+        "sig_enforce": False,
+        "modules_disabled": False,
+        "trusted_keys": [],
+        "selinux": "",
+        "selinux_domain": "",
+        "fapolicyd": False,
+    }
     on = look(
         tmpdir.mkdir("on"),
         "debian8",
@@ -142,6 +151,16 @@ def test_security(tmpdir):
         },
     )["security"]
     assert (on["secure_boot"], on["sig_enforce"]) == (True, True)
+    shim = look(
+        tmpdir.mkdir("shim"),
+        "debian8",
+        {
+            "/sys/firmware/efi/efivars/SecureBoot-" + guid: b"\x06\0\0\0\x01",
+            "/sys/firmware/efi/efivars/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23": b"\x06\0\0\0\x01",
+            "/proc/sys/kernel/modules_disabled": "1\n",
+        },
+    )["security"]
+    assert (shim["secure_boot"], shim["modules_disabled"]) == (False, True), "mokutil --disable-validation"
     off = look(tmpdir.mkdir("off"), "debian8", {"/sys/firmware/efi/efivars/SecureBoot-" + guid: b"\x06\0\0\0\x00"})[
         "security"
     ]
