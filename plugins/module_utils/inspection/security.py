@@ -7,7 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.host import selinux
+from ansible_collections.realip.toa.plugins.module_utils.host.selinux import domain, mode
 from ansible_collections.realip.toa.plugins.module_utils.host.signature import (
     lockdown,
     modules_disabled,
@@ -24,8 +24,8 @@ def look_at_security(look):
         "sig_enforce": sig_enforce(look.root),
         "modules_disabled": modules_disabled(look.root),
         "trusted_keys": [],
-        "selinux": selinux.mode(look.root),
-        "selinux_domain": selinux.domain(look.root),
+        "selinux": mode(look.root),
+        "selinux_domain": domain(look.root),
         "fapolicyd": look.exists("/run/fapolicyd.pid") or look.exists("/run/fapolicyd/fapolicyd.fifo"),
     }
     if demands_signatures(look):
