@@ -76,7 +76,8 @@ class Watchdog:
         for name in (CONFIRMED, SEEN):
             self.machine.remove(name)
         for name, text, mode in self._files(settings):
-            self.machine.write(name, text, mode)
+            # /etc/init.d is a link on Enterprise Linux, and the distribution's.
+            self.machine.write(name, text, mode, shared=name == SYSV)
         if self.systemd:
             for unit, links in ((UNIT, UNIT_LINKS), (EMERGENCY_UNIT, EMERGENCY_LINKS)):
                 for link in links:
