@@ -17,7 +17,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils import places
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records, waves
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
-from ansible_collections.realip.toa.plugins.plugin_utils.report import artifact, history, ran, writers
+from ansible_collections.realip.toa.plugins.plugin_utils.report import artifact, history, ran, terminal, writers
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 
 # What a report is made of; the other variables of a host are left where they are.
@@ -71,7 +71,7 @@ class ActionModule(ToaAction):
             "changed": False,
             "files": [],
             "folder": "",
-            "lines": [ran.line(data), *report.lines(data)],
+            "lines": [ran.line(data), *terminal.lines(data)],
             "summary": data["summary"],
             "attention": data["failed"],
             "verdict": data["verdict"],

@@ -21,7 +21,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.report.changes import S
 from ansible_collections.realip.toa.plugins.plugin_utils.report.groups import groups, own_reasons, warnings
 from ansible_collections.realip.toa.plugins.plugin_utils.report.headline import headline
 from ansible_collections.realip.toa.plugins.plugin_utils.report.ran import who_ran
-from ansible_collections.realip.toa.plugins.plugin_utils.report.trust import sentences, trusting_all
+from ansible_collections.realip.toa.plugins.plugin_utils.report.trust import trusting_all
 from ansible_collections.realip.toa.plugins.plugin_utils.report.values import (
     mapping,
     moment,
@@ -119,19 +119,6 @@ def build(
         "changes": changes(before, hosts, hostvars) if before else None,
     }
     return {**report, **_verdict(kind, hosts), **_told({**report, "hosts": hosts})}
-
-
-def lines(report: Mapping[str, Any], most: int = 50) -> list[str]:
-    """For terminals: how it ended, a line for each host or, of more hosts than `most`, for each group of those that need attention; warnings."""
-    hosts = report["hosts"]
-    told = [report["headline"]]
-    if len(hosts) <= most:
-        told += [_line(entry) for entry in hosts]
-    else:
-        told += [_group_line(group) for group in report["groups"]]
-        told.append(", ".join(f"{count} {state}" for state, count in report["summary"].items()))
-    told += [f"warning: {_named(warning['hosts'])}: {warning['message']}" for warning in report["warnings"]]
-    return [*told, *sentences(report["trusting_all"])]
 
 
 def narrowed(report: Mapping[str, Any], only: str) -> dict[str, Any]:
@@ -342,31 +329,3 @@ def _state(result: Mapping[str, Any], plan: Mapping[str, Any], outcome: Mapping[
         return "failed"
     # Pending after a rollout and without a word why: the wave gate closed.
     return "waiting" if state == "pending" and not outcome and kind in ("rollout", "rollback", "remove") else str(state)
-
-
-def _group_line(group: Mapping[str, Any]) -> str:
-    parts = [f"{group['state']} ({group['code']})", _named(group["hosts"]), group["why"]]
-    if group["sentences"] > 1:
-        parts.append(f"and {group['sentences'] - 1} sentences like it")
-    if group["remedy"]:
-        parts.append(f"-> {group['remedy']}")
-    return " | ".join(parts)
-
-
-def _named(hosts: list[str], most: int = 10) -> str:
-    named = ", ".join(hosts[:most])
-    return f"{len(hosts)} hosts: {named}, …" if len(hosts) > most else named
-
-
-def _line(entry: Mapping[str, Any]) -> str:
-    parts = [
-        f"{entry['host']}: {entry['state']}",
-        entry["os"],
-        entry["kernel"],
-        entry["backend"],
-        entry["verdict"],
-        entry["why"],
-    ]
-    if entry["why"] and entry["remedy"]:
-        parts.append(f"-> {entry['remedy']}")
-    return " | ".join(part for part in parts if part)

@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
-from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
+from ansible_collections.realip.toa.plugins.plugin_utils.report import terminal, writers
 
 from tests import report_samples
 
@@ -211,14 +211,14 @@ def test_what_is_no_report_is_not_compared_with(before: dict) -> None:
 
 
 def test_lines_of_a_large_fleet_are_its_groups(fleet: dict) -> None:
-    told = report.lines(fleet)
+    told = terminal.lines(fleet)
     assert told[0] == "Stopped at wave 2 of 4: 1 failed, 1 unreachable; 56 not begun."
     assert [line.partition(" ")[0] for line in told[1:4]] == ["lost", "failed", "waiting"]
     assert told[3].startswith("waiting (waiting) | 56 hosts: web0005, ")
     assert any(
         "failed (not_translating) | web0002 | inert" in line and "-> look at probe.matrix" in line for line in told
     )
-    assert len([line for line in report.lines(fleet, most=60) if line.startswith("web0")]) == 60
+    assert len([line for line in terminal.lines(fleet, most=60) if line.startswith("web0")]) == 60
 
 
 def test_three_hundred_hosts_with_one_wrong_key_are_one_group() -> None:
@@ -237,8 +237,8 @@ def test_three_hundred_hosts_with_one_wrong_key_are_one_group() -> None:
         20,
     )
     assert (
-        len(report.lines(made)) == 3
-        and report.lines(made)[0] == "0 of 300 hosts in order, nothing would change; 300 unreachable."
+        len(terminal.lines(made)) == 3
+        and terminal.lines(made)[0] == "0 of 300 hosts in order, nothing would change; 300 unreachable."
     )
     assert len(writers.to_html(made)) < 200_000
 
@@ -281,7 +281,7 @@ def test_warnings_of_hosts_in_order_are_counted() -> None:
     other = looked("converged", backend="ebpf", reasons=[warning])
     made = report.build({**hosts, "db": other}, "verify", at=AT)
     assert [(found["code"], found["hosts"]) for found in made["warnings"]] == [("partial", ["web0", "web1", "web2"])]
-    assert "warning: web0, web1, web2: IPv4 only" in report.lines(made)
+    assert "warning: web0, web1, web2: IPv4 only" in terminal.lines(made)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_green_hosts_that_trust_all_sources_are_counted_and_named() -> None:
     hosts = {f"web{number}": looked("converged", trusts_all_sources=number % 2 == 0) for number in range(60)}
     made = report.build({**hosts, "db1": looked("blocked", trusts_all_sources=True)}, "verify", at=AT)
     assert len(made["trusting_all"]) == 30 and made["trusting_all"][:3] == ["web0", "web2", "web4"]
-    told = report.lines(made)[-1]
+    told = terminal.lines(made)[-1]
     assert told.startswith("30 hosts trust all sources") and "web0, web2" in told and told.endswith("and 10 more")
     rows = {
         row["host"]: row["trusts_all_sources"] for row in csv.DictReader(io.StringIO(writers.to_csv(made), newline=""))
@@ -322,10 +322,10 @@ def test_green_hosts_that_trust_all_sources_are_counted_and_named() -> None:
     assert (rows["web0"], rows["web1"]) == ("true", "false")
     assert report.narrowed(made, "host == 'web2'")["trusting_all"] == ["web2"]
     one = report.build({"web0": hosts["web0"]}, "verify", at=AT)
-    assert report.lines(one)[-1].startswith("1 host trusts all sources") and report.merged([one])["trusting_all"] == [
+    assert terminal.lines(one)[-1].startswith("1 host trusts all sources") and report.merged([one])["trusting_all"] == [
         "web0"
     ]
-    assert "trust" not in " ".join(report.lines(report.build({"web1": hosts["web1"]}, "verify", at=AT)))
+    assert "trust" not in " ".join(terminal.lines(report.build({"web1": hosts["web1"]}, "verify", at=AT)))
 
 
 # ---- files
