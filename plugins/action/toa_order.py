@@ -29,7 +29,10 @@ GIVEN = (*DEFAULTS, "toa_domain", "toa_window")
 class ActionModule(ToaAction):
     """Runs on the controller alone. Its result is registered as `__toa_order`, and shared by all hosts of the play."""
 
-    SPEC: t.ClassVar[dict[str, t.Any]] = {"only": {"type": "str", "default": ""}}
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "only": {"type": "str", "default": ""},
+        "begins": {"type": "bool", "default": True},
+    }
     VARIABLES: t.ClassVar[dict[str, str]] = {"only": "toa_only"}
     _requires_connection = False
 
@@ -43,7 +46,8 @@ class ActionModule(ToaAction):
         try:
             members = self._members(hosts, reader, run, args["only"])
             tasks = bool(self.variable("toa_wave_tasks", task_vars))
-            made = run_order.order(members, _with_global_ways(reader, hosts), run, _shut(reader), _go_on(), tasks)
+            go = _go_on() if args["begins"] else ("", "")
+            made = run_order.order(members, _with_global_ways(reader, hosts), run, _shut(reader), go, tasks)
         except ValueError as problem:
             raise ToaError(
                 "bad_order", str(problem), "correct what is named; docs/rollout.md has the rules"

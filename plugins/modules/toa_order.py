@@ -23,6 +23,10 @@ options:
     description: JMESPath expression over C(facts) and C(plan). Without it the variable C(toa_only) counts.
     type: str
     default: ""
+  begins:
+    description: Whether this run is to do what it has planned; otherwise there is no command that goes on.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: It does the same in check mode.

@@ -53,7 +53,7 @@ def order(
     * `left`: {host: outcome} of those that do not begin;
     * `kinds`: [{kind, hosts, canary, proved_by}]; `waves`: [{wave, hosts, parts, canaries, kinds}];
     * `domains`: [{domain, hosts, limit, out}], empty where nothing limits them; `notes`: sentences;
-    * `go_on`, `go_on_approved`: what to do to go on where the run has ended, or waits for approval;
+    * `go_on`, `go_on_approved`: what to do to go on where the run has ended, or waits for approval; "" for a plan;
     * `soak`: seconds after each wave; `looks_again`: whether its hosts are looked at again then, for which `wave_tasks` are a reason too;
     * `ask_after`: the wave after which somebody is to be asked, 0 for nobody.
     """
@@ -278,7 +278,8 @@ def lines(made: Mapping[str, Any], most: int = 40) -> list[str]:
     told += [f"already out of {item['domain'] or 'all hosts'}: {_few(item['out'])}" for item in limited[:most]]
     if made["soak"]:
         told.append(f"each wave soaks for {made['soak']} s before the next one")
-    told.append(f"wherever this run ends, this goes on: {made['go_on']}")
+    if made["go_on"]:
+        told.append(f"wherever this run ends, this goes on: {made['go_on']}")
     return told + list(made["notes"])
 
 

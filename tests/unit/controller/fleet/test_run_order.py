@@ -236,6 +236,10 @@ def test_the_order_in_words():
     ]
 
 
+def test_a_plan_says_nothing_of_going_on():
+    assert not [line for line in lines(made({"a": pending()}, go_on=("", ""))) if "goes on" in line]
+
+
 def test_somebody_is_asked_when_the_canaries_are_through():
     hosts = {"u1": pending(), "u2": pending(), "d1": pending(os="debian"), "d2": pending(os="debian")}
     assert made(hosts)["ask_after"] == 0
