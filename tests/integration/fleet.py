@@ -90,7 +90,8 @@ class Fleet:
                 ansible_python_interpreter=f"{PRETENDER} {self.path(name)}",
                 **self.own.get(name, {}),
             )
-        return {"all": {"hosts": hosts, "vars": common}}
+        # What is `...` is left out.
+        return {"all": {"hosts": hosts, "vars": {name: value for name, value in common.items() if value is not ...}}}
 
     @property
     def reports(self) -> Path:

@@ -155,6 +155,18 @@ def test_no_change_has_a_moment_in_which_strangers_are_believed(stage: OptionFil
     )
 
 
+def test_the_proof_of_a_rollout_finds_a_careless_filter(stage: OptionFilterStage) -> None:
+    """Rules that take the first option of a kind only: one forged option proves nothing, and the proof sends the worst of them."""
+    stage.receiver()
+    stage.option_filter(method="nft")
+    assert stage.proof(option_filter=True)["verdict"] == "translating"
+    rules = stage.sh(f"cat {FOLDER}/rules.nft")
+    start = rules.index("chain again {") + len("chain again {")
+    stage.put(f"{FOLDER}/rules.nft", rules[:start] + "\n" + rules[rules.index("}", start) :])
+    proof = stage.proof(option_filter=True)
+    assert proof["verdict"] == "partial" and "spoof twice" in proof["reason"], proof["reason"]
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_what_somebody_flushes_comes_back_by_itself(stage: OptionFilterStage, flavour: str) -> None:
     """`nft flush ruleset` and its kin go past systemd, which cannot propagate them; the watch sees them."""
