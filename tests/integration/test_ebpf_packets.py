@@ -204,6 +204,28 @@ def test_the_proof_knows_on_which_packets_the_option_is_read(stage: EbpfStage) -
         assert {deferred in row["accept"] for row in proof["matrix"] if "defer_accept" in row["case"]} == {True}
 
 
+# ---- an IPv6 client of an IPv4 connection
+
+
+NAT64 = {
+    "DPVS": "fe14109220010db8" + "00" * 11 + "07",
+    "Alibaba's Anti-DDoS, in all the room there is": "f928109220010db8" + "00" * 11 + "07" + "aa" * 20,
+}
+
+
+@pytest.mark.parametrize("option", NAT64.values(), ids=NAT64)
+def test_an_ipv6_client_of_an_ipv4_connection(stage: EbpfStage, option: str) -> None:
+    """accept() of an AF_INET socket has no room for it. DPVS's struct toa_nat64_peer has, and patched nginx asks for it."""
+    kinds = ["200/8", "249/40", "254/20"]
+    assert stage.ebpf(kinds=kinds, getsockopt_nat64=True)["after"]["getsockopt_nat64"] is True
+    client, plain, nobody = talk(stage, {"ack": option}, {"ack": G}, {})
+    assert names(client) == ["peer"] and client["option"] == "[2001:db8::7]:4242"
+    assert client["nat64"] == [20, "2001:db8::7", 4242] and client["short"] is None
+    assert names(plain) == ["genuine"] and plain["nat64"] is None and nobody["nat64"] is None
+    stage.ebpf(kinds=kinds)
+    assert talk(stage, {"ack": option})[0]["nat64"] is None
+
+
 SAVE_SYN = """
 import socket
 for before in (0, 1, 2):

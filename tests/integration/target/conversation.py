@@ -9,6 +9,7 @@ __metaclass__ = type
 
 import binascii
 import socket
+import struct
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS, Case
@@ -39,7 +40,8 @@ def main(args):
     """args: `cases`, each a dict, all of it optional: syn, ack (hex, or "lost"), before, after (lists of hex: options of data packets before and
     after accept()), spoken (what the server says before the data of `after`, which acknowledges it), listener, family, variant, peer.
 
-    Returns `rows`: {peer, accept, names (getpeername at accept and after each data packet), option (getsockopt 1348 at the end)}."""
+    Returns `rows`: {peer, accept, names (getpeername at accept and after each data packet), option, nat64 (getsockopt 1348 and 4096
+    at the end), short (4096 into too little room)}."""
     return {"rows": in_child(lambda: _work(args), 180), "changed": False}
 
 
@@ -106,6 +108,14 @@ class _Conversation:
             row["names"].append(as_text(ask(connection.getpeername)))
         raw = ask(connection.getsockopt, socket.IPPROTO_IP, 1348, 128)
         row["option"] = read_sockaddr(raw) if raw else None
+        raw = ask(connection.getsockopt, socket.IPPROTO_IP, 4096, 128)
+        row["nat64"] = raw and [
+            len(raw),
+            socket.inet_ntop(socket.AF_INET6, raw[:16]),
+            struct.unpack("!H", raw[16:18])[0],
+        ]
+        short = ask(connection.getsockopt, socket.IPPROTO_IP, 4096, 19)
+        row["short"] = short and len(short)
         return row
 
     def data(self, option):
