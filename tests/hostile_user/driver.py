@@ -38,7 +38,6 @@ EVENTS = {
     "open": 1, "os.listdir": 1, "os.scandir": 1, "os.mkdir": 1, "os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.symlink": 2, "os.link": 2,
     "os.chmod": 1, "os.chown": 1, "os.truncate": 1, "os.utime": 1,
 }  # fmt: skip
-LISTED = ("os.listdir", "os.scandir")
 SYSTEMCTL = "#!/bin/sh\ncase $1 in is-system-running) echo running ;; esac\nexit 0\n"
 
 
@@ -52,7 +51,7 @@ def mount(kind: str, where: str, options: str = "", flags: int = 0) -> None:
         raise OSError(ctypes.get_errno(), f"mount {kind} {where} {options}")
 
 
-def set_the_stage() -> None:
+def set_the_stage(init: str) -> None:
     if LIBC.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     mount("none", "/", flags=MS_REC_PRIVATE)
@@ -63,7 +62,14 @@ def set_the_stage() -> None:
         options = f"lowerdir={SCRATCH}/{folder}/hidden:/{folder},upperdir={SCRATCH}/{folder}/new,workdir={SCRATCH}/{folder}/work"
         mount("overlay", f"/{folder}", options)
     mount("tmpfs", "/run", "mode=0755")
-    os.makedirs("/run/systemd/system")
+    if init == "systemd":
+        os.makedirs("/run/systemd/system")
+    else:
+        for folder in ("/etc/init.d", "/etc/rc2.d"):
+            os.makedirs(folder, exist_ok=True)
+        for name in ("/etc/inittab", "/etc/init.d/rc.local"):
+            with open(name, "w", encoding="ascii"):
+                pass
     shutil.rmtree("/var/lib/realip-toa", ignore_errors=True)
     with open("/usr/local/sbin/systemctl", "w", encoding="ascii") as tool:
         tool.write(SYSTEMCTL)
@@ -132,14 +138,14 @@ def call(entry: str, args: dict[str, t.Any]) -> dict[str, t.Any]:
     try:
         module = importlib.import_module(PACKAGE + entry)
         if entry == "programs.option_filter":  # a second and more each time, and about packets
-            module.choose = lambda *unused: ("nft", {"shown": "", "checks": []})
+            module.choose = lambda _filter, wish: (wish["method"], {"shown": "", "checks": []})
         return dict(module.main(args))
     except BaseException:
         return dict(runner._problem([]))
 
 
 def run(case: dict[str, t.Any]) -> dict[str, t.Any]:
-    set_the_stage()
+    set_the_stage(case["init"])
     for entry, args in case.get("before", []):
         answer = call(entry, args)
         if answer.get("failed"):
@@ -150,8 +156,8 @@ def run(case: dict[str, t.Any]) -> dict[str, t.Any]:
         if event in EVENTS:
             for word in words[: EVENTS[event]]:
                 path = os.fsdecode(word) if isinstance(word, (str, bytes)) else ""
-                if path.startswith("/") and seen.get(path) != "folder":
-                    seen[path] = "folder" if event in LISTED else "file"
+                if path.startswith("/"):
+                    seen[path] = event
 
     if case.get("plant"):
         plant(*case["plant"])
@@ -168,6 +174,7 @@ def run(case: dict[str, t.Any]) -> dict[str, t.Any]:
         with contextlib.suppress(OSError):
             now = os.lstat(case["plant"][0])
             after = {"file": stat.S_ISREG(now.st_mode), "uid": now.st_uid, "mode": now.st_mode & 0o7777}
+    seen = {path: "folder" if os.path.isdir(path) else "file" for path in seen}
     told = {key: answer.get(key) for key in ("failed", "code", "msg", "remedy", "traceback", "changed")}
     return {
         "answer": told,

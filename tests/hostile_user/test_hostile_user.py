@@ -50,6 +50,9 @@ CALLS: dict[str, tuple[list[t.Any], str, dict[str, t.Any]]] = {
     "claim": ([], "claim", CLAIM),
     "claim-released": ([["claim", CLAIM]], "claim", {**CLAIM, "state": "released", "drained": False}),
     "option_filter": ([], "option_filter", FILTER),
+    "option_filter-iptables": ([], "option_filter", {**FILTER, "method": "iptables"}),
+    "option_filter-sysvinit": ([], "option_filter", FILTER),
+    "monitor-sysvinit": ([], "monitor", MONITOR),
     "option_filter-absent": ([["option_filter", FILTER]], "option_filter", {"state": "absent"}),
     "persistence": ([], "persistence", PERSISTENCE),
     "persistence-systemd": ([], "persistence", {**PERSISTENCE, "method": "systemd"}),
@@ -93,6 +96,7 @@ class Driver:
             "call": [f"programs.{entry}", {**args, "check": False}],
             "plant": plant,
             "trace": plant is None,
+            "init": "sysvinit" if name.endswith("sysvinit") else "systemd",
         }
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(case) + "\n")
@@ -118,7 +122,7 @@ def paths_of(driver: Driver, name: str) -> dict[str, str]:
     if name not in PATHS:
         answer = driver.ask(name)
         assert not answer["answer"]["failed"], answer["answer"]
-        PATHS[name] = {path: kind for path, kind in answer["seen"].items() if not UNPLANTABLE.match(path)}
+        PATHS[name] = {path: kind for path, kind in sorted(answer["seen"].items()) if not UNPLANTABLE.match(path)}
     return PATHS[name]
 
 
@@ -140,7 +144,11 @@ def wrong(kind: str, path: str, answer: dict[str, t.Any]) -> str:
 @pytest.mark.parametrize("name", CALLS)
 def test_nothing_that_a_user_leaves_harms(driver: Driver, name: str) -> None:
     found, tried = [], 0
-    for path, what in sorted(paths_of(driver, name).items()):
+    paths = paths_of(driver, name)
+    for path, what in paths.items():
+        # A link of the same name in five folders (PartOf= of five firewalls) is one link that is made five times.
+        if [other for other in paths if Path(other).name == Path(path).name].index(path) > 1:
+            continue
         kinds = IN_OURS if OURS.search(path) else () if what == "folder" else EVERYWHERE
         for kind in (*kinds, "newline") if what == "folder" else kinds:
             tried += 1
@@ -170,6 +178,6 @@ def test_the_list_has_every_file_that_is_ours(driver: Driver) -> None:
     missing = {path for path in named if not any(other == path or other.startswith(path + "/") for other in known)}
     elsewhere = re.compile(
         # Written while a kernel is tried (tests/faults, tests/lab), while programs are attached (test_ebpf_host), by builds and at reboots.
-        r".*(watchdog|/confirmed|/trial|trial-watchdog)|.*/ebpf|.*realip-toa-ebpf|.*/build$|.*/var/cache/realip-toa.*|.*realip-toa-module.*|.*\.modules$"
+        r".*(watchdog|/confirmed|/trial|realip-toa-trial)|.*/ebpf|.*realip-toa-ebpf|.*/build$|.*/var/cache/realip-toa.*|.*realip-toa-module.*|.*\.modules$"
     )
     assert {path for path in missing if not elsewhere.match(path)} == set()
