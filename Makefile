@@ -12,7 +12,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration hostile-user fuzz sanity importer lab lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
+.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration hostile-user fuzz sanity importer release-check lab lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -59,6 +59,9 @@ fuzz: setup ## the parsers of what hosts say, ten minutes long; make test does o
 
 sanity: setup ## ansible-test sanity of the built collection, on every ansible-core
 	$(NOX) sanity
+
+release-check: setup ## rehearse a release: tools by digest, bill of materials, signature; what was changed in between is refused
+	$(NOX) release_check
 
 importer: setup ## galaxy-importer, as Galaxy and Automation Hub run it on an upload
 	$(NOX) importer

@@ -109,6 +109,12 @@ def sanity(session: nox.Session, core: str) -> None:
 
 
 @nox.session(tags=["rest"])
+def release_check(session: nox.Session) -> None:
+    """a release is rehearsed: tools by digest, artefact, bill of materials, signature; and what was changed in between is refused"""
+    run(session, "release/check.sh")
+
+
+@nox.session(tags=["rest"])
 def importer(session: nox.Session) -> None:
     """galaxy-importer, as Galaxy and Automation Hub run it on an upload"""
     run(session, "tests/importer.sh")
