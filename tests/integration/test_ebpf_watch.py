@@ -144,3 +144,14 @@ def test_a_cgroup_that_goes_with_its_unit_is_refused(stage: EbpfStage, cgroup: s
     refused = stage.ebpf(cgroup=stage.mount + cgroup)
     assert refused["code"] == "bad_option" and f"in, {stage.mount}{works};" in refused["remedy"]
     assert "socket" in refused["remedy"] and stage.programs() == {}
+
+
+@pytest.mark.parametrize("flags, alone", [("multi", []), ("", [("sock_ops", "cil_peer4")])])
+def test_a_program_that_no_other_may_join_is_seen(stage: EbpfStage, flags: str, alone: list[tuple[str, str]]) -> None:
+    """Attached without `multi`: the kernel would refuse ours with EPERM."""
+    stage.attach_foreign("sock_ops", flags)
+    found = stage.target("programs.facts")["ebpf"]["alone"]
+    assert [(program["hook"], program["name"]) for program in found] == alone
+    if alone:
+        refused = stage.ebpf()
+        assert refused["code"] == "attach_refused" and "slice" in refused["remedy"]

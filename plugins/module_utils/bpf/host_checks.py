@@ -27,7 +27,7 @@ REMEDIES = {
     "conflict_ebpf_getpeername": "remove the other program (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
     "load_failed": "see the kernel's words; a kernel without BPF_SYSCALL, CGROUP_BPF or the BPF JIT cannot do it",
     "lockdown": "boot with lockdown=integrity, or choose another backend",
-    "attach_refused": "another program holds the hook exclusively: see `bpftool cgroup show` on the host",
+    "attach_refused": "another program holds the hook alone: see `bpftool cgroup show` on the host, or attach ours to a slice (cgroup)",
     "maps_refused": "see the words of bpftool; the list of trusted sources may have %d networks" % MOST_NETWORKS,
 }
 

@@ -40,6 +40,7 @@ _SYSCALLS = {
     "armv7l": 386,
 }
 _MOST_PROGRAMS = 64  # BPF_CGROUP_MAX_PROGS
+_ALLOW_MULTI = 2  # BPF_F_ALLOW_MULTI
 _INFO_SIZE = 80  # struct bpf_prog_info up to and with `name`
 _ID_AT, _NAME_AT = 4, 64
 _LIBRARY = []  # the C library, once it was asked for: ctypes makes a class for each that it opens, and a look asks a dozen times
@@ -75,7 +76,7 @@ def bpf(command, attributes):
 
 
 def attached_ids(cgroup, attach_type):
-    """Ids of the programs attached to one hook of one cgroup (a path), in the order in which they run."""
+    """(ids of the programs attached to one hook of one cgroup (a path) in the order in which they run, may others join them)."""
     import ctypes
 
     ids = ctypes.create_string_buffer(4 * _MOST_PROGRAMS)
@@ -87,7 +88,8 @@ def attached_ids(cgroup, attach_type):
     finally:
         os.close(descriptor)
     count = min(struct.unpack_from("=I", answer, 24)[0], _MOST_PROGRAMS)
-    return list(struct.unpack_from("=%dI" % count, ids.raw, 0))
+    shared = struct.unpack_from("=I", answer, 12)[0] & _ALLOW_MULTI
+    return list(struct.unpack_from("=%dI" % count, ids.raw, 0)), bool(shared)
 
 
 def program_name(identity):
@@ -149,12 +151,14 @@ def next_key_of_map(descriptor, key, size):
 
 
 def programs_on(cgroup, hooks):
-    """Programs on some hooks of a cgroup: a list of {"hook", "id", "name", "cgroup"}.
+    """Programs on some hooks of a cgroup: a list of {"hook", "id", "name", "cgroup", "alone" (the kernel lets no other join)}.
 
     Raises BpfError where the kernel refuses, OSError where the cgroup cannot be opened.
     """
     found = []
     for hook in hooks:
-        for identity in attached_ids(cgroup, HOOKS[hook]):
-            found.append({"hook": hook, "id": identity, "name": program_name(identity), "cgroup": cgroup})
+        ids, shared = attached_ids(cgroup, HOOKS[hook])
+        for identity in ids:
+            program = {"hook": hook, "id": identity, "name": program_name(identity), "cgroup": cgroup}
+            found.append(dict(program, alone=not shared))
     return found

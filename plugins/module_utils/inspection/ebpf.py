@@ -23,12 +23,12 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import COMMAND_
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
-NO_EBPF = {"possible": False, "reason": "", "cgroup2": None, "attached": [], "foreign": []}
+NO_EBPF = {"possible": False, "reason": "", "cgroup2": None, "attached": [], "foreign": [], "alone": []}
 _MOST_CGROUPS = 64
 
 
 def look_at_ebpf(look):
-    facts = dict(NO_EBPF, cgroup2=cgroup2(look), bpftool=_command(look, "bpftool"), attached=[], foreign=[])
+    facts = dict(NO_EBPF, cgroup2=cgroup2(look), bpftool=_command(look, "bpftool"), attached=[], foreign=[], alone=[])
     numbers = re.match(r"(\d+)\.(\d+)", look.release)
     if numbers is None or (int(numbers.group(1)), int(numbers.group(2))) < EBPF_KERNEL:
         facts["reason"] = "kernel %s is older than %d.%d" % ((look.release,) + EBPF_KERNEL)
@@ -58,6 +58,9 @@ def _programs(look, facts):
     top = facts["cgroup2"]
     try:
         programs = programs_on(top, sorted(HOOKS))
+        facts["alone"] = [
+            program for program in programs if program["alone"] and not program["name"].startswith(OUR_PREFIX)
+        ]
     except (BpfError, OSError) as problem:
         return "the kernel cannot be asked for eBPF programs: %s" % problem
     for name in _child_cgroups(look, top):

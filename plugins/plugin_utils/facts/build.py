@@ -45,7 +45,7 @@ CLEAN: dict[str, Cleaner] = {
         possible=flag, reason=text, cgroup2=text, bpftool=text, attached=many(anything), complete=flag, object=text,
         option_kinds=many(text), trusted_sources=many(text, NETWORKS_LIMIT), getsockopt=flag,
         packets=many(text), place=text, ports=many(number, 1024), getsockopt_nat64=flag, generation=text,
-        foreign=records(hook=text, id=number, name=text, cgroup=text),
+        foreign=records(hook=text, id=number, name=text, cgroup=text), alone=records(hook=text, id=number, name=text, cgroup=text),
     ),
     "persistence": records(path=text, kind=text, module=text, line=text, line_number=number, effective=flag, reason=text, ours=flag),
     "service": optional(record(name=text, enabled=flag, active=tristate)),

@@ -147,6 +147,11 @@ REASONS = {
         "another eBPF program sits on the getpeername hooks: {detail}",
         "remove it (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
     ),
+    "ebpf_hook_taken": Reason(
+        BLOCK,
+        "another eBPF program was attached so that no other may join it: {detail}",
+        "have its owner attach it with `multi`, or attach ours to a slice (toa_ebpf: cgroup)",
+    ),
     "conflict_toa_module": Reason(
         BLOCK,
         "another TOA module is loaded: {detail}; two of them change the same pointers",

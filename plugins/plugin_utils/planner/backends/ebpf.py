@@ -60,6 +60,9 @@ class Ebpf(Backend):
         if not case.os["id"]:
             offer.tell("unknown_distribution")
         check_conflicts(case, offer)
+        if ebpf["alone"]:
+            found = sorted({f"{item['name'] or item['id']} ({item['hook']})" for item in ebpf["alone"]})
+            offer.block("ebpf_hook_taken", detail=listed(found))
         _check_bpftool(case, offer)
         offer.steps += _missing_of_ebpf(case, offer)
         if ebpf["complete"] and not offer.steps:

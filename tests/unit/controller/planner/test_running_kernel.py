@@ -142,3 +142,28 @@ def test_order_of_preference_is_the_operators():
     assert decide(known, vendor="tencent")["backend"] == "in_tree"
     assert decide(known, vendor="tencent", backends=["ebpf", "in_tree"])["backend"] == "ebpf"
     assert decide(known, vendor="tencent", backends=["kernel_package", "ebpf"])["backend"] == "ebpf"
+
+
+def test_a_hook_that_somebody_holds_alone_blocks():
+    held = {"hook": "sock_ops", "id": 7, "name": "theirs", "cgroup": "/sys/fs/cgroup"}
+    plan = decide(host(*DEBIAN12, ebpf={"bpftool": "/usr/sbin/bpftool", "alone": [held]}))
+    assert codes(plan, "block") == {("ebpf", "ebpf_hook_taken")}
+
+
+def test_the_profile_of_the_vendor_is_read():
+    """Packets and place, and the ports: what differs is a step, and what nobody says stays as it is."""
+    unit = place("ebpf", kind="systemd", path="/etc/systemd/system/realip-toa-ebpf.service")
+    dpvs = attached_ebpf(option_kinds=["254/8", "254/20"], packets=["ack", "data"], place="front")
+    kinds = ["254/8", "254/20"]
+    for more, steps in (
+        ({"vendor": "dpvs"}, []),
+        ({}, []),
+        ({"vendor": "dpvs", "ports": [443]}, ["read the option on 443 of the ports"]),
+        (
+            {"vendor": "custom", "option_kinds": kinds},
+            ["read the option on the ACK of the handshake only", "of two options in a packet, read none"],
+        ),
+        ({"vendor": "dpvs", "option_place": "end"}, ["of two options in a packet, read the last"]),
+    ):
+        plan = decide(host(*DEBIAN12, ebpf=dpvs, persistence=[unit]), proof(kinds=kinds), **more)
+        assert [step for step in plan["steps"] if "option" in step] == steps, more
