@@ -105,11 +105,12 @@ def _confirmed(on: str) -> Case:
 
 
 def _not_loaded(on: str) -> Case:
-    """The image is cut off behind its header: GRUB begins to load it, and refuses."""
+    """The image is cut off within its header, once it is armed: GRUB begins to load it, and refuses."""
+    kept = "/var/tmp/vmlinuz-fault"
     return Case(
         f"GRUB cannot load the trial ({on})", "old kernel, by the second entry that GRUB falls back to", "wrong_kernel", on=on,
-        fault="cp -p /boot/vmlinuz-$TOA /var/tmp/vmlinuz-fault && head -c 20000 /var/tmp/vmlinuz-fault >/boot/vmlinuz-$TOA",
-        cure="cat /var/tmp/vmlinuz-fault >/boot/vmlinuz-$TOA; rm -f /var/tmp/vmlinuz-fault", codes=("wrong_kernel",), words=("{stock}",),
+        hooks={"drain": f"for k in /boot/vmlinuz-*toa*; do test -e {kept} || {{ cp -p $k {kept}; head -c 700 {kept} >$k; }}; done"},
+        cure=f"test ! -e {kept} || cat {kept} >/boot/vmlinuz-$TOA; rm -f {kept}", codes=("wrong_kernel",), words=("{stock}",),
     )  # fmt: skip
 
 

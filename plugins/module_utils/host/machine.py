@@ -12,6 +12,7 @@ __metaclass__ = type
 
 import os
 import re
+import struct
 
 from ansible_collections.realip.toa.plugins.module_utils.host.disk_sync import settle
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
@@ -89,7 +90,18 @@ class Machine:
         for name in [image] + initramfs:
             if not self.size(name):
                 return "%s is missing or empty" % name
+        whole = self._size_of_image(image)
+        if self.size(image) < whole:
+            return "%s is cut off: it has %d of %d bytes" % (image, self.size(image), whole)
         return ""
+
+    def _size_of_image(self, name):
+        """Bytes that a bzImage says it has (Linux boot protocol 2.04 and later: setup_sects, syssize); 0 for other images. GRUB starts what is there of one."""
+        head = self.read_bytes(name, 0x208) or b""
+        if len(head) < 0x208 or head[0x202:0x206] != b"HdrS" or struct.unpack("<H", head[0x206:0x208])[0] < 0x0204:
+            return 0
+        sectors, units = struct.unpack("<B2xI", head[0x1F1:0x1F8])
+        return ((sectors or 4) + 1) * 512 + units * 16
 
     def write(self, name, text, mode=None, shared=False):
         """`shared`: a file of the distribution or the boot loader, which may be a link."""

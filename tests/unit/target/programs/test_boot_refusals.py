@@ -6,6 +6,7 @@
 from __future__ import absolute_import, division, print_function
 
 import os
+import struct
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
@@ -55,6 +56,17 @@ def test_kernel_that_is_half_installed(host, missing):
     assert missing in refused(host, "kernel_incomplete", "armed", NEW).message
     host.remove(missing)
     assert missing in refused(host, "kernel_incomplete", "armed", NEW).message
+
+
+def test_kernel_that_was_cut_off(host):
+    """GRUB may start what is there of an image, and that halts: no fallback, no watchdog."""
+    host.do("default", STOCK)
+    host.install(NEW)
+    head = b"\0" * 0x1F1 + b"\x01\0\0" + struct.pack("<I", 64) + b"\0" * 10 + b"HdrS" + b"\x0f\x02"
+    host.write("/boot/vmlinuz-" + NEW, head.ljust(2047, b"x"))
+    assert "is cut off: it has 2047 of 2048 bytes" in refused(host, "kernel_incomplete", "armed", NEW).message
+    host.write("/boot/vmlinuz-" + NEW, head.ljust(2048, b"x"))
+    assert host.do("armed", NEW)["changed"]
 
 
 def test_kernel_without_modules(host):
