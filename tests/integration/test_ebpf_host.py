@@ -13,6 +13,8 @@ import zlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.realip.toa.plugins.module_utils.bpf import loader
+from ansible_collections.realip.toa.plugins.module_utils.common import kernels
 from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object
 from ebpf_stage import EbpfStage, other_object
 from sshd import VENVS, pythons
@@ -117,6 +119,22 @@ def test_a_unit_that_the_init_cannot_start_is_no_success(stage: EbpfStage) -> No
     answer = stage.ebpf()
     assert answer["code"] == "unit_not_started" and "Permission denied" in answer["msg"], answer
     assert host_of(stage) == before
+
+
+def test_a_host_with_cgroup_v1_alone_gets_a_mount_of_v2(stage: EbpfStage) -> None:
+    """Nothing is attached in here: it would be to the whole machine. `mount` is what the unit runs first."""
+    stage.put("/run/loader.sh", loader.SCRIPT_TEXT, 0o755)
+    mounts = "grep ' cgroup2 ' /proc/mounts | cut -d' ' -f2"
+    assert stage.sh(f"for point in $({mounts}); do umount -l $point; done; {mounts}") == ""
+    assert stage.sh(f"/bin/sh /run/loader.sh mount && {mounts}").strip() == kernels.OWN_CGROUP2
+    assert stage.sh(f"/bin/sh /run/loader.sh mount && {mounts}").strip() == kernels.OWN_CGROUP2, "once"
+    facts = stage.target("programs.facts")["ebpf"]
+    assert facts["cgroup2"] == kernels.OWN_CGROUP2
+    assert stage.sh("stat -c %a /run/realip-toa").strip() == "700"
+    stage.sh(f"umount {kernels.OWN_CGROUP2}")
+    assert stage.target("programs.facts")["ebpf"]["cgroup2"] == kernels.OWN_CGROUP2, (
+        "it is where the loader will mount it"
+    )
 
 
 RC_LOCAL = "#!/bin/sh -e\n# rc.local\n\necho started >>/run/rc.log\nexit 0\n"

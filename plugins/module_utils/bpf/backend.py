@@ -11,9 +11,11 @@ import os
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import in_force
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import HOOKS, OUR_PREFIX, BpfError, programs_on
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import OWN_CGROUP2
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, digest_of, tell_daemons
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
+from ansible_collections.realip.toa.plugins.module_utils.host.selinux import confinement
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import places_of
@@ -85,16 +87,18 @@ def asked(question):
     except (BpfError, OSError, ImportError) as refusal:
         raise TargetError(
             "ebpf_impossible",
-            "the kernel cannot be asked for eBPF programs: %s" % refusal,
+            "the kernel cannot be asked for eBPF programs: %s%s" % (refusal, confinement()),
             "run as root, with a Python that has ctypes, on a kernel with BPF_SYSCALL and CGROUP_BPF",
         )
 
 
 def cgroup2():
-    """The mount of the cgroup v2 hierarchy, the usual one before others; "" where there is none."""
+    """The mount of the cgroup v2 hierarchy, the usual one before others, or where the loader makes one; "" where the kernel has none."""
     points = [
         line.split(" ")[1]
         for line in (read_text("/proc/mounts") or "").split("\n")
         if line.split(" ")[2:3] == ["cgroup2"]
     ]
+    if not points and "\tcgroup2\n" in (read_text("/proc/filesystems", 65536) or ""):
+        return OWN_CGROUP2
     return "/sys/fs/cgroup" if "/sys/fs/cgroup" in points else points[0] if points else ""

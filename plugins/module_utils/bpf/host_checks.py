@@ -14,14 +14,14 @@ import sys
 from ansible_collections.realip.toa.plugins.module_utils.bpf.backend import asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MOST_NETWORKS
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import GETPEERNAME_HOOKS
-from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, OWN_CGROUP2
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, read_text
 
 _CGROUP = r"/[A-Za-z0-9_./@:-]*\Z"
 
 REMEDIES = {
     "bpftool_missing": "install bpftool, or set toa_install_bpftool: true",
-    "no_cgroup2": "boot with systemd.unified_cgroup_hierarchy=1, or mount cgroup2 somewhere",
+    "no_cgroup2": "boot a kernel with cgroup v2 (CONFIG_CGROUPS, CONFIG_CGROUP_BPF)",
     "pins_not_ours": "find out who made it, and remove it on the host",
     "no_bpffs": "mount it: mount -t bpf bpf /sys/fs/bpf",
     "conflict_ebpf_getpeername": "remove the other program (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
@@ -74,6 +74,8 @@ def _check_cgroup(host):
             "name the slice that it is in, %s; what counts is the cgroup of the process that made the listening socket, which with "
             "socket activation is systemd's own: then leave the cgroup out" % (passing.group(1) or host.top),
         )
+    if host.cgroup == OWN_CGROUP2 and not os.path.isdir(OWN_CGROUP2):
+        return  # the loader mounts it
     if read_line(host.cgroup + "/cgroup.controllers") is None:
         raise TargetError(
             "no_cgroup2",

@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import PINS, PROGRAMS, SHARED
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import OWN_CGROUP2
 from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF_LOADER as LOADER
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
@@ -112,11 +113,17 @@ settle() { # what to work on
     # shellcheck source=/dev/null
     . "$dir/settings"
     bpftool version >/dev/null 2>&1 || other_bpftool || fail bpftool_missing "bpftool cannot be run"
+    mount_cgroup2
     [ -n "$cgroup" ] || cgroup=$(mounted cgroup2)
-    [ -n "$cgroup" ] || fail no_cgroup2 "no cgroup v2 is mounted"
     [ -d "$cgroup" ] || fail no_cgroup2 "there is no cgroup $cgroup"
     mount_bpffs
     refuse_strangers
+}
+
+mount_cgroup2() { # on a host with cgroup v1 alone: programs on the root of v2 see every process, and v1 stays as it is
+    [ -z "$(mounted cgroup2)" ] || return 0
+    (umask 077 && mkdir -p %(own_cgroup2)s) && mount -t cgroup2 none %(own_cgroup2)s ||
+        fail no_cgroup2 "no cgroup v2 is mounted, and it cannot be mounted on %(own_cgroup2)s"
 }
 
 mount_bpffs() { # nobody but root shall make anything there: in a folder of theirs, our pins would be theirs
@@ -275,6 +282,9 @@ detach() {
     keep=''
     detach_ours
     rm -rf "$pins"
+    if [ "$cgroup" = %(own_cgroup2)s ]; then
+        umount %(own_cgroup2)s && rmdir %(own_cgroup2)s
+    fi
 }
 
 is_whole() { # is all of this generation attached that should be?
@@ -319,7 +329,10 @@ fi
 
 case $1 in
 attach | detach | watch) "$1" ;;
-mount) mount_bpffs ;;
+mount)
+    mount_cgroup2
+    mount_bpffs
+    ;;
 *)
     echo "usage: $0 attach|detach|watch|mount" >&2
     exit 2
@@ -329,6 +342,7 @@ esac
     "marker": MARKER,
     "folder": FOLDER,
     "pins": PINS,
+    "own_cgroup2": OWN_CGROUP2,
     "shared": " ".join(SHARED),
     "hooks": _HOOK_CASES,
     "programs": " ".join(name for name, _hook in PROGRAMS),

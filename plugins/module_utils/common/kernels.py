@@ -10,5 +10,8 @@ __metaclass__ = type
 # sock_ops, sk_storage and the getpeername hooks of eBPF, measured from 5.10 on.
 EBPF_KERNEL = (5, 10)
 
+# Where the loader mounts the cgroup v2 hierarchy on a host that has it nowhere: every process is in its root, whatever v1 does.
+OWN_CGROUP2 = "/run/realip-toa/cgroup2"
+
 # Modules that serve a TOA module and translate nothing by themselves.
 HELPER_MODULES = ("hookers",)

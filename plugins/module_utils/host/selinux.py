@@ -48,6 +48,16 @@ def is_confined(root=""):
     return mode(root) == "enforcing" and domain(root) not in _FREE_DOMAINS + ("",)
 
 
+def confinement():
+    """What to add to a refusal where SELinux confines the administrator: programs that a boot attached are init's, whom he may not ask."""
+    if not is_confined():
+        return ""
+    return (
+        "; SELinux confines this login to domain %s: let sudo change to an unconfined one (ROLE=unconfined_r TYPE=unconfined_t in sudoers, or "
+        "ansible_become_flags: -H -S -n -r unconfined_r -t unconfined_t)" % domain()
+    )
+
+
 def denials(words):
     """What SELinux has refused in the last minutes to anything that one of these words names, as text; "" where that is nothing."""
     if not mode():

@@ -18,9 +18,10 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import (
     BpfError,
     programs_on,
 )
-from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, OWN_CGROUP2
 from ansible_collections.realip.toa.plugins.module_utils.host.io import COMMAND_PATH, list_dir
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
+from ansible_collections.realip.toa.plugins.module_utils.host.selinux import confinement
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
 NO_EBPF = {"possible": False, "reason": "", "cgroup2": None, "attached": [], "foreign": [], "alone": []}
@@ -33,7 +34,7 @@ def look_at_ebpf(look):
     if numbers is None or (int(numbers.group(1)), int(numbers.group(2))) < EBPF_KERNEL:
         facts["reason"] = "kernel %s is older than %d.%d" % ((look.release,) + EBPF_KERNEL)
     elif facts["cgroup2"] is None:
-        facts["reason"] = "cgroup v2 is not mounted"
+        facts["reason"] = "this kernel has no cgroup v2"
     elif not [mount for mount in look.mounts if mount[2] == "bpf"] and not os.path.isdir(look.path("/sys/fs/bpf")):
         facts["reason"] = "there is no place for the BPF file system (/sys/fs/bpf)"
     else:
@@ -43,11 +44,13 @@ def look_at_ebpf(look):
 
 
 def cgroup2(look):
-    """The mount of the cgroup v2 hierarchy: systemd's own where there is one, else the first."""
+    """The mount of the cgroup v2 hierarchy: systemd's own where there is one, else the first, else where the loader makes one."""
     points = [mount[1] for mount in look.mounts if mount[2] == "cgroup2"]
     for usual in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
         if usual in points:
             return usual
+    if not points and "\tcgroup2\n" in look.text("/proc/filesystems"):
+        return OWN_CGROUP2
     return points[0] if points else None
 
 
@@ -56,13 +59,15 @@ def _programs(look, facts):
     if look.root != "/":
         return ""
     top = facts["cgroup2"]
+    if top == OWN_CGROUP2 and top not in [mount[1] for mount in look.mounts]:
+        return ""  # nobody can have attached anything there
     try:
         programs = programs_on(top, sorted(HOOKS))
         facts["alone"] = [
             program for program in programs if program["alone"] and not program["name"].startswith(OUR_PREFIX)
         ]
     except (BpfError, OSError) as problem:
-        return "the kernel cannot be asked for eBPF programs: %s" % problem
+        return "the kernel cannot be asked for eBPF programs: %s%s" % (problem, confinement())
     for name in _child_cgroups(look, top):
         try:
             programs.extend(programs_on(under(top, "/" + name), GETPEERNAME_HOOKS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, OWN_CGROUP2
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, record_of_os
 
@@ -24,7 +25,9 @@ def assumed_facts(os_release: str, kernel: str, arch: str = "") -> dict[str, Any
     facts["init"] = _usual_init(entry)
     facts["boot"].update(loader=_usual_loader(entry), env_writable=True, one_shot=True)
     facts["firewall"]["backend"] = "iptables"
-    facts["ebpf"]["cgroup2"] = _usual_cgroup2(entry)
+    # Any kernel that can have the backend has cgroup v2; where nobody mounts it, the loader does.
+    can = tuple(facts["kernel"]["upstream"][:2]) >= EBPF_KERNEL
+    facts["ebpf"]["cgroup2"] = _usual_cgroup2(entry) or (OWN_CGROUP2 if can else None)
     facts["ebpf"]["possible"] = facts["ebpf"]["cgroup2"] is not None
     if entry["id"] == "tencentos":
         # TencentOS builds net/toa into every kernel since version 2 (CONFIG_TOA, default m).

@@ -56,6 +56,11 @@ REASONS = {
         "kernel {running} is older than {wanted}",
         "update the distribution's kernel to {wanted} or newer and reboot",
     ),
+    "kernel_stays_old": Reason(
+        BLOCK,
+        "kernel {running} is older than {wanted}, and this distribution has no newer one",
+        "build a module for it (toa_source_url, backend source_module), or a kernel (realip.toa.build_kernel)",
+    ),
     "wrong_dist_tag": Reason(
         BLOCK,
         "kernel {running} carries {tag}, not {wanted}: it was built for another distribution",
@@ -118,8 +123,8 @@ REASONS = {
     # -- eBPF
     "no_cgroup2": Reason(
         BLOCK,
-        "no cgroup v2 is mounted, and eBPF programs attach to one",
-        "boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line",
+        "this kernel has no cgroup v2, and eBPF programs attach to one",
+        "boot the distribution's own kernel, or choose another backend",
     ),
     "spoofable": Reason(
         BLOCK,

@@ -43,7 +43,11 @@ class Ebpf(Backend):
         offer.getsockopt_1348 = case.policy["ebpf_getsockopt"]
         ebpf = case.facts["ebpf"]
         if not kernel.at_least(case.kernel, OLDEST_KERNEL):
-            return offer.reject("kernel_too_old", running=case.running, wanted=OLDEST_KERNEL)
+            # Enterprise Linux never leaves the version that it began with.
+            stays = case.kernel["tag"].startswith(("el6", "el7", "el8"))
+            return offer.reject(
+                "kernel_stays_old" if stays else "kernel_too_old", running=case.running, wanted=OLDEST_KERNEL
+            )
         if case.kernel["arch"] not in EBPF_ARCHES:
             return offer.reject(
                 "arch_not_supported", what="the eBPF object", wanted=listed(EBPF_ARCHES), arch=case.kernel["arch"]

@@ -155,9 +155,9 @@ def test_the_proof_is_cleaned_too():
         ("rocky-9.5", "5.14.0-362.18.1.el9_3.x86_64", "rpm", "systemd", "grub2_bls", "/sys/fs/cgroup"),
         ("rhel-10.0", "6.12.0-55.el10.x86_64", "rpm", "systemd", "grub2_bls", "/sys/fs/cgroup"),
         ("alinux-2", "4.19.91-27.7.al7.x86_64", "rpm", "systemd", "grub2", None),
-        ("alinux-3", "5.10.134-16.3.al8.x86_64", "rpm", "systemd", "grub2_bls", None),
-        ("amzn-2", "5.10.237-230.949.amzn2.x86_64", "rpm", "systemd", "grub2", None),
-        ("openeuler-24.03", "6.6.0-28.0.0.34.oe2403.x86_64", "rpm", "systemd", "grub2_bls", None),
+        ("alinux-3", "5.10.134-16.3.al8.x86_64", "rpm", "systemd", "grub2_bls", "/run/realip-toa/cgroup2"),
+        ("amzn-2", "5.10.237-230.949.amzn2.x86_64", "rpm", "systemd", "grub2", "/run/realip-toa/cgroup2"),
+        ("openeuler-24.03", "6.6.0-28.0.0.34.oe2403.x86_64", "rpm", "systemd", "grub2_bls", "/run/realip-toa/cgroup2"),
     ],
 )
 def test_assumed(name, kernel, manager, init, loader, cgroup2):

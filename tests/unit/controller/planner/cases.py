@@ -104,22 +104,22 @@ TOA_RUNNING = {"modules": [module()], "persistence": [place()], "boot": {"defaul
 
 # release: state, backend, code that decides (backend, code), for a machine that is freshly installed; nothing allowed, no lock.
 EXPECTED = {
-    "5.10.23-5.al8.x86_64": ("unsupported", "", ("vtoa", "kernel_too_old")),
-    "5.10.112-11.2.al8.x86_64": ("unsupported", "", ("vtoa", "kernel_too_old")),
-    "5.10.134-12.2.al8.x86_64": ("unsupported", "", ("vtoa", "kernel_too_old")),
-    "5.10.134-14.1.al8.x86_64": ("unsupported", "", ("vtoa", "kernel_too_old")),
+    "5.10.23-5.al8.x86_64": ("pending", "ebpf", ("vtoa", "kernel_too_old")),
+    "5.10.112-11.2.al8.x86_64": ("pending", "ebpf", ("vtoa", "kernel_too_old")),
+    "5.10.134-12.2.al8.x86_64": ("pending", "ebpf", ("vtoa", "kernel_too_old")),
+    "5.10.134-14.1.al8.x86_64": ("pending", "ebpf", ("vtoa", "kernel_too_old")),
     "5.10.134-15.al8.x86_64": ("pending", "vtoa", None),
     "5.10.134-15.2.al8.x86_64": ("pending", "vtoa", None),
     "5.10.134-16.3.al8.x86_64": ("pending", "vtoa", None),
     "5.10.134-16.3.al8.aarch64": ("pending", "vtoa", None),
     "5.10.134-17.2.al8.x86_64": ("pending", "vtoa", None),
     "5.10.134-19.3.2.al8.x86_64": ("pending", "vtoa", None),
-    "5.10.134-007.ali5000.al8.x86_64": ("unsupported", "", ("vtoa", "kernel_too_old")),
-    "5.10.134-18.al8.x86_64+debug": ("unsupported", "", ("vtoa", "debug_kernel")),
-    "5.10.134-15.an8.x86_64": ("unsupported", "", ("vtoa", "wrong_dist_tag")),
+    "5.10.134-007.ali5000.al8.x86_64": ("pending", "ebpf", ("vtoa", "kernel_too_old")),
+    "5.10.134-18.al8.x86_64+debug": ("pending", "ebpf", ("vtoa", "debug_kernel")),
+    "5.10.134-15.an8.x86_64": ("pending", "ebpf", ("vtoa", "wrong_dist_tag")),
     "4.19.91-27.7.al7.x86_64": ("unsupported", "", ("vtoa", "unsupported_distribution")),
     "4.19.91-22.fc.1.al7.x86_64": ("unsupported", "", ("ebpf", "kernel_too_old")),
-    "5.10.237-230.949.amzn2.x86_64": ("unsupported", "", ("ebpf", "no_cgroup2")),
+    "5.10.237-230.949.amzn2.x86_64": ("pending", "ebpf", ("in_tree", "no_module")),
     "3.10.0-1160.119.1.el7.x86_64": ("blocked", "kernel_package", ("kernel_package", "downgrade_needs_consent")),
     "3.10.0-693.el7.centos.toa.x86_64": ("pending", "kernel_package", ("kernel_package", "already_toa_kernel")),
     "4.4.0-210-generic": ("blocked", "kernel_package", ("kernel_package", "no_digest")),
@@ -128,7 +128,7 @@ EXPECTED = {
     "6.1.0-18-amd64": ("pending", "ebpf", ("vtoa", "unsupported_distribution")),
     "5.10.0-27-rt-amd64": ("pending", "ebpf", ("in_tree", "no_module")),
     "5.14.0-362.18.1.el9_3.x86_64": ("pending", "ebpf", ("in_tree", "no_module")),
-    "4.18.0-372.16.1.el8_6.0.1.x86_64": ("unsupported", "", ("ebpf", "kernel_too_old")),
+    "4.18.0-372.16.1.el8_6.0.1.x86_64": ("unsupported", "", ("ebpf", "kernel_stays_old")),
 }
 
 

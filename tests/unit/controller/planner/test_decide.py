@@ -46,12 +46,13 @@ def test_every_row_of_the_vectors(row):
     assert by_vtoa["capabilities"]["getsockopt_1348"] is (getsockopt == "yes")
 
 
-def test_why_an_older_alinux_3_is_unsupported():
+def test_an_older_alinux_3_has_the_ebpf_backend():
+    """It mounts cgroup v1 alone, which is no obstacle: the loader mounts v2 beside it."""
     plan = decide(host("alinux-3", "5.10.134-14.1.al8.x86_64"))
-    assert {("vtoa", "kernel_too_old"), ("ebpf", "no_cgroup2"), ("kernel_package", "no_module_package")} <= codes(
-        plan, "block"
-    )
-    assert "5.10.134-15" in plan["remedy"]
+    assert (plan["state"], plan["backend"]) == ("pending", "ebpf") and ("vtoa", "kernel_too_old") in codes(plan)
+    without = decide(host("alinux-3", "5.10.134-14.1.al8.x86_64", ebpf={"cgroup2": None, "possible": False}))
+    assert {("vtoa", "kernel_too_old"), ("ebpf", "no_cgroup2")} <= codes(without, "block")
+    assert "5.10.134-15" in without["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -62,16 +63,16 @@ def test_why_an_older_alinux_3_is_unsupported():
         (
             'ID="anolis"\nVERSION_ID="8.9"\nPLATFORM_ID="platform:an8"\n',
             "5.10.134-19.3.1.an8.x86_64",
-            "unsupported",
-            "",
+            "pending",
+            "ebpf",
         ),
         (
             'ID="alinux"\nVERSION_ID="3"\nPLATFORM_ID="platform:al8"\n',
             "5.10.134-18.0.1.lifsea8.x86_64",
-            "unsupported",
-            "",
+            "pending",
+            "ebpf",
         ),
-        ('ID="alinux"\nVERSION_ID="3"\nPLATFORM_ID="platform:al8"\n', "5.10.134-17.2.2.kos5.x86_64", "unsupported", ""),
+        ('ID="alinux"\nVERSION_ID="3"\nPLATFORM_ID="platform:al8"\n', "5.10.134-17.2.2.kos5.x86_64", "pending", "ebpf"),
         ('ID="tencentos"\nVERSION_ID="3.1"\nPLATFORM_ID="platform:el8"\n', "5.4.32-19-0001", "pending", "in_tree"),
         ("tencentos-4.2", "6.6.119-49.27.tl4.x86_64", "pending", "in_tree"),
         ("CentOS release 6.7 (Final)\n", "2.6.32-754.35.1.el6.x86_64", "blocked", "kernel_package"),
@@ -90,7 +91,7 @@ def test_why_an_older_alinux_3_is_unsupported():
         ("ubuntu-20.04", "5.4.0-173-generic", "unsupported", ""),
         ("ubuntu-22.04", "5.15.0-94-generic", "pending", "ebpf"),
         ("ubuntu-24.04", "6.8.0-31-generic", "pending", "ebpf"),
-        ("openeuler-24.03", "6.6.0-28.0.0.34.oe2403.x86_64", "unsupported", ""),
+        ("openeuler-24.03", "6.6.0-28.0.0.34.oe2403.x86_64", "pending", "ebpf"),
         ("\nHello\n", "3.10.0-1160.el7.x86_64", "unsupported", ""),
     ],
 )

@@ -67,14 +67,17 @@ def test_vtoa():
 
 
 def test_vtoa_reads_no_200():
-    plan = decide(host(*ALINUX3), vendor="tencent")
+    plan = decide(host(*ALINUX3), vendor="tencent", backends=["vtoa"])
     assert plan["state"] == "unsupported" and ("vtoa", "option_kind_mismatch") in codes(plan, "block")
     assert "toa_vendor" in plan["remedy"]
     assert decide(host(*ALINUX3), vendor="dpvs")["option_kinds"] == ["254/8", "254/20"]
 
 
 def test_in_tree_does_not_take_vtoa_where_vtoa_refused_it():
-    plan = decide(host("alinux-3", "5.10.134-18.al8.x86_64+debug", modules=[module("vtoa", loaded=False)]))
+    plan = decide(
+        host("alinux-3", "5.10.134-18.al8.x86_64+debug", modules=[module("vtoa", loaded=False)]),
+        backends=["vtoa", "in_tree"],
+    )
     assert plan["state"] == "unsupported" and ("vtoa", "debug_kernel") in codes(plan, "block")
 
 

@@ -45,6 +45,14 @@ def test_who_we_are(tmpdir, files, mode, domain, confined):
     assert (selinux.mode(root), selinux.domain(root), selinux.is_confined(root)) == (mode, domain, confined)
 
 
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_confined_administrator_is_told_by_name(monkeypatch, confined):
+    monkeypatch.setattr(selinux, "mode", lambda root="": "enforcing")
+    monkeypatch.setattr(selinux, "domain", lambda root="": "sysadm_t" if confined else "unconfined_t")
+    said = selinux.confinement()
+    assert ("sysadm_t" in said and "unconfined_t" in said and "sudo" in said) if confined else said == ""
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_what_is_renamed_into_its_place_gets_the_label_of_the_place(tmpdir, monkeypatch, there):
     """/etc/default/grub ended as etc_t."""

@@ -27,7 +27,7 @@ from look_samples import look
         ),
         ("5.9.16", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n", "kernel 5.9.16 is older than 5.10"),
         ("garbage", "", "kernel garbage is older than 5.10"),
-        ("5.10.134-16.al8.x86_64", "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n", "cgroup v2 is not mounted"),
+        ("5.10.134-16.al8.x86_64", "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n", "this kernel has no cgroup v2"),
         (
             "5.10.134-16.al8.x86_64",
             "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
@@ -49,6 +49,7 @@ def test_where_ebpf_is_not_possible(tmpdir, release, mounts, reason):
             "/sys/fs/cgroup/unified",
         ),
         ("none /cgroup2 cgroup2 rw 0 0\n", "/cgroup2"),
+        ("tmpfs /sys/fs/cgroup tmpfs rw 0 0\n", "/run/realip-toa/cgroup2"),
     ],
 )
 def test_where_ebpf_is_possible(tmpdir, mounts, point):
@@ -57,6 +58,7 @@ def test_where_ebpf_is_possible(tmpdir, mounts, point):
         "rocky9",
         {
             "/proc/mounts": mounts,
+            "/proc/filesystems": "nodev\tcgroup2\n",
             "/sys/fs/bpf": (FOLDER, ""),
             "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n",
         },
