@@ -71,6 +71,13 @@ ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
         "every playbook",
         {"type": "str", "default": "all", "description": "Pattern of hosts that a playbook is about."},
     ),
+    "toa_wave": (
+        "playbooks rollback, remove",
+        {
+            "type": "int",
+            "description": "Hosts of this wave of the last rollout, by its report, and no others.",
+        },
+    ),
     "toa_report_kinds": (
         "playbook report",
         {"type": "list", "elements": "str", "description": "Reports whose files are made anew; all that are there."},

@@ -10,6 +10,7 @@ from typing import Any
 from ansible import constants, context
 from ansible.errors import AnsibleFilterError
 from ansible.release import __version__ as ansible_version
+from ansible_collections.realip.toa.plugins.plugin_utils import places
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.call import as_data
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import changed_since, run_settings, selection
@@ -25,6 +26,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.fleet.outcome import (
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.schedule import batches
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.selection import SelectionError, matching
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.wanted_packages import wanted_packages
+from ansible_collections.realip.toa.plugins.plugin_utils.report import history, of_wave
 
 
 def toa_hosts(hostvars: Mapping[str, Any], state: str = "pending", only: str = "", run: str = "") -> list[str]:
@@ -75,6 +77,36 @@ def toa_somebody(pattern: Any, found: Iterable[str], limit: str = "", within: It
     try:
         return selection.somebody(pattern, list(found), limit or "", list(within), dry=not _is_run())
     except SelectionError as problem:
+        raise AnsibleFilterError(str(problem)) from problem
+
+
+def toa_of_wave(
+    wave: Any,
+    hostvars: Mapping[str, Any],
+    pattern: Any = "",
+    limit: str = "",
+    within: Iterable[str] = (),
+    directory: str = "",
+    playbook_dir: str = "",
+) -> Any:
+    """The hosts of a wave of the last rollout, by its report, for `hosts` of a play; without a wave those of the pattern."""
+    names = [str(host) for host in hostvars]
+    own = hostvars[names[0]] if names else {}
+    wave = wave or own.get("toa_wave")
+    if wave in (None, "") or not _is_run():
+        return pattern or "all"
+    where = places.folders({
+        "playbook_dir": playbook_dir, "inventory_dir": own.get("inventory_dir"), "ansible_inventory_sources": own.get("ansible_inventory_sources"),
+    })  # fmt: skip
+    folder = places.target(str(directory or own.get("toa_report_dir") or "reports"), where)
+    try:
+        if pattern:
+            raise ValueError(
+                f"toa_wave is {wave!s:.80} and toa_hosts is {pattern!s:.80}: both choose hosts; give one of them"
+            )
+        hosts = of_wave.hosts_of(wave, history.read(folder / "rollout.json"), folder, names)
+        return selection.somebody(",".join(hosts), hosts, limit or "", list(within))
+    except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
 
@@ -138,6 +170,7 @@ class FilterModule:
             "toa_hosts": toa_hosts,
             "toa_lock": toa_lock,
             "toa_failure": toa_failure,
+            "toa_of_wave": toa_of_wave,
             "toa_packages": toa_packages,
             "toa_pick": toa_pick,
             "toa_still_drained": toa_still_drained,

@@ -22,12 +22,10 @@ import yaml
 from ansible_collections.realip.toa.plugins.module_utils.programs import metrics
 from ansible_collections.realip.toa.plugins.module_utils.testbench import packets as tcp_packets
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import selection
-from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN
 from ebpf_stage import EbpfStage
 from sshd import ROOT
 
-from tests import report_samples
 from tests.found import found
 from tests.newcomer import guide
 
@@ -103,7 +101,7 @@ def test_commands_are_those_of_the_collection(tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.yml"
     inventory.write_text("all: {hosts: {web1: {ansible_connection: local}}}")
     (tmp_path / "inventory").symlink_to(inventory)
-    assert set(commands()) == {*typed, JQ, TCPDUMP}
+    assert set(commands()) == {*typed, TCPDUMP}
     for command in typed:
         words = shlex.split(command)[1:]
         playbook = next(word for word in words if word.startswith("realip.toa.") or word.endswith("rollout.yml"))
@@ -130,20 +128,7 @@ def test_commands_are_those_of_the_collection(tmp_path: Path) -> None:
     ansible("ansible-playbook", "--syntax-check", "-i", inventory, "all.yml", cwd=tmp_path)
 
 
-JQ = "jq -r '.hosts[] | select(.wave == 2).host' reports/rollout.json >wave-2"
 TCPDUMP = "sudo tcpdump -ni any -c 20 -v 'tcp port 80 and tcp[12] & 0xf0 > 0x50'"
-
-
-def test_the_hosts_of_a_wave_out_of_a_report(tmp_path: Path) -> None:
-    made = report.build(report_samples.rollout(40), "rollout", at="2026-11-22T01:40:00Z")
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "rollout.json").write_text(json.dumps(made))
-    subprocess.run(["sh", "-c", JQ], cwd=tmp_path, check=True)
-    assert (
-        (tmp_path / "wave-2").read_text().split()
-        == ["web0002", "web0003"]
-        == [entry["host"] for entry in made["hosts"] if entry["wave"] == 2]
-    )
 
 
 def test_tcpdump_shows_the_option(tmp_path: Path) -> None:

@@ -102,3 +102,27 @@ def test_names_that_look_like_something_else(fleet: Fleet, core: str) -> None:
     assert states(report) == dict(zip(NAMES, ["proved", "failed", "proved", "proved"], strict=True)), run.output
     assert [fleet.host(name)["kernel"] for name in fleet.names] == [TOA, STOCK, TOA, TOA]
     assert run.rc == 2 and blamed(run) == {NAMES[1]} and set(recap(run)) - {"localhost"} == set(NAMES), run.output
+
+
+def test_the_hosts_of_a_wave_go_back(fleet: Fleet, core: str) -> None:
+    """By the report of the rollout, whose folder the inventory names. A wave that there was not is refused, and so is nobody at all."""
+    run, _report = fleet.play(core, toa_waves=[1, 2, "100%"])
+    assert run.rc == 0, run.output
+    run, report = fleet.play(core, "rollback", options=("-e", "toa_wave=7"), toa_waves=["100%"])
+    assert run.rc != 0 and "had waves 1 to 3" in run.output and report == {}, run.output
+    assert [fleet.host(name)["boot"] for name in fleet.names] == [2] * 4
+    run, report = fleet.play(core, "rollback", options=("-e", "toa_wave=2"), toa_waves=["100%"])
+    assert run.rc == 0 and [fleet.host(name)["kernel"] for name in fleet.names] == [TOA, STOCK, STOCK, TOA], run.output
+
+
+def test_nobody_is_no_success(fleet: Fleet, core: str) -> None:
+    (fleet.folder / "empty.yml").write_text("all: {hosts: {}}")
+    for options, words in (
+        (["-i", str(fleet.folder / "empty.yml")], "no host matches all"),
+        (["-e", "toa_hosts=db"], "no host matches db"),
+    ):
+        command = [*fleet.words("verify", fleet.names, {}, []), *options]
+        if options[0] == "-i":
+            del command[1:3]
+        run = fleet.controller(core).command(command)
+        assert run.rc != 0 and words in run.output, run.output

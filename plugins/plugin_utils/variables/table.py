@@ -25,6 +25,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "toa_detect_redact": {"type": "bool"},
     "toa_detect_seconds": {"type": "int"},
     "toa_hosts": {"type": "raw"},
+    "toa_wave": {"type": "int"},
     "toa_report_kinds": {"type": "list", "elements": "str", "choices": ["plan", "rollout", "verify", "rollback", "remove"]},
 }  # fmt: skip
 
@@ -45,6 +46,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "toa_confirm_timeout": (30, 86400),
     "toa_kernel_jobs": (0, 1024),
     "toa_monitor_interval": (1, 59),
+    "toa_wave": (1, 999999),
     "toa_reboot_timeout": (1, 86400),
 }
 _FROM_ZERO = (0, 0)
