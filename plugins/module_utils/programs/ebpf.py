@@ -28,13 +28,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.loader import (
     SETTINGS,
     settings_text,
 )
-from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import (
-    PINS,
-    fill_text,
-    generation_of,
-    maps_of,
-    settings_of,
-)
+from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import PINS, maps_of
+from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import fill_text, generation_of, settings_of
 from ansible_collections.realip.toa.plugins.module_utils.bpf.units import (
     SERVICE,
     TIMER,

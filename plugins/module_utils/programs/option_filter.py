@@ -16,7 +16,8 @@ import os
 import shutil
 import tempfile
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import network_key, read_network
+from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import read_network
+from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import network_key
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which, write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
+from ansible_collections.realip.toa.plugins.module_utils.bpf import settings as ebpf_settings
 from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, trusted_networks
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import clean
 from hypothesis import given
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_networks_have_one_way_to_be_written(texts: list[str], expected: list[str]) -> None:
     assert trusted_networks.normalise(texts) == expected
     # The host writes them as the controller does, or a plan would never converge.
-    assert [ebpf_maps.read_network(ebpf_maps.network_key(text)) for text in expected] == expected
+    assert [ebpf_maps.read_network(ebpf_settings.network_key(text)) for text in expected] == expected
 
 
 @pytest.mark.parametrize("given", ["10.0.0.0/8", ["10.0.0.0/33"], ["lb.example"], [""], [None], 7, {"a": 1}.values()])
@@ -118,4 +119,4 @@ def test_every_list_is_a_list_of_real_networks_or_one_sentence(items: list[objec
         assert whole not in merged
     mapped = ipaddress.ip_network("::ffff:0:0/96")
     assert not any(network.version == 6 and network.subnet_of(mapped) for network in networks)
-    assert [ebpf_maps.read_network(ebpf_maps.network_key(text)) for text in found] == found
+    assert [ebpf_maps.read_network(ebpf_settings.network_key(text)) for text in found] == found

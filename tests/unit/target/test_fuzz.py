@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils import runner
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import bls, environment, grub_script, legacy_menu, menu
-from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
+from ansible_collections.realip.toa.plugins.module_utils.bpf import settings as ebpf_settings
 from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
 from ansible_collections.realip.toa.plugins.module_utils.host import state, toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
@@ -145,7 +145,7 @@ READERS = {
     "scripts": (SCRIPT, script_loads),
     "statistics": (STATS, toa_modules.parse_counters),
     "module_of_file": ("/lib/modules/5.10/extra/tcp-toa.ko.xz", toa_modules.module_of_file),
-    "network": ("2001:db8::/32", lambda text: _refused(ebpf_maps.network_key, text, ValueError)),
+    "network": ("2001:db8::/32", lambda text: _refused(ebpf_settings.network_key, text, ValueError)),
     "format": ("200/8", lambda text: _refused(tcp_packets.parse_format, text, Exception)),
     "listing": (LISTING, option_filter_state.digest_of_listing),
     "rpm_refusal": (

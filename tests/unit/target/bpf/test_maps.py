@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.bpf import loader as ebpf_loader
 from ansible_collections.realip.toa.plugins.module_utils.bpf import maps as ebpf_maps
+from ansible_collections.realip.toa.plugins.module_utils.bpf import settings as ebpf_settings
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.packaging import bpftool as ebpf_tool
 from ansible_collections.realip.toa.plugins.module_utils.packaging import repository
@@ -23,7 +24,7 @@ LIST = {"trusted_sources": [], "ports": [], "getsockopt_nat64": False}
 
 
 def settings(option_kinds, **more):
-    return ebpf_maps.settings_of(dict(more, option_kinds=option_kinds))
+    return ebpf_settings.settings_of(dict(more, option_kinds=option_kinds))
 
 
 def test_settings():
@@ -34,7 +35,7 @@ def test_settings():
         trusted_sources=["::1/128", "10.0.0.0/8", "10.0.0.0/8"],
         ports=[443, 80, 80],
     )
-    value = ebpf_maps.config_value(wanted)
+    value = ebpf_settings.config_value(wanted)
     assert len(value) == 6 * 8 + 256 * 8 == ebpf_maps.CONFIG_SIZE
     assert struct.unpack("<6Q", value[:48]) == (1, 6, 2, 1, 1, 0)
     lengths = struct.unpack("<256Q", value[48:])
@@ -107,7 +108,7 @@ def test_what_cannot_be_set(wrong):
     ],
 )
 def test_networks(text, key):
-    assert ebpf_maps.network_key(text) == key
+    assert ebpf_settings.network_key(text) == key
     assert ebpf_maps.read_network(key) == text
 
 
@@ -128,12 +129,12 @@ def test_networks(text, key):
 )
 def test_what_is_no_network(text):
     with pytest.raises(ValueError):
-        ebpf_maps.network_key(text)
+        ebpf_settings.network_key(text)
 
 
 def test_a_list_is_complete_before_it_counts():
     wanted = settings(["200/8"], trusted_sources=["10.0.0.0/8", "::1/128"], ports=[443])
-    lines = ebpf_maps.fill_text(wanted, "/sys/fs/bpf/x").splitlines()
+    lines = ebpf_settings.fill_text(wanted, "/sys/fs/bpf/x").splitlines()
     assert [line.split()[3].rsplit("/", 1)[1] for line in lines] == [
         "realip_trusted",
         "realip_trusted",
@@ -160,10 +161,10 @@ def test_every_setting_makes_another_generation():
         )
     ]
     names = [
-        ebpf_maps.generation_of("0123456789ab", each)
+        ebpf_settings.generation_of("0123456789ab", each)
         for each in [one, settings(["254/8"]), dict(one, again=True)] + others
     ]
-    names.append(ebpf_maps.generation_of("ab0123456789", one))
+    names.append(ebpf_settings.generation_of("ab0123456789", one))
     assert len(set(names)) == len(names) == 9 and all(re.match("[0-9a-f]{12}-[0-9a-f]{12}$", name) for name in names)
 
 
