@@ -108,6 +108,7 @@ def test_systemd_attaches_at_boot(stage: EbpfStage) -> None:
     assert stage.sh("cat /run/systemctl.log").splitlines() == [
         "daemon-reload",
         "reload-or-restart realip-toa-ebpf.service",
+        "reload-or-restart realip-toa-ebpf-watch.timer",
     ]
     stage.run("sh", "-c", re.findall(r"^ExecStop=(.*)$", unit, re.M)[0])
     assert stage.programs() == {}
