@@ -147,6 +147,8 @@ def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
             offer.steps.append(f"hold {offer.entry.release} against updates again")
     if case.policy["monitor"] and not case.facts["state"].get("monitor"):
         offer.steps.append("leave the monitor, which writes metrics")
+        if case.facts["security"]["fapolicyd"]:
+            offer.tell("fapolicyd_monitor")
     return offer
 
 

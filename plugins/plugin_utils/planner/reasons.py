@@ -86,6 +86,12 @@ REASONS = {
         "{what} is not signed by a key this host trusts, and {why}",
         "sign {what} with a key enrolled on the host (MOK: mokutil --import) and name it in `signed_by` of the catalog entry, or turn off what demands it",
     ),
+    "fapolicyd_monitor": Reason(
+        WARNING,
+        "fapolicyd decides here which programs may run, and it does not know the monitor's (/var/lib/realip-toa/monitor)",
+        "trust that folder (`fapolicyd-cli --file add /var/lib/realip-toa/monitor/` after the rollout), or set toa_monitor: false; the rollout "
+        "itself starts the monitor as the host will, and says so where it may not",
+    ),
     "modules_disabled": Reason(
         BLOCK,
         "{what} cannot be loaded: this kernel loads no module until the next boot (kernel.modules_disabled=1)",

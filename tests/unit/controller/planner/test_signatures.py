@@ -65,3 +65,10 @@ def test_a_kernel_that_loads_no_module_any_more(loaded):
     there = [module(loaded=loaded, live=loaded)]
     plan = decide(host(*DEBIAN12, modules=there, security={"modules_disabled": True}), backends=["in_tree"])
     assert ("modules_disabled" in {code for _backend, code in codes(plan, "block")}) is not loaded
+
+
+@pytest.mark.parametrize("monitor", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_fapolicyd_is_found_before_the_monitor_is_left(there, monitor):
+    plan = decide(host(*DEBIAN12, security={"fapolicyd": there}), monitor=monitor)
+    assert ("fapolicyd_monitor" in {code for _backend, code in codes(plan)}) is (there and monitor)
