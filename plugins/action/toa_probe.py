@@ -59,7 +59,7 @@ class ActionModule(ToaAction):
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_probe`") from None
         if not args["untrusted_peers"] and trusted is not None:
             args["untrusted_peers"] = strangers
-            if len(strangers) < len(args["families"]):  # everybody is believed, so that there is nothing to ask
+            if len(strangers) < 2:  # of one family everybody is trusted, so that there is nobody to ask
                 args["groups"] = [group for group in args["groups"] if group != "spoof"]
         args.pop("require")
         args.pop("capabilities")

@@ -16,7 +16,10 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.packets impor
 
 
 # Strangers with a low, a middle and a high first byte; those that are trusted are left out.
-STRANGERS = {4: ("10.66.66.66", "100.64.0.66", "198.51.100.66", "203.0.113.66"), 6: ("2001:db8:0:2::66", "fd00::66")}
+STRANGERS = {
+    4: ("10.66.66.66", "100.64.0.66", "198.51.100.66", "203.0.113.66"),
+    6: ("2001:db8:0:2::66", "fd00::66", "4000::66"),
+}
 
 
 def addresses_for(networks):

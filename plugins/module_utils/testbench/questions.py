@@ -137,13 +137,22 @@ class Questions:
         ]
 
     def _group_spoof(self):
-        """The same option from an address that is not to be believed: once, and with everything that gets past a careless filter."""
-        return [
-            Case("peer", option, "ack", listener, family, self.strangers[family], "spoof", trick)
-            for option in self.wanted
-            for listener, family in places(option)[:1]
-            for trick in [""] + tricks(option)
-        ]
+        """The same option from an address that is not to be believed: once, and with everything that gets past a careless filter.
+
+        The worst of them on the other packets too, and over the other family, where a list may be short of an address.
+        """
+        cases = []
+        for option in self.wanted:
+            names = [""] + tricks(option)
+            listener, family = places(option)[0]
+            told = [("ack", listener, family, trick) for trick in names]
+            told += [(packet, listener, family, names[1]) for packet in ("syn", "data")]
+            told += [("ack", "inet6", 10 - family, trick) for trick in names[:2]]
+            cases += [
+                Case("peer", option, packet, where, over, self.strangers[over], "spoof", trick)
+                for packet, where, over, trick in told
+            ]
+        return cases
 
 
 def expected_on(option, packet):

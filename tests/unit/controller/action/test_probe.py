@@ -54,7 +54,7 @@ def test_families_in_which_somebody_is_believed(networks: list[str], expected: l
         (["198.51.100.0/24"], ["192.0.2.66", "2001:db8:0:2::66"]),
         (["2001:db8::/32"], ["198.51.100.66", "fd00::66"]),
         (["64.0.0.0/2", "128.0.0.0/1"], ["2001:db8:0:2::66"]),
-        (["64.0.0.0/2", "128.0.0.0/1", "2001:db8::/32", "fc00::/7"], []),
+        (["64.0.0.0/2", "128.0.0.0/1", "2001:db8::/32", "fc00::/7", "4000::/2"], []),
     ],
 )
 def test_strangers_are_in_no_network(networks: list[str], expected: list[str]) -> None:
