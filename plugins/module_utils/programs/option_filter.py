@@ -19,7 +19,7 @@ import tempfile
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import read_network
 from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import network_key
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which, write_own
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
     Originals,
@@ -201,7 +201,7 @@ def _stop_other(facts, method):
     folder = tempfile.mkdtemp(prefix="realip-toa-")
     try:
         script = os.path.join(folder, "filter.sh")
-        write_atomic(script, script_text(before), 0o700)
+        write_own(script, script_text(before), 0o700)
         _run_script("stop", script)
     finally:
         shutil.rmtree(folder, True)

@@ -20,6 +20,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.realip.toa.plugins.plugin_utils.channel.shrink import shrunk
+
 PACKAGE = "ansible_collections.realip.toa.plugins.module_utils"
 TARGET_DIR = Path(__file__).resolve().parents[2] / "module_utils"
 RUNNER = "runner"
@@ -118,9 +120,9 @@ def build(entry: str, search: tuple[str, ...] = ()) -> Program:
     folders = [*map(Path, search), TARGET_DIR]
     sources: dict[str, bytes] = {}
     _collect(entry, folders, sources, ())
-    parts = [_find(RUNNER, folders).read_bytes()]
+    parts = [shrunk(_find(RUNNER, folders).read_bytes())]
     for name, source in sources.items():
-        parts += [name.encode("ascii"), source]
+        parts += [name.encode("ascii"), shrunk(source)]
     if any(b"\0" in part for part in parts):
         raise BundleError(f"a module of {entry} contains a NUL byte")
     payload = base64.b64encode(zlib.compress(b"\0".join(parts), 6)).decode("ascii")

@@ -11,7 +11,13 @@ import json
 import time
 from pathlib import Path
 
-from ansible_collections.realip.toa.plugins.module_utils.bootloader import menu as grub_config
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import (
+    bls,
+    environment,
+    grub_script,
+    legacy_menu,
+    menu,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
 from ansible_collections.realip.toa.plugins.module_utils.host import toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
@@ -44,11 +50,11 @@ ENVIRONMENTS = st.none() | st.dictionaries(
 
 @given(texts(GRUB_WORDS), ENVIRONMENTS)
 def test_any_grub_cfg(text: str, env: dict[str, str] | None) -> None:
-    order = grub_config.boot_order(text, env)
+    order = grub_script.boot_order(text, env)
     json.dumps(order)
-    for entry in grub_config.bootable(order["entries"]):
+    for entry in menu.bootable(order["entries"]):
         assert isinstance(entry["release"], str)
-        grub_config.entry_of_release(order["entries"], entry["release"])
+        menu.entry_of_release(order["entries"], entry["release"])
 
 
 TITLES = st.text(st.characters(exclude_characters="'\\\0", exclude_categories=("Cs",)), min_size=1, max_size=12).filter(
@@ -59,12 +65,12 @@ TITLES = st.text(st.characters(exclude_characters="'\\\0", exclude_categories=("
 @given(st.lists(TITLES, min_size=1, max_size=6, unique=True), st.integers(0, 5))
 def test_every_entry_of_a_menu_is_found_by_its_title_and_by_its_number(titles: list[str], place: int) -> None:
     text = "".join(f"menuentry '{title}' {{\n linux /vmlinuz-1.{number}\n}}\n" for number, title in enumerate(titles))
-    entries = grub_config.run_grub_cfg(text)["entries"]
+    entries = grub_script.run_grub_cfg(text)["entries"]
     assert [entry["title"] for entry in entries] == titles
     place %= len(titles)
-    assert grub_config.pick_entry(entries, str(place))["release"] == f"1.{place}"
+    assert menu.pick_entry(entries, str(place))["release"] == f"1.{place}"
     if not (titles[place].isascii() and titles[place].isdigit()):
-        assert grub_config.find_entry(entries, entries[place]["spec"]) is entries[place]
+        assert menu.find_entry(entries, entries[place]["spec"]) is entries[place]
 
 
 # GRUB's own names: what grub-editenv takes.
@@ -76,16 +82,16 @@ def test_every_entry_of_a_menu_is_found_by_its_title_and_by_its_number(titles: l
     )
 )
 def test_an_environment_block_gives_back_what_was_put_in(values: dict[str, str]) -> None:
-    text = grub_config.ENV_HEADER
+    text = environment.ENV_HEADER
     for name, value in values.items():
         text += name + "=" + value.replace("\\", "\\\\").replace("\n", "\\\n") + "\n"
-    assert grub_config.parse_grubenv(text + "####") == values
+    assert environment.parse_grubenv(text + "####") == values
 
 
-@given(st.text() | st.text().map(lambda text: grub_config.ENV_HEADER + text))
+@given(st.text() | st.text().map(lambda text: environment.ENV_HEADER + text))
 def test_any_environment_block(text: str) -> None:
-    block = grub_config.parse_grubenv(text)
-    assert (block is None) is not text.startswith(grub_config.ENV_HEADER)
+    block = environment.parse_grubenv(text)
+    assert (block is None) is not text.startswith(environment.ENV_HEADER)
 
 
 MENU_WORDS = st.sampled_from(
@@ -108,8 +114,8 @@ MENU_WORDS = st.sampled_from(
 
 @given(texts(MENU_WORDS), st.none() | st.integers(0, 9))
 def test_any_menu_lst(text: str, saved: int | None) -> None:
-    menu = grub_config.parse_menu_lst(text)
-    picked = grub_config.pick_legacy(menu, saved)
+    menu = legacy_menu.parse_menu_lst(text)
+    picked = legacy_menu.pick_legacy(menu, saved)
     assert (picked is None) is (not menu["entries"])
     assert [entry["spec"] for entry in menu["entries"]] == [str(number) for number in range(len(menu["entries"]))]
 
@@ -119,7 +125,7 @@ VERSIONS = st.from_regex(r"[0-9a-z.~^+_-]{0,12}", fullmatch=True)
 
 @given(VERSIONS, VERSIONS, VERSIONS)
 def test_versions_are_in_one_order(one: str, two: str, three: str) -> None:
-    compare = grub_config.compare_versions
+    compare = bls.compare_versions
     assert compare(one, one) == 0
     assert compare(one, two) == -compare(two, one)
     if compare(one, two) <= 0 and compare(two, three) <= 0:
@@ -128,13 +134,13 @@ def test_versions_are_in_one_order(one: str, two: str, three: str) -> None:
 
 @given(st.text(), st.text())
 def test_any_bls_entry(text: str, name: str) -> None:
-    entry = grub_config.parse_bls_entry(text, name)
-    assert grub_config.sort_bls([entry, entry]) == [entry, entry]
+    entry = bls.parse_bls_entry(text, name)
+    assert bls.sort_bls([entry, entry]) == [entry, entry]
 
 
 @given(texts(st.sampled_from(["GRUB_DEFAULT", "=", '"', "'", "\\", "$x", "saved", "#", " ", "\n", "export"])))
 def test_any_defaults(text: str) -> None:
-    for value in grub_config.parse_assignments(text).values():
+    for value in environment.parse_assignments(text).values():
         assert isinstance(value, str)
 
 
@@ -239,9 +245,9 @@ def test_hostile_sizes_end_in_time() -> None:
                  "((" * 50_000 + "toa", "<<toa " * 20_000, "toa\n" * 50_000, "menuentry a { " * 20_000, "submenu a { }\n" * 20_000):  # fmt: skip
         start = time.process_time()
         script_loads(text)
-        grub_config.boot_order(text, {"next_entry": "1"})
-        grub_config.parse_grubenv(grub_config.ENV_HEADER + text)
-        grub_config.parse_menu_lst(text)
-        grub_config.parse_assignments(text)
+        grub_script.boot_order(text, {"next_entry": "1"})
+        environment.parse_grubenv(environment.ENV_HEADER + text)
+        legacy_menu.parse_menu_lst(text)
+        environment.parse_assignments(text)
         toa_modules.parse_counters(text)
         assert time.process_time() - start < 5, text[:20]
