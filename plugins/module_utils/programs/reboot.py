@@ -27,7 +27,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     remove_file,
     run,
     which,
-    write_atomic,
+    write_own,
 )
 
 # Seconds that the reboot waits at most for our answer to be on its way.
@@ -131,7 +131,7 @@ def _was_done(args, now):
         return False
     if read_line(ASKED) == args["token"]:
         return True
-    write_atomic(ASKED, args["token"] + "\n", 0o600)
+    write_own(ASKED, args["token"] + "\n", 0o600)
     return False
 
 
