@@ -14,7 +14,9 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader import watch
 from ansible_collections.realip.toa.plugins.module_utils.bpf import units as ebpf_units
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules
-from ansible_collections.realip.toa.plugins.module_utils.programs import monitor, persistence
+from ansible_collections.realip.toa.plugins.module_utils.programs import monitor
+from ansible_collections.realip.toa.plugins.module_utils.startup import methods
+from ansible_collections.realip.toa.plugins.module_utils.startup.clearing import UNIT as MODULE_UNIT
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "plugins" / "module_utils"
@@ -30,8 +32,8 @@ def monitor_unit() -> str:
 
 def module_unit() -> str:
     wanted: dict[str, dict[str, str]] = {}
-    persistence._add_place(types.SimpleNamespace(module="toa"), "systemd", persistence.UNIT, wanted)
-    return str(data_of(wanted[persistence.UNIT]).decode())
+    methods.add_place(types.SimpleNamespace(module="toa"), "systemd", MODULE_UNIT, wanted)
+    return str(data_of(wanted[MODULE_UNIT]).decode())
 
 
 def units(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -41,9 +43,10 @@ def units(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr(monitor, "owner_of", lambda folder: 65534)
     return {
         ebpf_units.SERVICE: ebpf_units.UNIT_TEXT,
+        f"{ebpf_units.WATCH}.service": ebpf_units.WATCH_TEXT,
         ebpf_units.WATCH + ".service": ebpf_units.WATCH_TEXT,
         rules.SERVICE: rules.UNIT_TEXT,
-        Path(persistence.UNIT).name: module_unit(),
+        Path(MODULE_UNIT).name: module_unit(),
         monitor.SERVICE: usual,
         f"{monitor.SERVICE}, folder of another user": monitor_unit(),
         Path(watchdog_files.UNIT).name: watchdog_files.UNIT_TEXT,
@@ -74,7 +77,7 @@ def exposure(text: str, folder: Path) -> float:
 def test_every_unit_is_in_the_list(texts: dict[str, str]) -> None:
     """A unit is a text with a section [Service]: no module has one that is not looked at here."""
     holders = {path.stem for path in TARGET.rglob("*.py") if "\n[Service]\n" in path.read_text(encoding="utf-8")}
-    assert holders == {"units", "rules", "persistence", "monitor", "watchdog_files"}
+    assert holders == {"units", "rules", "methods", "monitor", "watchdog_files"}
 
 
 def test_figures_are_those_of_the_page(texts: dict[str, str], tmp_path: Path) -> None:
