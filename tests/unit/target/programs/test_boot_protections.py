@@ -29,7 +29,7 @@ LOADERS = [
     ("GNU's GRUB legacy", El6Gnu),
     ("Debian (GRUB legacy)", OldDebian),
 ]
-YES, NO, NOT_THERE = "yes", "**no**", "–".encode("utf-8").decode("utf-8") if str is not bytes else "-"
+YES, NO, NOT_THERE = "yes", "**no**", b"\xe2\x80\x93".decode("utf-8")
 PROTECTIONS = []
 
 
