@@ -122,7 +122,7 @@ settle() { # what to work on
 
 mount_cgroup2() { # on a host with cgroup v1 alone: programs on the root of v2 see every process, and v1 stays as it is
     [ -z "$(mounted cgroup2)" ] || return 0
-    (umask 077 && mkdir -p %(own_cgroup2)s) && mount -t cgroup2 none %(own_cgroup2)s ||
+    { (umask 077 && mkdir -p %(own_cgroup2)s) && mount -t cgroup2 none %(own_cgroup2)s; } ||
         fail no_cgroup2 "no cgroup v2 is mounted, and it cannot be mounted on %(own_cgroup2)s"
 }
 
