@@ -178,6 +178,6 @@ def test_the_list_has_every_file_that_is_ours(driver: Driver) -> None:
     missing = {path for path in named if not any(other == path or other.startswith(path + "/") for other in known)}
     elsewhere = re.compile(
         # Written while a kernel is tried (tests/faults, tests/lab), while programs are attached (test_ebpf_host), by builds and at reboots.
-        r".*(watchdog|/confirmed|/trial|realip-toa-trial)|.*/ebpf|.*realip-toa-ebpf|.*/build$|.*/var/cache/realip-toa.*|.*realip-toa-module.*|.*\.modules$"
+        r".*/cgroup2$|.*-reboot-asked$|.*(watchdog|/confirmed|/trial|realip-toa-trial)|.*/ebpf|.*realip-toa-ebpf|.*/build$|.*/var/cache/realip-toa.*|.*realip-toa-module.*|.*\.modules$"
     )
     assert {path for path in missing if not elsewhere.match(path)} == set()
