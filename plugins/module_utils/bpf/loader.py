@@ -347,13 +347,3 @@ esac
     "hooks": _HOOK_CASES,
     "programs": " ".join(name for name, _hook in PROGRAMS),
 }
-
-
-def settings_text(generation, cgroup, getsockopt, accept_conflicts):
-    """The file `settings`, which the loader reads as shell assignments. `cgroup`: a checked path, or "" for the cgroup v2 mount of the day."""
-    return "generation=%s\ncgroup=%s\ngetsockopt=%d\naccept_conflicts=%d\n" % (
-        generation,
-        cgroup,
-        getsockopt,
-        accept_conflicts,
-    )

@@ -109,3 +109,13 @@ def generation_of(digest, settings):
     """The name of a generation: these programs (digest of their object) with these settings; `again` in them makes it another one."""
     text = fill_text(settings, "again" if settings.get("again") else "")
     return "%s-%s" % (digest, hashlib.sha256(text.encode("ascii")).hexdigest()[:12])
+
+
+def settings_text(generation, cgroup, getsockopt, accept_conflicts):
+    """The file `settings`, which the loader reads as shell assignments. `cgroup`: a checked path, or "" for the cgroup v2 mount of the day."""
+    return "generation=%s\ncgroup=%s\ngetsockopt=%d\naccept_conflicts=%d\n" % (
+        generation,
+        cgroup,
+        getsockopt,
+        accept_conflicts,
+    )

@@ -26,10 +26,14 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.loader import (
     OBJECT,
     SCRIPT_TEXT,
     SETTINGS,
-    settings_text,
 )
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import PINS, maps_of
-from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import fill_text, generation_of, settings_of
+from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import (
+    fill_text,
+    generation_of,
+    settings_of,
+    settings_text,
+)
 from ansible_collections.realip.toa.plugins.module_utils.bpf.units import (
     SERVICE,
     TIMER,

@@ -192,7 +192,7 @@ def test_the_loader_passes_shellcheck(tmpdir):
 
 
 def test_settings_are_shell_assignments():
-    text = ebpf_loader.settings_text("0123456789ab-0123456789ab", "/sys/fs/cgroup/web.slice", False, True)
+    text = ebpf_settings.settings_text("0123456789ab-0123456789ab", "/sys/fs/cgroup/web.slice", False, True)
     assert (
         text
         == "generation=0123456789ab-0123456789ab\ncgroup=/sys/fs/cgroup/web.slice\ngetsockopt=0\naccept_conflicts=1\n"
