@@ -284,10 +284,10 @@ def test_a_failure_half_way_leaves_the_filter_of_before(stage: OptionFilterStage
 
 
 def test_boot(stage: OptionFilterStage) -> None:
-    """A boot leaves the files; what systemd then runs brings the rules back."""
+    """A boot leaves the files; what systemd runs before the unit counts as started brings the rules back."""
     stage.option_filter()
     stage.sh("nft flush ruleset")
-    command = re.findall(r"^ExecStart=(.*)$", stage.sh(f"cat {UNIT}"), re.M)[0]
+    command = re.findall(r"^ExecStartPre=(.*)$", stage.sh(f"cat {UNIT}"), re.M)[0]
     assert stage.sh(command) == "" and stage.option_filter("status")["after"]["active"]
     assert stage.sh("cat /run/systemctl.log").splitlines() == [
         "daemon-reload",
