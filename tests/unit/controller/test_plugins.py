@@ -184,8 +184,8 @@ def test_plan_of_a_machine_that_is_not_there(tmp_path):
     }
     out = ansible("ansible", "localhost", "-m", "realip.toa.toa_plan", "-a", json.dumps(assumed), cwd=tmp_path)
     result = json.loads(out[out.index("=> {") + 3 :])
-    assert result["plan"]["state"] == "unsupported" and not result["changed"]
-    assert {"kernel_too_old", "no_cgroup2"} <= {reason["code"] for reason in result["plan"]["reasons"]}
+    assert result["plan"]["state"] == "blocked" and not result["changed"]
+    assert {"kernel_too_old", "spoofable"} <= {reason["code"] for reason in result["plan"]["reasons"]}
     assert result["ansible_facts"]["toa"]["kernel"]["build"] == [14, 1] and result["probe"] is None
 
 
