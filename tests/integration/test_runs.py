@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import typing as t
 from pathlib import Path
 
@@ -27,14 +28,14 @@ def stock(fleet: Fleet) -> None:
 
 def site(fleet: Fleet, core: str, *parts: dict[str, t.Any]) -> tuple[Run, dict[str, dict[str, str]]]:
     """Run a playbook of these parts; the states in its reports."""
-    for file in fleet.reports.glob("*.json"):
-        file.unlink()
+    shutil.rmtree(fleet.reports, ignore_errors=True)
     book = fleet.folder / "site.yml"
     book.write_text(json.dumps(list(parts)))
     words = fleet.words("rollout", fleet.names, {"toa_waves": ["100%"]}, [])
     run = fleet.controller(core).command([*words[:-1], str(book)])
     found = {}
-    for file in fleet.reports.glob("*.json"):
+    # Of each kind the last run, whether it was about the whole fleet or not.
+    for file in sorted(fleet.reports.glob("*/2*/*.json"), key=lambda file: file.stat().st_mtime_ns):
         found[file.stem] = {entry["host"]: entry["state"] for entry in json.loads(file.read_text())["hosts"]}
     return run, found
 
