@@ -16,7 +16,7 @@ from tests.found import found
 
 TOP = {
     "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md", "changelogs", "docs", "extensions", "meta", "playbooks",
-    "plugins", "roles",
+    "SECURITY.md", "plugins", "roles",
 }  # fmt: skip
 
 

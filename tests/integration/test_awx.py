@@ -24,7 +24,7 @@ from fleet import Fleet
 from pretend_controller import Controller
 from sshd import ROOT, VENVS
 
-from tests import awx_jobs
+from tests import awx_jobs, derived
 from tests.awx_jobs import DATA, TEMPLATES
 from tests.found import found
 from tests.newcomer import galaxy
@@ -64,7 +64,7 @@ RAW = {"toa_waves": "1,5%,25%,100%", "toa_max_failures": "0", "toa_window": ""}
 
 
 def variables() -> dict[str, dict[str, t.Any]]:
-    """Every variable that a role or toa_plan documents, as {type, default, choices}."""
+    """Every variable that a role, toa_plan or a playbook by itself documents, as {type, default, choices}."""
     known = {
         f"toa_{name}": {**Plan.SPEC[name], "default": default}
         for name, default in policy_module.POLICY.items()
@@ -72,6 +72,7 @@ def variables() -> dict[str, dict[str, t.Any]]:
     }
     for path in found(ROOT, "roles/*/meta/argument_specs.yml"):
         known.update(yaml.safe_load(path.read_text())["argument_specs"]["main"].get("options") or {})
+    known.update({name: option for name, (_reader, option) in derived.ELSEWHERE.items() if isinstance(option, dict)})
     return known
 
 
@@ -363,7 +364,7 @@ def test_ansible_builder_makes_a_context(tmp_path: Path) -> None:
     text = (context / "Containerfile").read_text()
     assert "quay.io/centos/centos:stream10" in text and "ansible-core>=2.21" in text
     assert yaml.safe_load((context / "_build" / "requirements.yml").read_text()) == {
-        "collections": [{"name": "realip.toa"}]
+        "collections": [{"name": "realip.toa", "version": "1.0.0"}]
     }
     # The context's own script finds what the collection needs, as it would inside of the build.
     answer = subprocess.run([sys.executable, str(context / "_build" / "scripts" / "introspect.py"), "introspect", str(ROOT / "collections")],

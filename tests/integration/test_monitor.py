@@ -92,7 +92,7 @@ def test_what_it_sees_without_us(stage: EbpfStage) -> None:
     """Translating and proved; then the programs are gone, and it says since when; then they are back."""
     stage.ebpf()
     assert stage.target("programs.probe", option_kinds=["200/8"])["probe"]["verdict"] == "translating"
-    recorded = monitor(stage, "recorded", proved={"backend": "ebpf"})
+    recorded = monitor(stage, "recorded", proved=toa_monitor._proved("ebpf"))
     assert recorded.get("changed") is False and recorded["after"] == NOTHING, recorded
     monitor(stage)
     seen = metrics(stage)
