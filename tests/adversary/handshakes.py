@@ -15,8 +15,7 @@ import ipaddress
 import struct
 import typing as t
 
-from ansible_collections.realip.toa.plugins.module_utils.testbench.forgeries import SPACE
-from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import endpoint, mapped
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import OPTIONS, endpoint, mapped
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -72,7 +71,7 @@ FILLING = st.sampled_from(
 PARTS = st.lists(st.one_of(WHOLE, WHOLE, BROKEN, FILLING), min_size=1, max_size=6)
 
 
-def area(parts: t.Sequence[bytes], room: int = SPACE) -> bytes:
+def area(parts: t.Sequence[bytes], room: int = OPTIONS) -> bytes:
     """As much of it as fits, cut wherever that may be: a truncated end is one of the tricks."""
     return b"".join(parts)[:room]
 
@@ -114,7 +113,7 @@ def clients(draw: t.Any) -> Shot:
     for packet in ("syn", "ack", "data", "later"):
         options = area(draw(SOMETIMES))
         if packet in ("ack", "data"):
-            options = (own + options)[:SPACE]
+            options = (own + options)[:OPTIONS]
         if options:
             shot["options"][packet] = options.hex()
     return {**shot, "genuine": [genuine, 30000], "odd": True}

@@ -26,12 +26,12 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace imp
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import (
     ACK,
     FAMILIES,
-    MSS,
     PSH,
     RST,
     SYN,
     Flow,
     endpoint,
+    of_a_syn,
     read_sockaddr,
 )
 
@@ -143,7 +143,7 @@ class Bench:
         """Play the client up to an established connection; returns its next sequence number and what it has acknowledged."""
         sent = FIRST_SEQUENCE
         early = PAYLOAD if fast_open else b""
-        answer = self._persist(flow.segment(SYN, sent, options=carried["syn"] + MSS, payload=early), flow)
+        answer = self._persist(flow.segment(SYN, sent, options=of_a_syn(carried["syn"]), payload=early), flow)
         # The server acknowledges the SYN, and with Fast Open its data.
         sent, acked = answer[2], answer[1] + 1
         self.tun.send(flow.segment(ACK, sent, acked, options=carried["ack"]))

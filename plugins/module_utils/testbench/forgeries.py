@@ -13,9 +13,8 @@ __metaclass__ = type
 
 import struct
 
-from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import STANDARD_KINDS
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import OPTIONS, STANDARD_KINDS
 
-SPACE = 40  # bytes of options that a TCP header has room for
 EOL, NOP = 0, 1
 
 
@@ -23,10 +22,10 @@ def areas(option):
     """[(name, bytes)] around one complete forged option; those that do not fit in a header are left out."""
     kind = option[:1]
     bare, short, none = kind + b"\x02", kind + b"\x01", kind + b"\x00"
-    room = SPACE - len(option)
+    room = OPTIONS - len(option)
     found = [
         ("twice", option * 2),
-        ("as often as it fits", option * (SPACE // len(option))),
+        ("as often as it fits", option * (OPTIONS // len(option))),
         ("behind a bare kind", bare + option),
         ("behind bare kinds", bare * (room // 2) + option),
         ("before a bare kind", option + bare),
@@ -38,14 +37,14 @@ def areas(option):
         ("at the end", b"\x01" * room + option),
         ("before a kind cut short", option + b"\x01" * (room - 1) + kind if room else option),
     ]
-    return [(name, area) for name, area in found if len(area) <= SPACE]
+    return [(name, area) for name, area in found if len(area) <= OPTIONS]
 
 
 def mixed(options):
     """Several kinds in one header, there and back: as many as fit."""
     area = b""
     for option in list(options) + list(options)[::-1]:
-        if len(area) + len(option) <= SPACE:
+        if len(area) + len(option) <= OPTIONS:
             area += option
     return area
 

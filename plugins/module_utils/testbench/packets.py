@@ -41,6 +41,9 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 NOP = b"\x01"
 MSS = struct.pack("!BBH", 2, 4, 1220)
 
+# Bytes of options that a TCP header has room for.
+OPTIONS = 40
+
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAPPED = b"\x00" * 10 + b"\xff\xff"
 
@@ -85,6 +88,11 @@ def parse_format(text):
 def padded(options):
     """TCP options filled up with NOPs to the 4 bytes a header counts in."""
     return options + NOP * (-len(options) % 4)
+
+
+def of_a_syn(options):
+    """Options of a SYN: these, and the segment size, which TCP can do without where a header is full of forged ones."""
+    return options + MSS if len(options) + len(MSS) <= OPTIONS else options
 
 
 def checksum(data):

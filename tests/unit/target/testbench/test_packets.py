@@ -10,6 +10,7 @@ import struct
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.testbench.forgeries import areas
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import (
     ACK,
     KNOWN_FORMATS,
@@ -20,6 +21,7 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.packets impor
     checksum,
     endpoint,
     mapped,
+    of_a_syn,
     padded,
     parse_format,
     read_sockaddr,
@@ -221,3 +223,14 @@ def test_what_is_no_address(text):
 )
 def test_raw_socket_addresses(data, text):
     assert read_sockaddr(data) == text
+
+
+@pytest.mark.parametrize("name", KNOWN_FORMATS)
+def test_every_forgery_fits_on_a_syn(name):
+    """With the segment size where there is room for it, and without it where there is none."""
+    form = parse_format(name)
+    option = form.option("203.0.113.7" if form.family == 4 else "2001:db8::7", 4242)
+    flow = Flow(6, "2001:db8::1", 4000, "2001:db8::2", 80)
+    found = [flow.segment(SYN, 1, options=of_a_syn(area)) for _name, area in areas(option)]
+    assert len(found) > 5 and all(ord(packet[52:53]) >> 4 <= 15 for packet in found)
+    assert of_a_syn(b"").endswith(MSS) and of_a_syn(b"\x01" * 40) == b"\x01" * 40
