@@ -46,6 +46,9 @@ def test_what_was_taken_comes_back(stage: EbpfStage) -> None:
     assert status["after"]["attached"] and status["counters"]["restored"] == 1
     assert status["after"]["trusted_sources"] == ["192.0.2.0/24"]
     assert not stage.ebpf(trusted_sources=["192.0.2.0/24"])["changed"]
+    # The loader's own note goes as well, and the folder with it.
+    stage.ebpf("detached")
+    assert "No such file" in stage.sh("ls /var/lib/realip-toa/ebpf")
 
 
 def test_everything_is_gone_even_what_was_pinned(stage: EbpfStage) -> None:

@@ -33,6 +33,8 @@ _WORDS = {
         ("AF_UNIX",),
         (FOLDER, "/sys/fs/bpf"),
         more=(
+            # Before Linux 5.11 maps count as locked memory, of which a unit has 64 KiB; to ask for more takes a right that it has not.
+            "LimitMEMLOCK=infinity",
             "ProtectKernelModules=yes",
             "IgnoreSIGPIPE=no",
             "ProtectProc=invisible",

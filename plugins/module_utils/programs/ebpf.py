@@ -193,8 +193,9 @@ def _take_back(host, loaded):
     changes = dict.fromkeys(host.originals.files)
     for name in foreign:
         host.originals.change(name, None if name in OURS else without_line(host.originals.now(name), LOADER))
-    host.originals.restore()
+    # A note of the loader's own; the folder goes only when it is empty.
     remove_file(RESTORED)
+    host.originals.restore()
     tell_daemons(changes)
     if host.packages:
         remove(host.packages)
