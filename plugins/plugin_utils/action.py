@@ -112,16 +112,23 @@ class ToaAction(ActionBase):
         """
         specs, own = self.SPEC if specs is None else specs, self._task.args if own is None else own
         given = {name: value for name, value in own.items() if name not in specs}
+        remedy = f"see `ansible-doc {self._task.action}`"
+        wrong: list[str] = []
         for option, spec in specs.items():
             value = own.get(option)
             if not typed.is_left_out(value, spec):
-                given[option] = self._converted(option, value, spec, f"see `ansible-doc {self._task.action}`")
+                try:
+                    given[option] = self._converted(option, value, spec, remedy)
+                except ToaError as problem:  # all that is wrong with a task is said at once
+                    wrong.append(str(problem))
             elif option in self.VARIABLES:
                 value = self.setting(self.VARIABLES[option], spec, task_vars)
                 given.update({} if value is None else {option: value})
+        if wrong:
+            raise ToaError("bad_option", "; ".join(wrong), remedy)
         validation = ArgumentSpecValidator(dict(specs), **self.RULES).validate(given)
         if validation.error_messages:
-            raise ToaError("bad_option", "; ".join(validation.error_messages), f"see `ansible-doc {self._task.action}`")
+            raise ToaError("bad_option", "; ".join(validation.error_messages), remedy)
         return dict(validation.validated_parameters)
 
     def setting(self, name: str, spec: t.Mapping[str, t.Any], task_vars: Variables) -> t.Any:
