@@ -94,6 +94,8 @@ def of_victims() -> list[t.Any]:
 
 def plant(path: str, kind: str) -> None:
     """Something hostile in place of a file or folder, made by a user without rights where the kind allows that."""
+    if path.split("/")[1] not in (*FOLDERS, "run"):
+        raise ValueError(f"{path} would be made on this machine itself")
     if kind == "their_folder":
         folder = os.path.dirname(path)
         os.makedirs(folder, exist_ok=True)

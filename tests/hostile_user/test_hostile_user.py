@@ -115,6 +115,8 @@ def driver() -> t.Iterator[Driver]:
 
 
 PATHS: dict[str, dict[str, str]] = {}
+# Folders that driver.py lays something over.
+ON_STAGE = ("boot", "etc", "var", "usr", "run")
 
 
 def paths_of(driver: Driver, name: str) -> dict[str, str]:
@@ -122,7 +124,9 @@ def paths_of(driver: Driver, name: str) -> dict[str, str]:
     if name not in PATHS:
         answer = driver.ask(name)
         assert not answer["answer"]["failed"], answer["answer"]
-        PATHS[name] = {path: kind for path, kind in sorted(answer["seen"].items()) if not UNPLANTABLE.match(path)}
+        # What lies elsewhere (/proc, /sys, /selinux) no user can make, and it would be made on this machine.
+        seen = {path: kind for path, kind in answer["seen"].items() if path.split("/")[1] in ON_STAGE}
+        PATHS[name] = {path: kind for path, kind in sorted(seen.items()) if not UNPLANTABLE.match(path)}
     return PATHS[name]
 
 
