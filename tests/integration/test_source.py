@@ -199,7 +199,7 @@ def test_twins_take_what_one_has_built(stage: Stage, tmp_path: Path, monkeypatch
 def test_no_space_left(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     place = stage.root / "var/lib/realip-toa"
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755,size=256k", "tmpfs", place], check=True)
     try:
         assert "a build needs" in stage.refused("disk_full")
         # The room is there when it is looked for, and gone when the compiler wants it.
