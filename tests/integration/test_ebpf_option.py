@@ -125,7 +125,7 @@ def test_any_bytes_at_all(stage: EbpfStage, place: str) -> None:
     stage.ebpf(kinds=kinds, place=place)
     before = stage.ebpf("status")["counters"]
     dice = random.Random(254)
-    areas = [padded(random_area(dice))[:40] for _ in range(500)]
+    areas = [padded(random_area(dice))[:40] for _ in range(700)]
     # From 6.7 on the kernel drops what is broken, and each of them is waited for.
     areas = [area for area in areas if not is_broken(area)] + [area for area in areas if is_broken(area)][:4]
     rows = stage.crafted([(area.hex(), "ack", "inet6") for area in areas])

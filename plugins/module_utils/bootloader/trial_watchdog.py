@@ -104,7 +104,8 @@ class Watchdog:
         for link in UNIT_LINKS + EMERGENCY_LINKS:
             machine.remove(link)
             remove_empty(os.path.dirname(machine.path(link)))
-        if any([machine.remove(unit) for unit in (UNIT, EMERGENCY_UNIT)]):
+        gone = [machine.remove(unit) for unit in (UNIT, EMERGENCY_UNIT)]
+        if True in gone:
             self._reload()
         if machine.exists(SYSV):
             self._disable_sysv()

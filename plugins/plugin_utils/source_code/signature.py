@@ -12,25 +12,27 @@ import re
 import struct
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import pkcs7
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import pkcs7
+except ImportError:  # of an ansible-core that was installed without what it depends on
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
 
 MAGIC = b"~Module signature appended~\n"
 # Before, the trailer named signer and key by itself.
 FIRST_PKCS7 = (4, 3)
 _PKCS7 = 2
-_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
-    "sha224": hashes.SHA224,
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-    "sha512": hashes.SHA512,
-}
+_HASHES = {"sha224": "SHA224", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
 
 
 def signed(module: bytes, release: str, digest: str, key: bytes, certificate: bytes) -> bytes:
     """A module for the kernel `release`, signed. `digest`: CONFIG_MODULE_SIG_HASH of that kernel; key and certificate are PEM. Raises ValueError."""
+    if not HAS_CRYPTOGRAPHY:
+        raise ValueError("the Python of ansible-core has no package cryptography; install it beside ansible-core")
     number = re.match(r"(\d+)\.(\d+)", release)
     if not number or (int(number[1]), int(number[2])) < FIRST_PKCS7:
         raise ValueError(f"kernel {release} takes signatures of an older form than that of Linux 4.3")
@@ -40,7 +42,7 @@ def signed(module: bytes, release: str, digest: str, key: bytes, certificate: by
     options = [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary]
     options += [pkcs7.PKCS7Options.NoAttributes, pkcs7.PKCS7Options.NoCerts]
     # A kernel that signs with SHA-1 takes others as well.
-    algorithm: Any = _HASHES.get(digest, hashes.SHA256)()
+    algorithm: Any = getattr(hashes, _HASHES.get(digest, "SHA256"))()
     builder = pkcs7.PKCS7SignatureBuilder().set_data(module).add_signer(public, private, algorithm)
     signature = builder.sign(serialization.Encoding.DER, options)
     return module + signature + struct.pack(">BBBBB3xI", 0, 0, _PKCS7, 0, 0, len(signature)) + MAGIC

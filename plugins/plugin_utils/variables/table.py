@@ -60,7 +60,9 @@ def _of_roles() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
-        options = yaml.load(path.read_bytes(), Loader=loader)["argument_specs"]["main"].get("options") or {}  # nosec B506 # a safe loader, the one in C where there is one
+        # A safe loader, the one in C where there is one.
+        specs = yaml.load(path.read_bytes(), Loader=loader)  # nosec B506
+        options = specs["argument_specs"]["main"].get("options") or {}
         found.update({name: option for name, option in options.items() if name.startswith("toa_")})
     return found
 

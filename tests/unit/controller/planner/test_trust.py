@@ -36,6 +36,9 @@ WITHOUT = {
 }
 
 
+SIX = ("vtoa", "in_tree", "ebpf", "kernel_package", "source_module", "source_kernel")
+
+
 @pytest.mark.parametrize("backend", registry.BACKENDS)
 def test_nobody_is_trusted_by_accident(backend):
     """Whatever the backend and the distribution: who has not chosen is blocked, with the one remedy, and every other choice unblocks."""
@@ -56,7 +59,8 @@ def test_nobody_is_trusted_by_accident(backend):
             assert plan["trusted_sources"] is None and not plan["trusts_all_sources"]
         else:
             assert plan["state"] == chosen["state"]
-    assert seen or backend == "source_kernel"
+    # Of a backend that somebody adds these hosts need not have one that suits it.
+    assert seen or backend not in SIX or backend == "source_kernel"
 
 
 @pytest.mark.parametrize("way", WITHOUT)
