@@ -27,6 +27,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[EbpfStage]:
         yield stage
 
 
+@pytest.fixture(autouse=True)
+def afresh(stage: EbpfStage) -> t.Iterator[None]:
+    """What a call does not say stays as it is, so the next test begins without programs."""
+    yield
+    stage.ebpf("detached")
+
+
 def talk(stage: EbpfStage, *cases: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     return stage.target("conversation", cases=list(cases))["rows"]
 
