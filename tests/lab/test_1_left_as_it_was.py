@@ -144,7 +144,7 @@ def test_unknown_distribution(lab, stock, host):
 
 
 def test_misspelt_variable(lab, stock, host):
-    refused_unasked(lab, stock, "toa_wavse", "did you mean toa_waves", toa_wavse=[1])
+    refused_unasked(lab, stock, "toa_wavse", "did you mean toa_wave", toa_wavse=[1])
 
 
 def test_variable_of_the_wrong_kind(lab, stock, host):
