@@ -13,6 +13,8 @@ __metaclass__ = type
 import os
 import re
 
+import pytest
+
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import GrubFiles
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment import (
     ENV_HEADER,
@@ -22,6 +24,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.environment 
 )
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.grub_script import run_grub_cfg
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import pick_entry
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.trial import trial_words
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, section
@@ -309,3 +312,20 @@ fi
         pattern = r"(?m)^\s*linux\s+/boot/vmlinuz-(\S+) .*\n(?:\s*echo.*\n)?\s*initrd.*\n"
         text = re.sub(pattern, lambda match: self.BRANCHES % {"release": match.group(1)}, text)
         self.write(self.GRUB + "/grub.cfg", text)
+
+
+def arm(host):
+    host.do("default", STOCK)
+    host.install(NEW)
+    return host.do("armed", NEW)
+
+
+def refused(host, code, *args, **more):
+    """The call fails with this code and leaves every file as it was; returns the error."""
+    before = host.files()
+    with pytest.raises(TargetError) as caught:
+        host.do(*args, **more)
+    assert caught.value.code == code
+    assert caught.value.remedy
+    assert host.files() == before
+    return caught.value

@@ -15,6 +15,7 @@ import os
 import re
 import struct
 
+from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
 from boot_samples import FS, Host
 
 STOCK6, NEW6, OLDER6 = "2.6.32-754.35.1.el6.x86_64", "2.6.32-220.23.1.el6.toa.x86_64", "2.6.32-71.el6.x86_64"
@@ -274,3 +275,18 @@ class OldDebian(LegacyHost):
             after = self.titles()
             place = after.index(before[int(number)]) if before[int(number)] in after else 0
             self.write(self.CONFIG, re.sub("(?m)^(default[ \t]+).*$", lambda match: match.group(1) + str(place), text))
+
+
+KINDS = [El6, El6Gnu, OldDebian]
+
+
+def arm(host, **more):
+    host.do("default", host.stock)
+    host.install(host.new)
+    return host.do("armed", host.new, **more)
+
+
+def now(host):
+    facts = boot_loader.look(host.root)
+    assert facts["loader"] == "grub_legacy"
+    return facts["default"], facts["next"]

@@ -7,8 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from boot_samples import DEFAULT_GRUB, NEW, OLDER, STOCK, Host, spec_of
+from boot_samples import DEFAULT_GRUB, NEW, OLDER, STOCK, Host, arm, refused, spec_of
 
 IDLE = {"default": STOCK, "next": None, "trial": None, "watchdog": False}
 STATE_FILE = "/var/lib/realip-toa/state.json"
@@ -17,23 +16,6 @@ STATE_FILE = "/var/lib/realip-toa/state.json"
 @pytest.fixture
 def host(tmp_path):
     return Host(tmp_path)
-
-
-def refused(host, code, *args, **more):
-    """The call fails with this code and leaves every file as it was; returns the error."""
-    before = host.files()
-    with pytest.raises(TargetError) as caught:
-        host.do(*args, **more)
-    assert caught.value.code == code
-    assert caught.value.remedy
-    assert host.files() == before
-    return caught.value
-
-
-def arm(host):
-    host.do("default", STOCK)
-    host.install(NEW)
-    return host.do("armed", NEW)
 
 
 def test_without_us_a_new_kernel_would_be_the_default(host):

@@ -7,39 +7,14 @@ from __future__ import absolute_import, division, print_function
 
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from legacy_samples import DEFAULT_FILE, ENTRY6, NEW6, STOCK6, El6, El6Gnu, OldDebian
+from legacy_samples import DEFAULT_FILE, ENTRY6, NEW6, STOCK6, El6, El6Gnu, OldDebian, KINDS, arm, now
 
 STATE_FILE = "/var/lib/realip-toa/state.json"
-KINDS = [El6, El6Gnu, OldDebian]
 
 
 @pytest.fixture(params=KINDS, ids=[kind.__name__ for kind in KINDS])
 def host(request, tmp_path):
     return request.param(tmp_path)
-
-
-def refused(host, code, *args, **more):
-    before = host.files()
-    with pytest.raises(TargetError) as caught:
-        host.do(*args, **more)
-    assert caught.value.code == code
-    assert caught.value.remedy
-    assert host.files() == before
-    return caught.value
-
-
-def arm(host, **more):
-    host.do("default", host.stock)
-    host.install(host.new)
-    return host.do("armed", host.new, **more)
-
-
-def now(host):
-    facts = boot_loader.look(host.root)
-    assert facts["loader"] == "grub_legacy"
-    return facts["default"], facts["next"]
 
 
 def test_without_us_a_new_kernel_would_be_the_default(host):
