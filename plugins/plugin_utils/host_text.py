@@ -8,6 +8,8 @@ the direction of what follows, and what UTF-8 cannot carry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LIMIT = 2000
 """Characters of a message."""
 
@@ -22,3 +24,8 @@ def lines(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text.replace("\r\n", "\n"))
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """ "a, b and 3 more" of names of which at most so many are told."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

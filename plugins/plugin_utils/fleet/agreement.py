@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.limits import (
     FleetError,
     amount,
@@ -57,7 +58,7 @@ def shown(value: Any) -> str:
 
 
 def _few(hosts: list[str]) -> str:
-    return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "")
+    return host_text.some(hosts, 3)
 
 
 def flag(value: Any, name: str) -> bool:

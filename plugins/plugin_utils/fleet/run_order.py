@@ -247,7 +247,7 @@ def _drained(facts: Facts) -> bool:
 
 
 def _few(hosts: Sequence[str]) -> str:
-    return ", ".join(hosts[:10]) + (f" and {len(hosts) - 10} more" if len(hosts) > 10 else "")
+    return host_text.some(hosts, 10)
 
 
 # ---- in words

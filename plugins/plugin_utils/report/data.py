@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from ansible_collections.realip.toa.plugins.plugin_utils import redaction
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.facts import distribution
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import records
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.looked_at import facts_of, left_out, of_run
@@ -194,7 +194,7 @@ def _counts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def _verdict(kind: str, hosts: list[Entry]) -> dict[str, Any]:
     paused = _is_paused(hosts)
     bad = [entry["host"] for entry in hosts if _is_bad(kind, entry, paused)]
-    named = ", ".join(bad[:20]) + (f" and {len(bad) - 20} more" if len(bad) > 20 else "")
+    named = host_text.some(bad, 20)
     if not hosts and kind == "verify":
         # Whoever asks every night whether hosts translate takes silence for a yes.
         words = "verify: no host was looked at, so nothing is known to translate"

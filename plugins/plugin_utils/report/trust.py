@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text
+
 # States of hosts that translate.
 GREEN = ("proved", "converged")
 # More names than this make no sentence.
@@ -22,6 +24,6 @@ def sentences(hosts: Sequence[str]) -> list[str]:
     """One sentence that counts and names them; none where there are no such hosts."""
     if not hosts:
         return []
-    named = ", ".join(hosts[:NAMED]) + (f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else "")
+    named = host_text.some(hosts, NAMED)
     many = f"{len(hosts)} hosts trust" if len(hosts) > 1 else "1 host trusts"
     return [f"{many} all sources, so that whoever reaches a port there can name any client address: {named}"]
