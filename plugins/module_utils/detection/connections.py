@@ -13,13 +13,11 @@ __metaclass__ = type
 import socket
 
 from ansible_collections.realip.toa.plugins.module_utils.detection.segment import (
-    ACK,
-    FIN,
-    SYN,
     address_options,
     client,
     proxy_protocol,
 )
+from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import ACK, FIN, SYN, endpoint
 
 # Connections remembered at once; a further one pushes out the oldest.
 REMEMBERED = 20000
@@ -221,9 +219,7 @@ def _sample(kind, length, body):
     if found is None:
         return "".join("%02x" % ord(body[place : place + 1]) for place in range(len(body)))
     address, port, unused_version = found
-    if port is None:
-        return address
-    return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+    return address if port is None else endpoint(address, port)
 
 
 def _text(packed):

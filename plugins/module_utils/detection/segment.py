@@ -16,8 +16,6 @@ from ansible_collections.realip.toa.plugins.module_utils.common.option_formats i
     TAKEN_KINDS,
 )
 
-FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
-
 # RFC 6994: an experimental option (253, 254) begins with the number of its experiment. Source: IANA, "TCP Experimental Option Experiment Identifiers".
 EXPERIMENTS = {
     b"\xf9\x89": "TCP Fast Open",

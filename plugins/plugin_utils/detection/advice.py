@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, trusted_networks
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, option_formats, trusted_networks
 from ansible_collections.realip.toa.plugins.plugin_utils.detection.findings import FEW, Findings, Sent
 
 # Where a client's address is switched on at the vendor's; sources: the vendors' pages, as of 2025 (field guide, 1.2 to 1.5).
@@ -20,8 +20,6 @@ SWITCHES = (
 )
 # Huawei's shared ELB connects from this network and no other (its documentation, elb_faq_0068).
 HUAWEI = ipaddress.IPv4Network("100.125.0.0/16")
-# Vendors whose nodes put kind 28 on the SYN; the others of kind 28 do not.
-ON_SYN = ("alibaba_cdn",)
 WORDS = {
     "syn": "the SYN",
     "ack": "the last packet of the handshake",
@@ -49,7 +47,7 @@ def vendors(found: Findings) -> list[str]:
         for name, profile in option_formats.VENDORS.items()
         if formats
         and formats <= set(profile.option_kinds)
-        and (("syn" in packets) == (name in ON_SYN) or not formats & {"28/7", "28/19"})
+        and (("syn" in packets) == ("syn" in profile.packets) or not formats & {"28/7", "28/19"})
     ]
 
     def unlikely(name: str) -> tuple[bool, int, int]:
@@ -69,18 +67,15 @@ def lines(found: Findings) -> list[str]:
     names = vendors(found)
     formats = [str(sent.format) for sent in found.sent]
     if names:
-        alike = [name for name in names[1:] if _same(name, names[0], formats)]
-        written = [f"toa_vendor: {names[0]}" + (f"  # or {', '.join(alike)}: they send the same" if alike else "")]
+        # Each of them sends all formats that were seen.
+        alike = f"  # or {', '.join(names[1:])}: they send the same" if names[1:] else ""
+        written = [f"toa_vendor: {names[0]}{alike}"]
     else:
         written = ["toa_vendor: custom", f"toa_option_kinds: {_listed(formats)}"]
     written.append(f"toa_trusted_sources: {_listed(found.sources)}  # compare with the list of your balancer")
     if found.ports:
         written.append(f"toa_ports: [{', '.join(map(str, found.ports))}]  # leave it out for all ports")
     return written
-
-
-def _same(name: str, other: str, formats: Iterable[str]) -> bool:
-    return all(text in option_formats.VENDORS[name].option_kinds for text in formats) and name != other
 
 
 def notes(found: Findings, settings: Settings | None = None) -> list[str]:
@@ -243,4 +238,4 @@ def _listed(texts: Iterable[str]) -> str:
 
 
 def _short(texts: Sequence[str], most: int = 8) -> str:
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+    return host_text.some(texts, most)

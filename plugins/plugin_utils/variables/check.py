@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks, typed
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, trusted_networks, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files, limits, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY, policy_of
@@ -120,8 +120,7 @@ def _refused(check: Callable[[Any], object], value: Any) -> Iterable[str]:
 def _who(hosts: list[str], total: int) -> str:
     if len(hosts) == total:
         return ""
-    more = f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else ""
-    return f" ({', '.join(hosts[:NAMED])}{more})"
+    return f" ({host_text.some(hosts, NAMED)})"
 
 
 # ---- what a type does not say
