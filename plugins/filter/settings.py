@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -24,29 +25,28 @@ def toa_setting(value: Any, name: str) -> Any:
         raise AnsibleFilterError(str(problem)) from problem
 
 
+def _folders(playbook_dir: str, inventories: Iterable[str], inventory_dir: str | None) -> list[Path]:
+    """Where a file of the operator is looked for, in this order."""
+    return places.folders({
+        "playbook_dir": playbook_dir,
+        "ansible_inventory_sources": list(inventories or []),
+        "inventory_dir": inventory_dir,
+    })  # fmt: skip
+
+
 def toa_place(
     name: str, playbook_dir: str = "", inventories: Iterable[str] = (), inventory_dir: str | None = ""
 ) -> str:
     """The absolute path of a file or folder on the controller: where it is, or where it is to be."""
-    known = {
-        "playbook_dir": playbook_dir,
-        "ansible_inventory_sources": list(inventories or []),
-        "inventory_dir": inventory_dir,
-    }
-    return str(places.target(name, places.folders(known)))
+    return str(places.target(name, _folders(playbook_dir, inventories, inventory_dir)))
 
 
 def toa_hook_file(
     name: str, playbook_dir: str = "", inventories: Iterable[str] = (), inventory_dir: str | None = ""
 ) -> str:
     """The absolute path of an operator's file of tasks, which is there."""
-    known = {
-        "playbook_dir": playbook_dir,
-        "ansible_inventory_sources": list(inventories or []),
-        "inventory_dir": inventory_dir,
-    }
     try:
-        return str(hook_files.resolve(name, places.folders(known)))
+        return str(hook_files.resolve(name, _folders(playbook_dir, inventories, inventory_dir)))
     except ValueError as problem:
         raise AnsibleFilterError(str(problem)) from problem
 
