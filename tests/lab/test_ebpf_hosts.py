@@ -136,17 +136,28 @@ def test_after_a_reboot_the_very_first_connection_shows_its_client(debians, befo
         assert (accept, getpeername, sockopt, problem) == ("203.0.113.7:4242",) * 3 + (None,)
 
 
-def test_trusted_sources_are_set_without_a_reload(debians, before):
-    """And what is not from there is believed no longer; that is what the proof's spoofing cases say."""
-    programs = "bpftool prog show | grep -o '^[0-9]*: .*name realip_[a-z0-9]*'"
-    loaded = debians.one_line("debian13", programs)
+def programs_loaded(debians, host):
+    """What of ours the kernel of a host holds: {number: name}."""
+    said = debians.ssh(host, "bpftool prog show | grep -o '^[0-9]*: .*name realip_[a-z0-9]*'")
+    return {int(line.partition(":")[0]): line.rpartition(" ")[2] for line in said.splitlines()}
+
+
+def test_trusted_sources_are_set_without_a_reboot(debians, before):
+    """And what is not from there is believed no longer; that is what the proof's spoofing cases say. Another generation of the programs takes
+    the place of the one before, of which nothing is left."""
+    boot = boot_id(debians, "debian13")
+    loaded = programs_loaded(debians, "debian13")
     code, report, output = debians.playbook("rollout.yml", "debian13", toa_trusted_sources=NETWORKS)
     assert code == 0, output
     (entry,) = report["hosts"]
     assert (entry["state"], entry["verdict"]) == ("proved", "translating"), entry
-    assert debians.one_line("debian13", programs) == loaded != ""
+    assert boot_id(debians, "debian13") == boot
+    reloaded = programs_loaded(debians, "debian13")
+    assert sorted(reloaded.values()) == sorted(loaded.values()) != []
+    assert not set(reloaded) & set(loaded)
     code, report, output = debians.playbook("rollout.yml", "debian13", toa_trusted_sources=NETWORKS)
     assert (code, report["hosts"][0]["state"]) == (0, "converged"), output
+    assert programs_loaded(debians, "debian13") == reloaded
     facts = debians.target("debian13", "programs.facts")
     assert facts["ebpf"]["trusted_sources"] == NETWORKS
     assert facts["counters"]["ebpf_untrusted"] > 0
