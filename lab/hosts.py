@@ -126,7 +126,7 @@ _SYSVINIT = (
 )
 
 # Vendor kernels older than the running one: what the documents ask for, and what nobody should get unasked.
-_DOWNGRADE = {"toa_accept_kernel_downgrade": True}
+_DOWNGRADE = {"toa_accept": ["kernel_downgrade"]}
 
 IMAGES = {
     "bookworm": Image("bookworm", (*_GRUB2_SYSTEMD, _FIREWALL), _LEFT_OUT, _MASKED),

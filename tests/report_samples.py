@@ -120,7 +120,7 @@ def rollout(
     ends = [1, 1 + max(1, count // 20), 1 + max(1, count // 20) + max(1, count // 4), count]
     hostvars = {}
     for number in range(count):
-        variables = host(number, accept_unverified_packages=True, accept_kernel_downgrade=True)
+        variables = host(number, accept=["unverified_packages", "kernel_downgrade"])
         plan = variables["__toa"]["plan"]
         wave = next(index for index, end in enumerate(ends, 1) if number < end)
         if plan["state"] == "pending":

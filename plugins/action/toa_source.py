@@ -114,7 +114,7 @@ class ActionModule(ToaAction):
                 raise ToaError(
                     "no_digest",
                     f"no SHA-256 of {url} is known, so what the server sends could be anything",
-                    "name it in toa_source_sha256, or set toa_accept_unverified_packages: true",
+                    "name it in toa_source_sha256, or set toa_accept: [unverified_packages]",
                 )
             return {"url": url, "sha256": sha256, "commit": "", "archive": ""}
         archive = source_store.archive(url, commit, sha256, places.folders(task_vars), Path(args["store"]).expanduser())
@@ -141,7 +141,7 @@ class ActionModule(ToaAction):
             raise ToaError(
                 "no_digest",
                 f"no SHA-256 of {args['url']} is known, so what the server sends could be anything",
-                "name it (sha256), or set toa_accept_unverified_packages: true",
+                "name it (sha256), or set toa_accept: [unverified_packages]",
             )
         request = {
             name: args[name]

@@ -83,18 +83,14 @@ options:
   signing_key:
     description: Private key on the controller that modules are signed with, for hosts that take only signed ones.
     type: path
-  accept_kernel_downgrade:
-    description: Allow a TOA kernel that is older than the running one.
-    type: bool
-  accept_unverified_packages:
-    description: Allow packages of which no SHA-256 is known.
-    type: bool
-  accept_no_fallback:
-    description: Allow a reboot into a new kernel where the host could not come back by itself.
-    type: bool
-  accept_conflicts:
-    description: Allow TOA beside something else that changes peer addresses.
-    type: bool
+  accept:
+    description:
+      - What the operator allows, as a list of words. V(conflicts) is TOA beside something else that changes peer addresses; V(kernel_downgrade) a TOA
+        kernel that is older than the running one; V(no_fallback) a reboot into a new kernel where the host could not come back by itself;
+        V(unverified_packages) packages and sources of which no SHA-256 is known.
+    type: list
+    elements: str
+    choices: [conflicts, kernel_downgrade, no_fallback, unverified_packages]
   trusted_sources:
     description:
       - Networks of the load balancers as in V(10.0.0.0/8\), which alone may name clients, or the word V(all) where the network in front of the
@@ -219,7 +215,7 @@ plan:
       sample:
         - {code: downgrade_needs_consent, severity: block, backend: kernel_package,
            message: "kernel_package: the TOA kernel 3.10.0-693.el7.centos.toa.x86_64 is older than the running 3.10.0-1160.el7.x86_64, ...",
-           remedy: "set toa_accept_kernel_downgrade: true for hosts on which that is acceptable"}
+           remedy: "set toa_accept: [kernel_downgrade] for hosts on which that is acceptable"}
     remedy:
       description: The one thing the operator can do, empty where nothing is needed.
       type: str

@@ -58,9 +58,7 @@ def answer(number: int) -> dict[str, object]:
 
 def test_ten_thousand_hosts_on_one_core() -> None:
     answers = [json.dumps(answer(number)) for number in range(HOSTS)]
-    policy = policy_module.policy_of(
-        {"vendor": "tencent", "accept_unverified_packages": True, "accept_kernel_downgrade": True}
-    )
+    policy = policy_module.policy_of({"vendor": "tencent", "accept": ["unverified_packages", "kernel_downgrade"]})
     entries, lock = catalog.load(), catalog.read_lock(None)
     clock = time.process_time
     begin = clock()

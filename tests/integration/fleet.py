@@ -75,7 +75,7 @@ class Fleet:
     def inventory(self, names: t.Sequence[str], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         common = {
             "toa_package_mirror": "http://127.0.0.1:1",
-            "toa_accept_unverified_packages": True,
+            "toa_accept": ["unverified_packages"],
             "toa_backends": ["kernel_package"],
             "toa_trusted_sources": "all",
             "toa_reboot_timeout": 15,

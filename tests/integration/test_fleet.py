@@ -289,7 +289,7 @@ def test_a_file_of_the_operator_named_like_ours(fleet: Fleet) -> None:
 
 # Every question of a survey as AWX passes it: texts, and empty ones where nobody has answered.
 TEXTS = {"toa_stage_all": "false", "toa_max_failures": "0", "toa_max_rebooting": "0", "toa_reboot_timeout": "120", "toa_waves": "1,100%",
-         "toa_report_formats": "html,json", "toa_accept_unverified_packages": "yes", "toa_takeover": "off", "toa_pause_after_canary": "false"}  # fmt: skip
+         "toa_report_formats": "html,json", "toa_accept": ["unverified_packages"], "toa_takeover": "off", "toa_pause_after_canary": "false"}  # fmt: skip
 EMPTY = ("toa_only", "toa_window", "toa_drain_tasks", "toa_undrain_tasks", "toa_health_tasks", "toa_wave_tasks", "toa_soak", "toa_domain",
          "toa_max_unavailable", "toa_on_failure", "toa_vendor", "toa_option_kinds", "toa_backends", "toa_package_mirror", "toa_lockfile",
          "toa_persistence_method", "toa_monitor_interval", "toa_report_tasks", "toa_lock_cache", "toa_push_packages")  # fmt: skip

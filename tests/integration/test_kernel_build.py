@@ -328,7 +328,7 @@ def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_
                                 "backends": ["source_kernel"],
                                 "trusted_sources": "all",
                                 "package_mirror": "http://mirror.example.org",
-                                "accept_kernel_downgrade": True,
+                                "accept": ["kernel_downgrade"],
                             },
                             "register": "looked",
                         },

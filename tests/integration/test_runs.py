@@ -63,7 +63,7 @@ def test_a_host_that_is_blocked_by_now_is_left_alone(fleet: Fleet, core: str, tm
     """Somebody sets it up anew between two rollouts, and the second one may not install what has no digest."""
     (tmp_path / "stock.json").write_text("{}")
     anew = between(fleet, "web01", f"cp {tmp_path / 'stock.json'}")
-    second = imported("rollout", toa_accept_unverified_packages=False)
+    second = imported("rollout", toa_accept=[])
     run, found = site(fleet, core, imported("rollout"), anew, second)
     assert found["rollout"] == {"web01": "blocked", "web02": "converged", "web03": "converged"}, run.output
     assert not fleet.touched("web01") and fleet.host("web01").get("kernel", STOCK) == STOCK, run.output
@@ -84,7 +84,7 @@ def test_the_rollout_role_refuses_what_is_not_pending(fleet: Fleet, core: str) -
     own = {
         "hosts": "all", "gather_facts": False,
         "tasks": [
-            {"realip.toa.toa_plan": {"accept_unverified_packages": False}, "register": "__toa"},
+            {"realip.toa.toa_plan": {"accept": []}, "register": "__toa"},
             {"ansible.builtin.include_role": {"name": "realip.toa.rollout"}, "vars": {"rollout_plan": "{{ __toa.plan }}"}},
             {"ansible.builtin.debug": {"msg": "{{ __toa.outcome.state }}: {{ __toa.outcome.message }}"}},
         ],

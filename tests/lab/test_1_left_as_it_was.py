@@ -107,7 +107,7 @@ def test_no_space_in_boot(lab, stock, host):
         host,
         "cp -a /boot /run/boot && mount -t tmpfs -o size=$(($(du -sm /boot | cut -f1) + 6))m none /boot && cp -a /run/boot/. /boot/",
     )
-    exit_code, report, output = lab.playbook("rollout.yml", HOST, toa_accept_no_fallback=True)
+    exit_code, report, output = lab.playbook("rollout.yml", HOST, toa_accept=["no_fallback"])
     assert exit_code != 0, output
     entry = report["hosts"][0]
     assert "boot_full" in {entry["code"], *(reason["code"] for reason in entry["reasons"])}, entry

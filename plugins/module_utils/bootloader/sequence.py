@@ -343,6 +343,6 @@ class Boot:
             raise TargetError(
                 "no_fallback",
                 "kernel %s is not armed, because the host could not come back by itself: %s" % (kernel, problem),
-                "set `toa_accept_no_fallback: true` if somebody can reach the console, or boot it by hand",
+                "set `toa_accept: [no_fallback]` if somebody can reach the console, or boot it by hand",
             )
         self.notes.append("accepted: %s" % problem)

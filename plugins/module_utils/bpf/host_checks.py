@@ -24,7 +24,7 @@ REMEDIES = {
     "no_cgroup2": "boot a kernel with cgroup v2 (CONFIG_CGROUPS, CONFIG_CGROUP_BPF)",
     "pins_not_ours": "find out who made it, and remove it on the host",
     "no_bpffs": "mount it: mount -t bpf bpf /sys/fs/bpf",
-    "conflict_ebpf_getpeername": "remove the other program (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
+    "conflict_ebpf_getpeername": "remove the other program (Cilium: its socket load balancer), or set toa_accept: [conflicts]",
     "load_failed": "see the kernel's words; a kernel without BPF_SYSCALL, CGROUP_BPF or the BPF JIT cannot do it",
     "lockdown": "boot with lockdown=integrity, or choose another backend",
     "attach_refused": "another program holds the hook alone: see `bpftool cgroup show` on the host, or attach ours to a slice (cgroup)",

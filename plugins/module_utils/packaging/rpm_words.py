@@ -79,7 +79,7 @@ def refusal(said, files):
         return TargetError(
             "downgrade_needs_consent",
             "%s is older than %s, which is installed" % (older.group(2), older.group(1)),
-            "set toa_accept_kernel_downgrade: true where that is acceptable (accept_downgrade of toa_package); what is installed stays in any case",
+            "set toa_accept: [kernel_downgrade] where that is acceptable (accept_downgrade of toa_package); what is installed stays in any case",
         )
     for pattern, code, remedy in DIAGNOSES:
         if re.search(pattern, said):

@@ -85,7 +85,7 @@ def refuse_unreviewed(items, args):
             raise TargetError(
                 "no_digest",
                 "no sha256 is known for %s, so what the mirror serves could be anything" % item["file"],
-                "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept_unverified_packages: true",
+                "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept: [unverified_packages]",
             )
 
 

@@ -109,7 +109,7 @@ def judge(case: Case, offer: Offer) -> None:
 
 def check_conflicts(case: Case, offer: Offer) -> None:
     """What else on the host changes addresses, or would."""
-    accepted = case.policy["accept_conflicts"]
+    accepted = "conflicts" in case.policy["accept"]
     foreign = case.facts["ebpf"]["foreign"]
     if foreign:
         detail = listed(sorted({f"{item['name'] or item['id']} ({item['hook']})" for item in foreign}))

@@ -11,6 +11,9 @@ from ansible_collections.realip.toa.plugins.plugin_utils import option_formats a
 from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS, REGISTRY
 
+# What is not done without the operator's consent, which is a list of these words.
+CONSENTS = ("conflicts", "kernel_downgrade", "no_fallback", "unverified_packages")
+
 # The variables of the collection without `toa_`, with their defaults: what concerns every backend, and what each one has of its own.
 POLICY: dict[str, Any] = {
     "vendor": "",
@@ -23,7 +26,7 @@ POLICY: dict[str, Any] = {
     "option_filter": True,
     "ports": [],
     "monitor": False,
-    "accept_conflicts": False,
+    "accept": [],
 }
 for _backend in REGISTRY.values():
     POLICY.update(_backend.policy)
@@ -42,6 +45,9 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in policy["backends"] if name not in BACKENDS]
     if unknown or not policy["backends"] or isinstance(policy["backends"], str):
         raise PolicyError(f"toa_backends is a list of some of {', '.join(BACKENDS)}; got {policy['backends']!r:.120}")
+    strangers = [] if isinstance(policy["accept"], (str, Mapping)) else sorted(set(policy["accept"]) - set(CONSENTS))
+    if strangers or not isinstance(policy["accept"], list):
+        raise PolicyError(f"toa_accept is a list with some of {', '.join(CONSENTS)}; got {policy['accept']!r:.120}")
     for key, default in POLICY.items():
         if isinstance(default, bool) and not isinstance(policy[key], bool):
             raise PolicyError(f"toa_{key} is true or false; got {policy[key]!r:.80}")

@@ -79,7 +79,7 @@ REASONS = {
     "downgrade_needs_consent": Reason(
         BLOCK,
         "the TOA kernel {target} is older than the running {running}, and lacks the security fixes between them",
-        "set toa_accept_kernel_downgrade: true for hosts on which that is acceptable",
+        "set toa_accept: [kernel_downgrade] for hosts on which that is acceptable",
     ),
     "secure_boot_unsigned": Reason(
         BLOCK,
@@ -156,7 +156,7 @@ REASONS = {
     "conflict_ebpf_getpeername": Reason(
         BLOCK,
         "another eBPF program sits on the getpeername hooks: {detail}",
-        "remove it (Cilium: its socket load balancer), or set toa_accept_conflicts: true",
+        "remove it (Cilium: its socket load balancer), or set toa_accept: [conflicts]",
     ),
     "ebpf_hook_taken": Reason(
         BLOCK,
@@ -166,17 +166,17 @@ REASONS = {
     "conflict_toa_module": Reason(
         BLOCK,
         "another TOA module is loaded: {detail}; two of them change the same pointers",
-        "unload it, or set toa_accept_conflicts: true",
+        "unload it, or set toa_accept: [conflicts]",
     ),
     "conflict_ebpf_toa": Reason(
         BLOCK,
         "the eBPF backend is attached as well and would be asked first",
-        "detach it (toa_ebpf: state: detached), or set toa_accept_conflicts: true",
+        "detach it (toa_ebpf: state: detached), or set toa_accept: [conflicts]",
     ),
     "cilium_present": Reason(
         WARNING, "Cilium is on this host ({path}); its socket load balancer may change peer addresses too"
     ),
-    "conflict_other": Reason(BLOCK, "{detail}", "resolve it, or set toa_accept_conflicts: true"),
+    "conflict_other": Reason(BLOCK, "{detail}", "resolve it, or set toa_accept: [conflicts]"),
     # -- packages
     "no_module_package": Reason(
         BLOCK,
@@ -187,7 +187,7 @@ REASONS = {
     "no_digest": Reason(
         BLOCK,
         "no SHA-256 is known for {files}, so what the server sends could be anything",
-        "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept_unverified_packages: true",
+        "run the playbook realip.toa.lock and review toa.lock.yml, or set toa_accept: [unverified_packages]",
     ),
     "no_signature": Reason(
         INFO,
@@ -221,7 +221,7 @@ REASONS = {
     "no_fallback": Reason(
         BLOCK,
         "one-shot boot is not possible: {why}; a kernel that fails would stay the default",
-        "move /boot to a plain ext4 or xfs partition, or set toa_accept_no_fallback: true",
+        "move /boot to a plain ext4 or xfs partition, or set toa_accept: [no_fallback]",
     ),
     "no_stock_kernel": Reason(
         BLOCK, "{running} is the only kernel installed", "install the distribution's kernel first"
@@ -239,7 +239,7 @@ REASONS = {
     "source_no_digest": Reason(
         BLOCK,
         "neither digest nor commit of {source} is known, so what is built could be anything",
-        "name its SHA-256 in toa_source_sha256 (or a commit in toa_source_commit), or set toa_accept_unverified_packages: true",
+        "name its SHA-256 in toa_source_sha256 (or a commit in toa_source_commit), or set toa_accept: [unverified_packages]",
     ),
     "headers_missing": Reason(
         BLOCK,

@@ -193,9 +193,9 @@ def test_policy_comes_from_variables_and_options_win(tmp_path):
     results = play(
         tmp_path,
         assume(*UBUNTU),
-        assume(*UBUNTU, accept_unverified_packages=False),
+        assume(*UBUNTU, accept=[]),
         assume(*UBUNTU, vendor="alibaba"),
-        toa_accept_unverified_packages="{{ 'ye' ~ 's' }}", toa_vendor="tencent", toa_package_mirror="http://m.example/{{ 'k' }}", toa_install_headers="true",
+        toa_accept="{{ 'unverified' ~ '_packages' }}", toa_vendor="tencent", toa_package_mirror="http://m.example/{{ 'k' }}", toa_install_headers="true",
         toa_trusted_sources="{{ 'a' ~ 'll' }}",
     )  # fmt: skip
     plans = [result["plan"] for result in results]
@@ -242,7 +242,8 @@ SENSELESS = [
     ({"catalog": [{"key": "x"}]}, "toa_catalog entry x"),
     ({"lock": {"package": []}}, "holds `packages`"),
     ({"assume": {"kernel": "5.10.0"}}, "os_release"),
-    ({"acept_conflicts": True}, "acept_conflicts"),
+    ({"acept": ["conflicts"]}, "acept"),
+    ({"accept": ["conflict"]}, "did you mean conflicts?"),
 ]
 
 
@@ -274,11 +275,9 @@ def test_a_choice_that_is_none_is_refused_before_any_host_is_asked(tmp_path, val
 
 
 def test_a_misspelt_variable_stops_before_anything_is_decided(tmp_path):
-    (result,) = play(tmp_path, assume(*UBUNTU), toa_accept_kernel_downgrad=True)
+    (result,) = play(tmp_path, assume(*UBUNTU), toa_acept=["kernel_downgrade"])
     assert result["failed"] and result["code"] == "unknown_variable" and "plan" not in result
-    assert (
-        "toa_accept_kernel_downgrad " in result["msg"] and "did you mean toa_accept_kernel_downgrade?" in result["msg"]
-    )
+    assert "toa_acept " in result["msg"] and "did you mean toa_accept?" in result["msg"]
 
 
 def test_a_garbage_kernel_is_a_plan_and_not_a_traceback(tmp_path):

@@ -33,9 +33,6 @@ class PackagedKernel(Backend):
         "package_mirror": "",
         "install_headers": False,
         "push_packages": False,
-        "accept_kernel_downgrade": False,
-        "accept_unverified_packages": False,
-        "accept_no_fallback": False,
     }
     brings_kernel = True
     none_code: ClassVar[str]
@@ -136,7 +133,7 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     if kernel.is_older(target, dict(case.kernel)):
         offer.block(
             "downgrade_needs_consent",
-            case.policy["accept_kernel_downgrade"],
+            "kernel_downgrade" in case.policy["accept"],
             target=entry.release,
             running=case.running,
         )
@@ -166,7 +163,7 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
         offer.steps.append(f"arm one boot of {entry.release}; {case.running} stays the default")
     else:
         offer.block(
-            "no_fallback", case.policy["accept_no_fallback"], why=boot["reason"] or f"boot loader {boot['loader']}"
+            "no_fallback", "no_fallback" in case.policy["accept"], why=boot["reason"] or f"boot loader {boot['loader']}"
         )
         offer.steps.append(f"make {entry.release} the default, without a way back by itself")
     offer.steps += [f"drain, reboot and wait for {entry.release}", f"load {entry.module} now and at every boot"]
@@ -183,7 +180,7 @@ def _check_packages(case: Case, offer: Offer, entry: Entry) -> None:
         offer.block("no_url", files=listed(nowhere))
     unknown = [package.file for package in offer.packages if not package.sha256]
     if unknown:
-        offer.block("no_digest", case.policy["accept_unverified_packages"], files=listed(unknown))
+        offer.block("no_digest", "unverified_packages" in case.policy["accept"], files=listed(unknown))
     offer.tell("no_signature", vendor=entry.vendor)
     disputed = [package.file for package in entry.packages if _is_disputed(package, case.lock)]
     if disputed:

@@ -34,7 +34,6 @@ class SourceModule(Backend):
         "build_once": False,
         "install_build_tools": True,
         "signing_key": "",
-        "accept_unverified_packages": False,
     }
     records = (RECORD,)
     needs_headers = True
@@ -135,7 +134,7 @@ def _check_build(case: Case, offer: Offer) -> None:
     """What must be there, or be had, before anything is built; what another host has built needs only to be trusted."""
     policy, build, security = case.policy, case.facts["build"], case.facts["security"]
     if not policy["source_sha256"] and not policy["source_commit"]:
-        offer.block("source_no_digest", policy["accept_unverified_packages"], source=policy["source_url"])
+        offer.block("source_no_digest", "unverified_packages" in policy["accept"], source=policy["source_url"])
     if security["modules_disabled"]:
         offer.block("modules_disabled", what=f"module {offer.module}")
     if module_demand(security) and not policy["signing_key"]:

@@ -10,6 +10,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils import ebpf_object, opt
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import CONSENTS  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -30,9 +31,6 @@ LOCK = {
         for package in entry.packages
     ]
 }
-
-
-CONSENTS = ("accept_kernel_downgrade", "accept_unverified_packages", "accept_no_fallback", "accept_conflicts")
 
 
 def host(name, kernel, arch="", **changes):

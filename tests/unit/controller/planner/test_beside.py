@@ -24,7 +24,7 @@ def test_a_module_is_filtered_where_somebody_is_trusted():
 
 def test_an_option_filter_that_no_tool_could_load_is_told_before_anything_is_done():
     bare = {"backend": "none", "option_filter": None}
-    plan = decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], accept_unverified_packages=True)
+    plan = decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], accept=["unverified_packages"])
     assert (
         plan["state"] == "blocked" and "option_filter_unusable" in named(plan) and "toa_option_filter" in plan["remedy"]
     )

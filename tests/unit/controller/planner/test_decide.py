@@ -129,8 +129,9 @@ def test_formats_nobody_knows():
         ({"vendor": "tencen"}, "unknown vendor 'tencen'"),
         ({"vendor": "custom"}, "toa_option_kinds"),
         ({"option_kinds": ["2/8"]}, "Maximum Segment Size"),
-        ({"accept_conflicts": "yes"}, "toa_accept_conflicts"),
-        ({"acept_conflicts": True}, "acept_conflicts"),
+        ({"accept": "conflicts"}, "toa_accept"),
+        ({"accept": ["conflict"]}, "toa_accept is a list with some of conflicts, "),
+        ({"acept": ["conflicts"]}, "acept"),
     ],
 )
 def test_a_policy_that_makes_no_sense(policy, expected):

@@ -52,8 +52,8 @@ def test_upstream_numbers_decide_what_a_downgrade_is():
     plan = decide(host(*CENTOS7), lock=LOCK)
     message = next(item["message"] for item in plan["reasons"] if item["code"] == "downgrade_needs_consent")
     assert "3.10.0-693.el7.centos.toa.x86_64" in message and "3.10.0-1160.119.1.el7.x86_64" in message
-    assert "toa_accept_kernel_downgrade" in plan["remedy"]
-    accepted = decide(host(*CENTOS7), lock=LOCK, accept_kernel_downgrade=True)
+    assert "toa_accept: [kernel_downgrade]" in plan["remedy"]
+    accepted = decide(host(*CENTOS7), lock=LOCK, accept=["kernel_downgrade"])
     assert accepted["state"] == "pending"
     assert ("kernel_package", "downgrade_needs_consent") in codes(accepted, "warning")
 
@@ -61,8 +61,8 @@ def test_upstream_numbers_decide_what_a_downgrade_is():
 @pytest.mark.parametrize(
     ("changes", "code", "consent"),
     [
-        ({}, "no_digest", "accept_unverified_packages"),
-        ({"boot": {"one_shot": False, "reason": "/boot is on LVM"}}, "no_fallback", "accept_no_fallback"),
+        ({}, "no_digest", "unverified_packages"),
+        ({"boot": {"one_shot": False, "reason": "/boot is on LVM"}}, "no_fallback", "no_fallback"),
         ({"boot": {"free_kib": 1024}}, "boot_full", None),
         ({"os": {"package_manager": "none"}}, "package_manager_missing", None),
         ({"os": {"package_manager": "rpm"}}, "package_manager_missing", None),
@@ -70,10 +70,10 @@ def test_upstream_numbers_decide_what_a_downgrade_is():
         (
             {"ebpf": {"foreign": [{"hook": "getpeername4", "id": 7, "name": "cil_sock4"}]}},
             "conflict_ebpf_getpeername",
-            "accept_conflicts",
+            "conflicts",
         ),
-        ({"modules": [module("ip_vs_ca")]}, "conflict_toa_module", "accept_conflicts"),
-        ({"conflicts": [{"code": "something_new", "detail": "a thing"}]}, "conflict_other", "accept_conflicts"),
+        ({"modules": [module("ip_vs_ca")]}, "conflict_toa_module", "conflicts"),
+        ({"conflicts": [{"code": "something_new", "detail": "a thing"}]}, "conflict_other", "conflicts"),
     ],
 )
 def test_what_stands_in_the_way_of_a_kernel_package(changes, code, consent):
@@ -84,10 +84,10 @@ def test_what_stands_in_the_way_of_a_kernel_package(changes, code, consent):
     assert codes(plan, "block") == {("kernel_package", code)}
     assert plan["packages"] and plan["kernel_target"] == "4.4.87.toa"
     for allowing in CONSENTS:
-        allowed = decide(host(*UBUNTU, **changes), lock=lock, **policy, **{allowing: True})
+        allowed = decide(host(*UBUNTU, **changes), lock=lock, **policy, accept=[allowing])
         assert allowed["state"] == ("pending" if allowing == consent else "blocked"), allowing
     if consent:
-        assert f"toa_{consent}" in plan["remedy"]
+        assert f"toa_accept: [{consent}]" in plan["remedy"]
 
 
 def test_a_cilium_that_is_only_there_is_a_warning():
@@ -97,7 +97,7 @@ def test_a_cilium_that_is_only_there_is_a_warning():
 
 def test_without_one_shot_the_steps_say_so():
     plan = decide(
-        host(*UBUNTU, boot={"one_shot": False, "reason": "/boot is on LVM"}), lock=LOCK, accept_no_fallback=True
+        host(*UBUNTU, boot={"one_shot": False, "reason": "/boot is on LVM"}), lock=LOCK, accept=["no_fallback"]
     )
     assert not any(step.startswith("arm") for step in plan["steps"])
     assert any("without a way back" in step for step in plan["steps"])
@@ -128,12 +128,12 @@ def test_headers_mirror_and_digest_of_the_catalog():
 
 
 def test_a_file_without_an_address_needs_a_mirror():
-    plan = decide(host(*CENTOS7), lock=LOCK, vendor="alibaba", accept_kernel_downgrade=True)
+    plan = decide(host(*CENTOS7), lock=LOCK, vendor="alibaba", accept=["kernel_downgrade"])
     assert plan["entry"] == "alibaba-centos-7"
     assert codes(plan, "block") == {("kernel_package", "no_url")}
     assert ("kernel_package", "option_kinds_partial") in codes(plan, "warning")
     served = decide(
-        host(*CENTOS7), lock=LOCK, vendor="alibaba", accept_kernel_downgrade=True, package_mirror="http://m.example"
+        host(*CENTOS7), lock=LOCK, vendor="alibaba", accept=["kernel_downgrade"], package_mirror="http://m.example"
     )
     assert served["state"] == "pending" and served["option_kinds"] == ["254/8"]
 
@@ -257,8 +257,6 @@ def test_in_tree_takes_a_toa_kernel_where_packages_are_ruled_out():
 
 def test_pushed_packages_need_no_address():
     centos = host(*CENTOS7)
-    without = decide(centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True)
-    pushed = decide(
-        centos, vendor="alibaba", accept_unverified_packages=True, accept_kernel_downgrade=True, push_packages=True
-    )
+    without = decide(centos, vendor="alibaba", accept=["unverified_packages", "kernel_downgrade"])
+    pushed = decide(centos, vendor="alibaba", accept=["unverified_packages", "kernel_downgrade"], push_packages=True)
     assert "no_url" in named(without) and "no_url" not in named(pushed)

@@ -130,7 +130,7 @@ def test_ebpf_and_others_on_the_hooks():
     assert (
         codes(plan, "block") == {("ebpf", "conflict_ebpf_getpeername")} and "cil_sock4" in plan["reasons"][0]["message"]
     )
-    assert decide(host(*DEBIAN12, **foreign), accept_conflicts=True)["state"] == "pending"
+    assert decide(host(*DEBIAN12, **foreign), accept=["conflicts"])["state"] == "pending"
 
 
 def test_what_works_is_left_alone():

@@ -54,7 +54,7 @@ def test_kernels(demand, signer):
         "lacks": [],
         "signers": SIGNERS[signer],
     }
-    options = {"backends": ["kernel_package"], "accept_kernel_downgrade": True, "lock": LOCK}
+    options = {"backends": ["kernel_package"], "accept": ["kernel_downgrade"], "lock": LOCK}
     assert refused(decide(host(*CENTOS7, security=security, kernels=[image]), **options)) is wanted
     said = [type(entry)(**{**entry.__dict__, "signed_by": OURS if signer == "ours" else ""})]
     assert refused(decide(host(*CENTOS7, security=security), entries=said, **options)) is wanted

@@ -85,8 +85,7 @@ def test_a_source_without_digest():
     assert codes(plan, "block") == {("source_module", "source_no_digest")}
     assert decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": "", "source_commit": "a" * 40})["state"] == "pending"
     assert (
-        decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""}, accept_unverified_packages=True)["state"]
-        == "pending"
+        decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""}, accept=["unverified_packages"])["state"] == "pending"
     )
 
 

@@ -46,8 +46,7 @@ def test_nobody_is_trusted_by_accident(backend):
     for name, kernel in [UBUNTU, CENTOS7, ALINUX3, DEBIAN12, ("tencentos-4.2", "6.6.30-5.tl4.x86_64")]:
         policy = {
             "backends": [backend],
-            "accept_unverified_packages": True,
-            "accept_kernel_downgrade": True,
+            "accept": ["unverified_packages", "kernel_downgrade"],
             "source_url": "https://x.example/toa.tgz",
         }
         chosen = decide(host(name, kernel), **policy)

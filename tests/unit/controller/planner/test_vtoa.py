@@ -219,7 +219,7 @@ def test_another_program_on_the_getpeername_hooks(tmp_path, monkeypatch):
     assert (plan["state"], plan["backend"], codes(plan)) == ("blocked", "vtoa", {"conflict_ebpf_getpeername"})
     assert "cil_sock4_getpe (getpeername4)" in plan["reasons"][0]["message"] and "Cilium" in plan["remedy"]
     assert "cilium_present" in codes(plan, "warning")
-    allowed = decide(known, accept_conflicts=True)
+    allowed = decide(known, accept=["conflicts"])
     assert allowed["state"] == "pending" and "conflict_ebpf_getpeername" in codes(allowed, "warning")
 
 

@@ -79,7 +79,11 @@ def test_one_message_before_any_host_is_asked(tmp_path: Path, playbook: str) -> 
         ({"toa_stage_all": "maybe"}, "toa_stage_all is 'maybe'; expected true or false"),
         ({"toa_vendor": "{{ nowhere }}"}, "toa_vendor is '{{ nowhere }}', which cannot be evaluated: "),
         ({"toa_vendor": "{{ 'ten' ~ 'cnt' }}"}, "toa_vendor is 'tencnt'; expected"),
-        ({"toa_accept_conflict": True}, "did you mean toa_accept_conflicts?"),
+        ({"toa_acept": ["conflicts"]}, "did you mean toa_accept?"),
+        (
+            {"toa_accept": "kernel_downgrade, conflict"},
+            "item 2 is 'conflict'; expected one of conflicts, kernel_downgrade, no_fallback, unverified_packages; did you mean conflicts?",
+        ),
         ({"toa_only": "plan.stat == 'x'"}, "did you mean plan.state?"),
         ({"toa_drain_tasks": "none.yml"}, "toa_drain_tasks: there is no file none.yml; looked for "),
         ({"toa_waves": "{{ 5 }}%%"}, "toa_waves is '5%%'; expected"),
