@@ -12,7 +12,7 @@ export REALIP_VENVS := $(VENVS)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export ANSIBLE_HOME := $(CACHE)/ansible
 
-.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration hostile-user fuzz sanity importer release-check lab lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
+.PHONY: help setup setup-quick setup-python setup-lab demo test test-all quick lint unit integration hostile-user fuzz sanity importer release-check lab lab-machines lab-source molecule faults adversary adversary-lab bench jobs quick-start ebpf docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -68,6 +68,12 @@ importer: setup ## galaxy-importer, as Galaxy and Automation Hub run it on an up
 
 lab: setup-lab ## real machines: rollout, second run, reboot, removal, bad input
 	$(NOX) lab
+
+lab-machines: setup-lab ## hosts as their vendors ship them; make lab-machine-NAME for one of them
+	$(NOX) lab_machines
+
+lab-machine-%: setup-lab
+	$(NOX) "lab_machines($*)"
 
 lab-source: setup-lab ## from source at full length: DKMS through kernel updates, a real Linux as rpm, as deb and compiled on a machine
 	$(NOX) lab_source

@@ -31,6 +31,10 @@ SCENARIOS = sorted(
     (path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=lambda name: (-machines(name), name)
 )
 
+# Machines that are no part of the fleet, each with a file of its own; those that take minutes are not run with all others.
+MACHINES = sorted(path.stem.removeprefix("test_") for path in ROOT.glob("tests/machines/test_*.py"))
+SHORT_MACHINES: tuple[str, ...] = ()
+
 # What `make test` has of real machines: a host without a reboot, and one that boots another kernel.
 LAB_TEST = ("test_ebpf_hosts",)
 MOLECULE_TEST = ("kernel_deb",)
@@ -139,6 +143,15 @@ def lab(session: nox.Session, part: str) -> None:
     """real machines: rollout, second run, reboot, removal, bad input"""
     files = [path for path in sorted(ROOT.glob("tests/lab/test_*.py")) if (path.stem in LAB_TEST) == (part == "test")]
     on_machines(session, "--durations=20", tests=[str(path) for path in files])
+
+
+@nox.session
+@nox.parametrize(
+    "name", [nox.param(name, id=name, tags=["rest"] if name in SHORT_MACHINES else []) for name in MACHINES]
+)
+def lab_machines(session: nox.Session, name: str) -> None:
+    """a host as its vendor ships it, from stock to translating, through one more reboot, and back to stock"""
+    on_machines(session, "--durations=10", tests=[f"tests/machines/test_{name}.py"])
 
 
 @nox.session

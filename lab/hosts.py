@@ -23,6 +23,7 @@ class Image:
     features: mke2fs -O, for boot loaders and kernels that do not know today's defaults. size_mib: of the disk.
     kernel: package of the distribution's own kernel, for hosts that run it; "" where the lab builds what they run.
     offered: packages that are not installed, but to be had: the only source of apt is a folder on the disk that holds them.
+    second: the kind of a second partition (its byte in the table), which the host's boot loader is installed with; 0 for none.
     """
 
     suite: str
@@ -33,6 +34,7 @@ class Image:
     size_mib: int = 3072
     kernel: str = ""
     offered: tuple[str, ...] = ()
+    second: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Host:
     vtoa: whether its repository on the mirror has the package vtoa.
     loader, packages and init name the shell functions of lab/guest/ that install a boot loader, a package, and tell that the machine has
     finished booting. cpu: what is emulated. extra: not one of the fleet, and started only when it is named.
+    uefi: whether its firmware is UEFI with Secure Boot, and not a BIOS.
     layers: directories of lab/dress/ that come between `common` and the host's own. release_package: NAME-VERSION-RELEASE of the
     package that rpm knows the distribution by. variables: what the inventory says of this host beside how to reach it.
     """
@@ -60,6 +63,7 @@ class Host:
     memory_mib: int = 512
     cpu: str = qemu.CPU
     extra: bool = False
+    uefi: bool = False
     layers: tuple[str, ...] = ()
     release_package: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -110,6 +114,7 @@ _MASKED = (
     "modprobe@.service",
 )
 
+_BOOTED = (*_DEBIAN, "systemd", "systemd-sysv")
 _GRUB2_SYSTEMD = (*_DEBIAN, "grub-pc", "systemd", "systemd-sysv")
 # Distributions from before nftables have it in every installation.
 _FIREWALL = "iptables"
@@ -125,6 +130,9 @@ _SYSVINIT = (
     "sysvinit-core",
 )
 
+_UEFI = ("bpftool", "dosfstools", "efibootmgr", "grub-efi-amd64", "grub-efi-amd64-signed", "mokutil", "shim-signed")
+_SELINUX = ("auditd", "bpftool", _FIREWALL, "nftables", "policycoreutils", "selinux-policy-default", "selinux-utils")
+
 # Vendor kernels older than the running one: what the documents ask for, and what nobody should get unasked.
 _DOWNGRADE = {"toa_accept": ["kernel_downgrade"]}
 
@@ -133,6 +141,13 @@ IMAGES = {
     "debian11": Image("bullseye", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
     "debian12": Image("bookworm", _GRUB2_SYSTEMD, _LEFT_OUT, _MASKED, kernel=_KERNEL, offered=("bpftool",)),
     "debian13": Image("trixie", (*_GRUB2_SYSTEMD, "bpftool"), _LEFT_OUT, _MASKED, kernel=_KERNEL),
+    # SELinux of Debian: everything that the policy has rules for and a rollout may start, and what writes down what it denies.
+    "selinux12": Image("bookworm", (*_GRUB2_SYSTEMD, *_SELINUX), _LEFT_OUT, _MASKED, kernel=_KERNEL),
+    # The signed shim, GRUB and kernel of Debian, on a disk with an EFI system partition.
+    "efi12": Image("bookworm", (*_BOOTED, *_UEFI), _LEFT_OUT, _MASKED, kernel=_KERNEL, second=0xEF),
+    # /boot where GRUB can read, and cannot write.
+    "lvm12": Image("bookworm", (*_GRUB2_SYSTEMD, "bpftool", "lvm2"), _LEFT_OUT, _MASKED, kernel=_KERNEL, second=0x8E),
+    "raid12": Image("bookworm", (*_GRUB2_SYSTEMD, "bpftool", "mdadm"), _LEFT_OUT, _MASKED, kernel=_KERNEL, second=0xFD),
     "centos6": Image("bookworm", _SYSVINIT, _LEFT_OUT),
     # Enterprise Linux with systemd; lab/dress/centos7 hides dnf.
     "el": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
@@ -190,6 +205,43 @@ HOSTS = {
             "6.12.*-cloud-amd64",
             cpu=f"{qemu.CPU},-cx16",
             layers=("stock",),
+        ),
+        Host(
+            "selinux12",
+            "Debian GNU/Linux 12 (bookworm), SELinux enforcing",
+            "selinux12",
+            "6.1.*-cloud-amd64",
+            packages="dpkg_selinux",
+            layers=("stock",),
+            extra=True,
+        ),
+        Host(
+            "efi12",
+            "Debian GNU/Linux 12 (bookworm), UEFI with Secure Boot",
+            "efi12",
+            "6.1.*-cloud-amd64",
+            loader="grub2_efi",
+            layers=("stock",),
+            extra=True,
+            uefi=True,
+        ),
+        Host(
+            "lvm12",
+            "Debian GNU/Linux 12 (bookworm), /boot on LVM",
+            "lvm12",
+            "6.1.*-cloud-amd64",
+            loader="grub2_lvm",
+            layers=("stock",),
+            extra=True,
+        ),
+        Host(
+            "raid12",
+            "Debian GNU/Linux 12 (bookworm), /boot on a mirror of disks",
+            "raid12",
+            "6.1.*-cloud-amd64",
+            loader="grub2_raid",
+            layers=("stock",),
+            extra=True,
         ),
         # Its redhat-release and one of its os-releases say CentOS 8, as those of the real one do.
         Host(

@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import kernels, qemu, release_rpm, ssh
+from lab import kernels, qemu, release_rpm, ssh, uefi
 from lab.hosts import IMAGES, SETTLED, Host, Image, dress, layered
 from lab.paths import HERE, cache_dir, locked
 from lab.progress import LabError, say, wait_until
@@ -36,6 +36,8 @@ DEBIAN_MIRROR = os.environ.get("REALIP_LAB_DEBIAN_MIRROR", "http://deb.debian.or
 # Where the root partition begins, in sectors: the gap before it holds GRUB's core image.
 FIRST_SECTOR = 2048
 SECTOR = 512
+# Of the second partition, where an image has one.
+SECOND_MIB = 256
 
 # A file system out of an archive: $1 directory to unpack in, $2 archive, $3 features, $4 offset, $5 disk, $6 size.
 # Devices come from the kernel (devtmpfs); who is not root could not unpack any.
@@ -74,12 +76,16 @@ def content_key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def partition_table(size_mib: int) -> bytes:
-    """A master boot record with one active Linux partition from FIRST_SECTOR to the end, and no code."""
-    sectors = size_mib * 2048 - FIRST_SECTOR
+def partition_table(image: Image) -> bytes:
+    """A master boot record with an active Linux partition from FIRST_SECTOR on, the image's second one behind it, and no code."""
+    kind, second = (image.second, SECOND_MIB) if image.second else (0, 0)
+    end = (image.size_mib - second) * 2048
     # 0xfeffff: "too far for cylinders, heads and sectors", which nobody reads any more.
-    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", FIRST_SECTOR, sectors)
-    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+    far = b"\xfe\xff\xff"
+    entries = struct.pack("<B3sB3sII", 0x80, far, 0x83, far, FIRST_SECTOR, end - FIRST_SECTOR)
+    if second:
+        entries += struct.pack("<B3sB3sII", 0, far, kind, far, end, second * 2048)
+    return bytes(446) + entries.ljust(64, b"\0") + b"\x55\xaa"
 
 
 @contextmanager
@@ -118,8 +124,8 @@ def root_image(name: str) -> Path:
     Where the image brings the distribution's own kernel, vmlinuz-RELEASE and initrd.img-RELEASE lie beside it.
     """
     image = IMAGES[name]
-    recipe = [_install_words(image, Path("scratch")), _initramfs_files(), _MAKE_DISK, partition_table(image.size_mib)]
-    key = content_key("root", dataclasses.asdict(image), *recipe)
+    recipe = [_install_words(image, Path("scratch")), _initramfs_files(), _MAKE_DISK, partition_table(image)]
+    key = content_key("root", _described(image), *recipe)
     path = cache_dir() / "roots" / f"{name}-{key}"
     with _making(path) as scratch:
         if scratch:
@@ -137,6 +143,12 @@ def root_image(name: str) -> Path:
             qemu.image_tool("convert", "-f", "raw", "-O", "qcow2", scratch / "disk.raw", made / "disk.qcow2")
             say(f"{name}: root image made")
     return path
+
+
+def _described(image: Image) -> dict[str, object]:
+    """What an image is made after, without what it has not: a new field of another image is no reason to make it again."""
+    described = dataclasses.asdict(image)
+    return described if image.second else {name: value for name, value in described.items() if name != "second"}
 
 
 def _install_words(image: Image, scratch: Path) -> list[str]:
@@ -183,10 +195,11 @@ def _take_kernel(archive: Path, folder: Path) -> None:
 def _make_disk(image: Image, archive: Path, disk: Path) -> None:
     """An ext4 file system out of a tar archive, inside a partition, without a loop device."""
     with open(disk, "wb") as handle:
-        handle.write(partition_table(image.size_mib))
+        handle.write(partition_table(image))
         handle.truncate(image.size_mib << 20)
     offset = FIRST_SECTOR * SECTOR
-    size = f"{(image.size_mib << 10) - offset // 1024}k"
+    end = image.size_mib - (SECOND_MIB if image.second else 0)
+    size = f"{(end << 10) - offset // 1024}k"
     words = [
         "sh",
         "-c",
@@ -244,9 +257,10 @@ def _stock(host: Host, base: Path, kernel: StockKernel) -> Path:
     accelerator = qemu.accelerator(lambda: kernel.image)
     payload = _payload(host, kernel)
     version = subprocess.run([qemu.BINARY, "--version"], capture_output=True, text=True, check=False).stdout
-    shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0), cpu=host.cpu)
+    shape = qemu.command("", Path("/"), host.memory_mib, accelerator, qemu.Network(0, 0), cpu=host.cpu, uefi=host.uefi)
     # The disk names the root image it lies over by its whole path, so a cache that was moved makes it anew.
-    key = content_key("stock", str(base), payload, version, shape, SETTLED[host.init])
+    more = [uefi.recipe()] if host.uefi else []
+    key = content_key("stock", str(base), payload, version, shape, SETTLED[host.init], *more)
     path = cache_dir() / "stock" / f"{host.name}-{key}"
     with _making(path) as scratch:
         if scratch:
@@ -331,12 +345,16 @@ def _first_start(host: Host, machine: Path, accelerator: str) -> None:
     """Boot from the machine's own disk through its own boot loader, wait until it is idle, and keep that moment."""
     say(f"{host.name}: first start through its own boot loader")
     port = ssh.free_port()
+    if host.uefi:
+        uefi.make_variables(machine / qemu.VARIABLES)
     known = machine / "known_hosts"
     known.write_text(ssh.known_hosts({host.name: port}), encoding="ascii")
     # Nobody asks the mirror for anything before the machine is in use.
     network = qemu.Network(port, 9)
     qemu.launch(
-        machine, qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu), resets=False
+        machine,
+        qemu.command(host.name, machine, host.memory_mib, accelerator, network, cpu=host.cpu, uefi=host.uefi),
+        resets=False,
     )
     try:
         wait_for_ssh(host.name, machine, port, hopeless=HOPELESS)

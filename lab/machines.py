@@ -74,7 +74,8 @@ def keep(name: str, moment: str) -> None:
         place_of_moment = _moment(name, moment)
         place_of_moment.mkdir(parents=True, exist_ok=True)
         qemu.save(place(name), place_of_moment / "memory")
-        (place(name) / "disk.qcow2").rename(place_of_moment / "disk.qcow2")
+        for disk in _disks(place(name)):
+            disk.rename(place_of_moment / disk.name)
         _start_from(host, place_of_moment)
     _write_files()
 
@@ -187,13 +188,19 @@ def _start_from(host: Host, snapshot: Path) -> None:
     machine = place(host.name)
     machine.mkdir(parents=True, exist_ok=True)
     # The old disk goes only now that the snapshot is certain.
-    for leftover in ("disk.qcow2", "console.log"):
-        (machine / leftover).unlink(missing_ok=True)
-    qemu.overlay(snapshot / "disk.qcow2", machine / "disk.qcow2")
+    for leftover in (*_disks(machine), machine / "console.log"):
+        leftover.unlink(missing_ok=True)
+    for disk in _disks(snapshot):
+        qemu.overlay(disk, machine / disk.name)
     say(f"{host.name}: starting from {snapshot.name if snapshot.parent.name == MOMENTS else 'the stock snapshot'}")
     _launch(host, lambda words: qemu.launch_from(machine, words, snapshot / "memory"))
     # The machine slept since its snapshot was taken, and does not know for how long.
     _ready(host, f"date -u -s @{qemu.now()} >/dev/null")
+
+
+def _disks(folder: Path) -> list[Path]:
+    """What a machine keeps when it is switched off: its disk, and last before it what its firmware keeps."""
+    return sorted(folder.glob("*.qcow2"), reverse=True)
 
 
 def _power_on(host: Host) -> None:
@@ -212,7 +219,13 @@ def _launch(host: Host, start: Callable[[list[str]], None]) -> None:
     accelerator = qemu.accelerator(lambda: images.stock_kernel(host).image)
     for attempt in (port for port in ports if port):
         words = qemu.command(
-            host.name, machine, host.memory_mib, accelerator, qemu.Network(attempt, mirror_port), cpu=host.cpu
+            host.name,
+            machine,
+            host.memory_mib,
+            accelerator,
+            qemu.Network(attempt, mirror_port),
+            cpu=host.cpu,
+            uefi=host.uefi,
         )
         # Written first: should we be killed now, `down` and `up` know of the machine all the same.
         inventory.replace(machine / "machine.json", json.dumps({"ssh_port": attempt}))

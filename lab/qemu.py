@@ -28,6 +28,9 @@ from lab.progress import LabError, say, wait_until
 BINARY = "qemu-system-x86_64"
 # -cpu max crashes Linux 6.12 under QEMU 7.2's emulation; this model does not, and it has what Debian 13 asks for.
 CPU = "Skylake-Server-v4"
+# UEFI that demands signatures, of Debian's package ovmf; and where a machine keeps its variables.
+FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.ms.fd")
+VARIABLES = "variables.qcow2"
 # Where a machine sees the lab's mirror: an address of QEMU's user network, one `socat` for each connection.
 MIRROR_ADDRESS = "10.0.2.100"
 KVM_TRIAL_SECONDS = 20.0
@@ -51,10 +54,17 @@ def command(
     network: Network | None = None,
     extra: Sequence[str] = (),
     cpu: str = CPU,
+    uefi: bool = False,
 ) -> list[str]:
     """The command line of a machine. Devices must not differ between saving a snapshot and starting from it; ports may."""
     words = [BINARY, "-name", f"realip-toa-lab-{name}", "-nodefaults", "-no-user-config", "-display", "none"]
-    words += ["-machine", "pc", "-accel", accelerator, "-cpu", cpu if accelerator.startswith("tcg") else "host"]
+    words += [
+        *(_firmware(directory) if uefi else ["-machine", "pc"]),
+        "-accel",
+        accelerator,
+        "-cpu",
+        cpu if accelerator.startswith("tcg") else "host",
+    ]
     words += ["-smp", "1", "-m", str(memory_mib), "-rtc", "base=utc"]
     # The machine's own flushes reach the host's page cache, which outlives a killed QEMU: a hard power-off stays a fair one.
     words += [
@@ -74,6 +84,21 @@ def command(
     # Relative, because the path of a socket may not be longer than 107 bytes; QEMU is started inside the directory.
     words += ["-chardev", "socket,id=monitor,path=qmp.sock,server=on,wait=off", "-mon", "chardev=monitor,mode=control"]
     return words + list(extra)
+
+
+def _firmware(directory: Path) -> list[str]:
+    """UEFI with Secure Boot; none but the firmware itself can write its variables, by the processor's management mode."""
+    code, variables = f"file={FIRMWARE},format=raw,readonly=on", f"file={_escape(directory / VARIABLES)},format=qcow2"
+    return [
+        "-machine",
+        "q35,smm=on",
+        "-global",
+        "driver=cfi.pflash01,property=secure,value=on",
+        "-drive",
+        f"if=pflash,unit=0,{code}",
+        "-drive",
+        f"if=pflash,unit=1,{variables}",
+    ]
 
 
 def _netdev(network: Network) -> str:

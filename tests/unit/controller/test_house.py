@@ -254,6 +254,7 @@ def test_everything_that_is_checked_is_a_session():
     assert made == sessions and set(listed.split()) == sessions - {
         "faults",
         "adversary_lab",
+        "lab_machines",
         "bench",
         "lab_source",
         "jobs",

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from lab import cli, hosts, images, inventory, machines, mirror, progress, qemu, ssh
-from lab.hosts import HOSTS, IMAGES, SETTLED, Host, dress, select
+from lab.hosts import HOSTS, IMAGES, SETTLED, Host, Image, dress, select
 from lab.paths import CHECKOUT, HERE, cache_dir, locked, run_dir
 from lab.progress import LabError
 
@@ -127,11 +127,18 @@ def test_the_kernel_of_an_image_is_taken_out_of_it(tmp_path: Path, monkeypatch: 
 
 
 def test_partition_table_holds_one_bootable_linux_partition() -> None:
-    sector = images.partition_table(64)
+    sector = images.partition_table(Image("bookworm", (), size_mib=64))
     active, kind, first, count = struct.unpack_from("<B3xB3xII", sector, 446)
     assert (len(sector), sector[510:]) == (512, b"\x55\xaa")
     assert (active, kind, first, first + count) == (0x80, 0x83, 2048, 64 * 2048)
     assert not any(sector[462:510])
+
+
+def test_a_second_partition_lies_behind_the_first() -> None:
+    sector = images.partition_table(Image("bookworm", (), size_mib=512, second=0xEF))
+    first, second = (struct.unpack_from("<B3xB3xII", sector, place) for place in (446, 462))
+    assert (second[0], second[1], first[2] + first[3], second[2] + second[3]) == (0, 0xEF, second[2], 512 * 2048)
+    assert second[3] == images.SECOND_MIB * 2048
 
 
 def test_content_key_changes_with_every_part() -> None:
@@ -189,6 +196,13 @@ def test_a_machine_reaches_nothing_but_the_mirror() -> None:
     assert "restrict=on" in words[words.index("-netdev") + 1]
     assert "hostfwd=tcp:127.0.0.1:2222-:22" in words[words.index("-netdev") + 1]
     assert "-netdev" not in qemu.command("h", Path("/x"), 512, "tcg")
+
+
+def test_firmware_with_secure_boot_is_for_those_that_ask_for_it() -> None:
+    words = qemu.command("h", Path("/a,b"), 512, "tcg", uefi=True)
+    assert "if=pflash,unit=1,file=/a,,b/variables.qcow2,format=qcow2" in words
+    assert words[words.index("-machine") + 1] == "q35,smm=on"
+    assert not any("pflash" in word for word in qemu.command("h", Path("/x"), 512, "tcg"))
 
 
 def test_commas_in_paths_are_doubled() -> None:
