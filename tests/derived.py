@@ -49,14 +49,10 @@ SETTINGS_HEAD = """---
 """
 
 # Files and folders that roles write and actions read.
-PLACES = ("toa_catalog_file", "toa_lockfile", "toa_mirror_dir")
+PLACES = ("toa_catalog_file", "toa_lockfile")
 
 # What playbooks and actions read without a role: the option of a module that documents it, or the words themselves.
 ELSEWHERE: dict[str, tuple[str, str | dict[str, t.Any]]] = {
-    "toa_build_host": (
-        "playbook build_kernel",
-        {"type": "str", "default": "build", "description": "Host, or pattern of hosts, that builds."},
-    ),
     "toa_catalog": ("toa_plan", "toa_plan"),
     "toa_confirm_timeout": ("toa_boot", "toa_boot"),
     "toa_detect_redact": (
@@ -97,7 +93,13 @@ def rows() -> dict[str, dict[str, t.Any]]:
     found: dict[str, dict[str, t.Any]] = {}
     for role, name, option in specs():
         if name.startswith("toa_"):
-            found.setdefault(name, {**option, "readers": []})["readers"].append(role)
+            row = found.setdefault(name, {**option, "readers": []})
+            row["readers"].append(role)
+            if "options" in option:
+                row["options"] = {
+                    **row["options"],
+                    **{key: spec for key, spec in option["options"].items() if key not in row["options"]},
+                }
     for name, default in planner().POLICY.items():
         readers = found.get(f"toa_{name}", {"readers": []})["readers"]
         found[f"toa_{name}"] = {**documented("toa_plan")[name], "default": default, "readers": ["toa_plan", *readers]}
@@ -130,7 +132,15 @@ def documented(name: str) -> dict[str, dict[str, t.Any]]:
 
 
 def page() -> str:
-    return HEAD + "".join(f"| {' | '.join(cells(name, row))} |\n" for name, row in rows().items())
+    return HEAD + "".join(f"| {' | '.join(cells(name, row))} |\n" for name, row in lines())
+
+
+def lines() -> Iterator[tuple[str, dict[str, t.Any]]]:
+    """Each variable, and below it the options that it has."""
+    for name, row in rows().items():
+        yield name, row
+        for key, option in row.get("options", {}).items():
+            yield f"{name}.{key}", {**option, "readers": []}
 
 
 def defaults() -> str:

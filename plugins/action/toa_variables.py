@@ -44,7 +44,7 @@ class ActionModule(ToaAction):
     def _unwritable(self, args: Result, values: Mapping[str, t.Any], where: list[Path]) -> t.Iterator[str]:
         """A sentence for each place that cannot be written, found by writing there."""
         for name in (*args["folders"], *args["files"]):
-            path = places.target(str(table.setting(name, values.get(name))), where)
+            path = places.target(str(table.setting_of(values, name)), where)
             if problem := places.problem(path, folder=name in args["folders"]):
                 yield f"{name}: {problem}"
 

@@ -138,9 +138,9 @@ class ToaAction(ActionBase):
 
     def _converted(self, name: str, value: t.Any, spec: t.Mapping[str, t.Any], remedy: str) -> t.Any:
         try:
-            return typed.convert(value, spec)
+            return typed.settled(name, value, spec)
         except ValueError as problem:
-            raise ToaError("bad_option", f"{name} is {typed.shown(value)}; {problem}", remedy) from None
+            raise ToaError("bad_option", str(problem), remedy) from None
 
     def variable(self, name: str, task_vars: Variables) -> t.Any:
         """A variable of the inventory with its templates resolved; None where it is not set, or is empty. Raises ToaError where it cannot be evaluated."""

@@ -8,6 +8,7 @@ what nobody has filled in. Ansible's own conversion lets too much pass: it makes
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -48,9 +49,32 @@ def is_left_out(value: Any, spec: Spec) -> bool:
     return is_unset(value) and not takes_text
 
 
+def settled(name: str, value: Any, spec: Spec) -> Any:
+    """What `name` is set to, in the type of `spec`; ValueError is a whole sentence, or one for each option of it that is wrong."""
+    if has_options(spec):
+        return _options(name, value, spec["options"])
+    try:
+        return convert(value, spec)
+    except ValueError as problem:
+        raise ValueError(f"{name} is {shown(value)}; {problem}") from None
+
+
+def has_options(spec: Spec) -> bool:
+    """Whether it is a mapping whose keys are known."""
+    return spec.get("type") == "dict" and "options" in spec
+
+
+def default(spec: Spec) -> Any:
+    """What something is that nobody has set: of one with options, a mapping with the default of each."""
+    if has_options(spec):
+        return {key: default(inner) for key, inner in spec["options"].items()}
+    return spec.get("default")
+
+
 def convert(value: Any, spec: Spec, bounds: tuple[int, int] | None = None) -> Any:
     """The value in the type of `spec`, one of its choices, within `bounds` where it is a number; ValueError says what was expected."""
     value = _plain_text(value)
+    bounds = bounds or spec.get("bounds")
     kind = spec.get("type", "str")
     found = _CONVERT[kind](value, spec, bounds)
     choices = spec.get("choices")
@@ -80,7 +104,9 @@ def described(item: Mapping[str, Any], specs: Mapping[str, Spec]) -> dict[str, A
 def expected(spec: Spec, bounds: tuple[int, int] | None = None) -> str:
     """In words, what a value has to be."""
     choices = [str(choice) for choice in spec.get("choices") or [] if choice != ""]
-    kind = spec.get("type", "str")
+    kind, bounds = spec.get("type", "str"), bounds or spec.get("bounds")
+    if has_options(spec):
+        return f"a mapping with some of {', '.join(spec['options'])}"
     if kind == "list":
         return f"a list with some of {', '.join(choices)}" if choices else f"a list of {_ITEMS[spec.get('elements')]}"
     if choices:
@@ -99,13 +125,40 @@ def meant(value: Any, choices: Iterable[Any]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it; nothing of what is encrypted."""
-    if isinstance(value, Secret) or is_encrypted(value):
+    if _is_secret(value):
         return "(encrypted)"
     text = repr(str(value)) if isinstance(value, str) else "null" if value is None else str(value)
     if isinstance(value, bool):
         text = text.lower()
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def _options(name: str, value: Any, specs: Mapping[str, Spec]) -> dict[str, Any]:
+    """A variable with options of its own, as toa_source; a text is what a survey or the command line has of it, `url: /x` or `{url: /x}`."""
+    value = _plain_text(value)
+    if isinstance(value, str):
+        with contextlib.suppress(yaml.YAMLError):
+            value = yaml.safe_load(value)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is {shown(value)}; expected a mapping with some of {', '.join(specs)}")
+    wrong = [
+        f"{name}.{key} is not an option of {name}; expected some of {', '.join(specs)}{meant(key, specs)}"
+        for key in value
+        if key not in specs
+    ]
+    found = {}
+    for key, spec in specs.items():
+        given = value.get(key)
+        if is_unset(given) and spec.get("required"):
+            wrong.append(f"{name}.{key} is not set; expected {expected(spec)}")
+        try:
+            found[key] = default(spec) if is_unset(given) else settled(f"{name}.{key}", given, spec)
+        except ValueError as problem:
+            wrong.append(str(problem))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return found
 
 
 # ---- one type each
@@ -210,6 +263,15 @@ def _parsed(text: str, brackets: str) -> Any:
 def is_encrypted(value: Any) -> bool:
     """A value of ansible-vault: an object of its own on ansible-core 2.16, a kind of text later."""
     return type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString")
+
+
+def _is_secret(value: Any) -> bool:
+    """Whether something of it is encrypted."""
+    if isinstance(value, Mapping):
+        return any(map(_is_secret, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_secret, value))
+    return isinstance(value, Secret) or is_encrypted(value)
 
 
 def _plain_text(value: Any) -> Any:

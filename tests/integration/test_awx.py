@@ -436,8 +436,8 @@ def test_a_build_host_that_is_not_meant_builds_nothing(project: Path) -> None:
         "TOA build_kernel",
         HERE,
         toa_only="facts.os.id == 'nothing'",
-        toa_build_host="web1",
-        toa_kernel_source="/x",
+        toa_hosts="web1",
+        toa_kernel="source: /x\nsha256:",
     )
     assert job.status == "successful" and len(job.results("toa_plan")) == 1
     assert job.results("toa_source") == []

@@ -252,16 +252,18 @@ def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_
     # Tencent publishes a kernel with the name that the default gives this one, and a build does not take a vendor's name.
     release = RELEASE.replace(".toa.", ".built.")
     settings = {
-        "toa_kernel_buildid": ".built",
-        "toa_kernel_source": str(source_rpm),
-        "toa_kernel_patches": [str(tmp_path / "toa.patch")],
-        "toa_kernel_work": str(tmp_path / "work"),
-        "toa_kernel_match": {"id": "centos", "major": 6, "arch": "x86_64"},
+        "toa_kernel": {
+            "buildid": ".built",
+            "source": str(source_rpm),
+            "patches": [str(tmp_path / "toa.patch")],
+            "work": str(tmp_path / "work"),
+            "match": {"id": "centos", "major": 6, "arch": "x86_64"},
+            "mirror_dir": str(tmp_path / "mirror"),
+        },
         "ansible_python_interpreter": sys.executable,
-        "toa_mirror_dir": str(tmp_path / "mirror"),
         "toa_lockfile": str(tmp_path / "toa.lock.yml"),
         "toa_catalog_file": str(tmp_path / "toa.catalog.yml"),
-        "toa_build_host": "builder",
+        "toa_hosts": "builder",
     }
     words = [
         Path(sys.executable).with_name("ansible-playbook"),

@@ -41,17 +41,20 @@ class BuildHost:
             "toa_catalog_file": str(folder / "toa.catalog.yml"),
         }
 
-    def build(self, source: Path, **variables: Any) -> str:
-        """Play realip.toa.build_kernel, as an operator would; returns what it said."""
+    def build(self, source: Path, **options: Any) -> str:
+        """Play realip.toa.build_kernel, as an operator would; returns what it said. The options are those of toa_kernel."""
+        kernel = {
+            "source": str(source),
+            "mirror_dir": str(self.mirror),
+            "patches": [str(self.patch)],
+            "work": str(self.folder / "work"),
+            **options,
+        }
         variables = {
-            "toa_build_host": "builder",
+            "toa_hosts": "builder",
             "ansible_python_interpreter": sys.executable,
-            "toa_kernel_source": str(source),
-            "toa_mirror_dir": str(self.mirror),
-            "toa_kernel_patches": [str(self.patch)],
-            "toa_kernel_work": str(self.folder / "work"),
+            "toa_kernel": kernel,
             **self.published,
-            **variables,
         }
         words = [
             Path(sys.executable).with_name("ansible-playbook"),

@@ -54,7 +54,7 @@ def test_rpm(lab, builder):
     release = f"{name}-1.el7.toa.x86_64"
     output = builder.build(
         kernel_source.source_rpm(builder.tree, builder.folder),
-        toa_kernel_match={"id": "centos", "major": 7, "arch": "x86_64"},
+        match={"id": "centos", "major": 7, "arch": "x86_64"},
     )
     told = [int(number) for number in re.findall(r"builder: step (\d) of 9", output)]
     assert told == sorted(told) and told[-1] == 9, "the long steps say how far they are"
@@ -63,7 +63,7 @@ def test_rpm(lab, builder):
         f"kernel-firmware-{release}.rpm",
     }
     assert "changed=0" in builder.build(
-        builder.folder / f"kernel-{name}-1.el7.src.rpm", toa_kernel_match={"id": "centos", "major": 7, "arch": "x86_64"}
+        builder.folder / f"kernel-{name}-1.el7.src.rpm", match={"id": "centos", "major": 7, "arch": "x86_64"}
     )
     rolled_out(lab, builder, "centos7", release)
 
@@ -72,9 +72,7 @@ def test_deb(lab, builder):
     """The Debian way, out of the stock tree."""
     release = f"{kernel_source.version(builder.tree)}.toa"
     source = kernel_source.packed(builder.tree, builder.folder / "linux.tar")
-    builder.build(
-        source, toa_kernel_format="deb", toa_kernel_match={"id": "ubuntu", "version": "16.04", "arch": "x86_64"}
-    )
+    builder.build(source, match={"id": "ubuntu", "version": "16.04", "arch": "x86_64"})
     assert (builder.mirror / f"linux-image-{release}_1.0_amd64.deb").exists()
     rolled_out(lab, builder, "ubuntu1604", release)
 
@@ -96,7 +94,7 @@ def test_compiled_on_the_host_itself(lab, builder):
         "option_kinds": ["200/8"],
         "packages": [{"role": "image", "file": archive.name, "sha256": sha256(archive)}],
     }
-    variables = {**builder.rollout(), "toa_catalog_file": "", "toa_catalog": [entry], "toa_kernel_room": 900}
+    variables = {**builder.rollout(), "toa_catalog_file": "", "toa_catalog": [entry], "toa_kernel": {"room": 900}}
     lab.command("up", HOST)
     try:
         lab.reset(HOST)

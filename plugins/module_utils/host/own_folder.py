@@ -80,7 +80,7 @@ def _unsafe(path, why):
     return TargetError(
         "unsafe_folder",
         "%s is no safe place for what root runs: %s" % (path, why),
-        "remove it, or name a folder (work, toa_kernel_work) that belongs to root and lies in folders to which nobody else may write",
+        "remove it, or name a folder (work, toa_kernel.work) that belongs to root and lies in folders to which nobody else may write",
     )
 
 

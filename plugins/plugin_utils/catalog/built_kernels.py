@@ -118,7 +118,7 @@ def render_lock(built: Sequence[Mapping[str, Any]], before: str) -> str:
         if file in vendors or (file in known and known[file].url):
             raise catalog.CatalogError(
                 f"the build host answers with {file}, which is a package of a vendor; a build does not replace it: give the kernel a name of its own "
-                "(toa_kernel_buildid)"
+                "(toa_kernel.buildid)"
             )
     fetched = [
         {

@@ -67,7 +67,7 @@ def faults(values: Values, folders: Sequence[Path] = (), by_type: Sequence[str] 
         try:
             settled[name] = table.convert(name, value)
         except ValueError as problem:
-            yield f"{name} is {typed.shown(value)}; {problem}"
+            yield str(problem)
     policy = {key: settled[f"toa_{key}"] for key in POLICY if f"toa_{key}" in settled}
     yield from _of_policy(policy)
     yield from _of_builder(settled)
@@ -161,7 +161,6 @@ def _pattern(name: str) -> Callable[[Any], None]:
 
 
 CHECKS: dict[str, Callable[[Any], object]] = {
-    "toa_build_host": _pattern("toa_build_host"),
     "toa_catalog": entries.load,
     "toa_hosts": _pattern("toa_hosts"),
     "toa_max_failures": lambda value: limits.amount(value, 100, "toa_max_failures"),
@@ -179,10 +178,7 @@ def missing(hosts: Mapping[str, Values], required: Iterable[str]) -> list[str]:
     """A sentence for each variable that a playbook cannot do without and that some host does not have."""
     found = []
     for name in required:
-        without = [host for host, values in hosts.items() if typed.is_unset(values.get(name))]
+        without = [host for host, values in hosts.items() if typed.is_unset(table.setting_of(values, name))]
         if without:
-            spec = table.SPECS[name]
-            found.append(
-                f"{name} is not set; expected {typed.expected(spec, table.bounds(name))}{_who(without, len(hosts))}"
-            )
+            found.append(f"{name} is not set; expected {table.expected(name)}{_who(without, len(hosts))}")
     return found

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ ROLES = Path(__file__).parents[3] / "roles"
 
 # What playbooks and actions read without a role.
 ELSEWHERE: dict[str, dict[str, Any]] = {
-    "toa_build_host": {"type": "raw"},
     "toa_catalog": {"type": "list", "elements": "dict"},
     "toa_confirm_timeout": {"type": "int"},
     "toa_detect_redact": {"type": "bool"},
@@ -45,7 +44,7 @@ _POLICY: dict[str, dict[str, Any]] = {
 # What a number may be: the least, and the most where there is one (0 is none).
 BOUNDS: dict[str, tuple[int, int]] = {
     "toa_confirm_timeout": (30, 86400),
-    "toa_kernel_jobs": (0, 1024),
+    "toa_kernel.jobs": (0, 1024),
     "toa_monitor_interval": (1, 59),
     "toa_wave": (1, 999999),
     "toa_reboot_timeout": (1, 86400),
@@ -64,8 +63,18 @@ def _of_roles() -> dict[str, dict[str, Any]]:
         # A safe loader, the one in C where there is one.
         specs = yaml.load(path.read_bytes(), Loader=loader)  # nosec B506
         options = specs["argument_specs"]["main"].get("options") or {}
-        found.update({name: option for name, option in options.items() if name.startswith("toa_")})
+        for name, option in options.items():
+            if name.startswith("toa_"):
+                found[name] = _with_options(found.get(name, {}), option)
     return found
+
+
+def _with_options(known: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec of a variable with the options that other roles read of it; a playbook says what it cannot do without."""
+    if not typed.has_options(spec):
+        return spec
+    options = {key: {**option, "required": False} for key, option in spec["options"].items()}
+    return {**spec, "options": {**known.get("options", {}), **options}}
 
 
 def _of_policy(key: str, default: Any) -> dict[str, Any]:
@@ -76,32 +85,44 @@ def _of_policy(key: str, default: Any) -> dict[str, Any]:
     return {"type": "bool" if isinstance(default, bool) else "str"}
 
 
-SPECS: dict[str, dict[str, Any]] = {
+def _bounded(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec with what its numbers may be."""
+    if typed.has_options(spec):
+        inner = {key: _bounded(f"{name}.{key}", option) for key, option in spec["options"].items()}
+        return {**spec, "options": inner}
+    return {**spec, "bounds": BOUNDS.get(name, _FROM_ZERO)} if spec.get("type") == "int" else spec
+
+
+_FOUND = {
     **_of_roles(),
     **{f"toa_{key}": {**_of_policy(key, default), "default": default} for key, default in POLICY.items()},
     **ELSEWHERE,
 }
+SPECS: dict[str, dict[str, Any]] = {name: _bounded(name, spec) for name, spec in _FOUND.items()}
 KNOWN = frozenset(SPECS) | RESULTS
 
 
-def bounds(name: str) -> tuple[int, int] | None:
-    """What a number may be; None for a variable that is none."""
-    return BOUNDS.get(name, _FROM_ZERO) if SPECS[name].get("type") == "int" else None
+def expected(name: str) -> str:
+    """In words, what a variable has to be, or an option of one, as in toa_kernel.source."""
+    variable, _dot, option = name.partition(".")
+    return typed.expected(SPECS[variable]["options"][option] if option else SPECS[variable])
 
 
 def convert(name: str, value: Any) -> Any:
-    """The value of a variable in its type; ValueError says what was expected."""
-    return typed.convert(value, SPECS[name], bounds(name))
+    """The value of a variable in its type; ValueError is a whole sentence."""
+    return typed.settled(name, value, SPECS[name])
 
 
 def setting(name: str, value: Any) -> Any:
-    """The same, and the default of a variable that says nothing; ValueError is a whole sentence."""
-    if typed.is_unset(value):
-        return SPECS[name].get("default")
-    try:
-        return convert(name, value)
-    except ValueError as problem:
-        raise ValueError(f"{name} is {typed.shown(value)}; {problem}") from None
+    """The same, and the default of a variable that says nothing."""
+    return typed.default(SPECS[name]) if typed.is_unset(value) else convert(name, value)
+
+
+def setting_of(values: Mapping[str, Any], name: str) -> Any:
+    """What a host has of a variable, or of an option of one, as in toa_kernel.source."""
+    variable, _dot, option = name.partition(".")
+    found = setting(variable, values.get(variable))
+    return found[option] if option else found
 
 
 def misspelt(names: Iterable[str]) -> list[str]:

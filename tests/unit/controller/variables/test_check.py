@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from ansible_collections.realip.toa.plugins.action.toa_plan import ActionModule as Plan
-from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks
+from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import check, table
 from hypothesis import given
@@ -41,7 +41,7 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
     told = check.problems({"web1": {name: value}})
     # A list that came out empty must not take the protection away: whom to trust is said, or the variable is left out.
     assert told == ([trusted_networks.NULL] if name == "toa_trusted_sources" else [])
-    assert table.setting(name, value) == table.SPECS[name].get("default")
+    assert table.setting(name, value) == typed.default(table.SPECS[name])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,12 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_drain_tasks": "no-such-file.yml"}, "toa_drain_tasks: there is no file no-such-file.yml"),
         ({"toa_hosts": {"web": 1}}, "toa_hosts is {'web': 1}; expected a pattern of hosts"),
         ({"toa_hosts": ["web", None]}, "toa_hosts is ['web', None]; expected a pattern of hosts"),
-        ({"toa_build_host": True}, "toa_build_host is true; expected a pattern of hosts"),
+        ({"toa_kernel": {"sorce": "/x"}}, "toa_kernel.sorce is not an option of toa_kernel; expected some of "),
+        ({"toa_kernel": {"sorce": "/x"}}, "did you mean source?"),
+        ({"toa_kernel": "sorce: /x"}, "did you mean source?"),
+        ({"toa_kernel": {"jobs": 2000}}, "toa_kernel.jobs is 2000; expected a whole number from 0 to 1024"),
+        ({"toa_kernel": {"jobs": "x", "room": -1}}, "toa_kernel.room is -1; expected a whole number from 0"),
+        ({"toa_kernel": "/x.src.rpm"}, "toa_kernel is '/x.src.rpm'; expected a mapping with some of "),
         ({"toa_vendor": check.Broken("{{ nope }}", "'nope' is undefined")}, "which cannot be evaluated: 'nope' is"),
     ],
 )  # fmt: skip
@@ -98,7 +103,11 @@ def test_who_shares_a_fault_is_named() -> None:
         {"toa_stage_all": "false", "toa_max_failures": "10%", "toa_waves": "1,5%,100%", "toa_max_rebooting": "3"},
         {"toa_waves": [1, "5%"], "toa_option_kinds": "200/8,254/8", "toa_vendor": "custom"},
         {"toa_report_formats": ["html"], "toa_trusted_sources": "[10.0.0.0/8]", "toa_window": "Sat 01:00-05:00"},
-        {"toa_kernel_match": {"id": "debian", "major": 12}, "toa_report": {"summary": {}}, "other": object()},
+        {
+            "toa_kernel": {"match": {"id": "debian", "major": 12}, "source": "/x", "jobs": "4", "sha256": None},
+            "toa_report": {"summary": {}},
+            "other": object(),
+        },
         {"toa_source_tree": {"module": "toa"}, "toa_hosts": "web:!web3"},
         {"toa_hosts": ["web", "db"]},
     ],
@@ -131,8 +140,10 @@ def test_the_specs_are_those_of_toa_plan() -> None:
         ours, plans = table.SPECS[f"toa_{key}"], Plan.SPEC[key]
         assert (ours["type"], ours.get("elements")) == (plans["type"], plans.get("elements")), key
         assert [c for c in ours.get("choices") or [] if c] == [c for c in plans.get("choices") or [] if c], key
-    assert set(table.BOUNDS) <= set(table.SPECS)
-    assert all(table.SPECS[name]["type"] == "int" for name in table.BOUNDS)
+    for name in table.BOUNDS:
+        variable, _dot, option = name.partition(".")
+        spec = table.SPECS[variable]["options"][option] if option else table.SPECS[variable]
+        assert (spec["type"], spec["bounds"]) == ("int", table.BOUNDS[name])
 
 
 @pytest.mark.parametrize("name, value", [("toa_build_once", True), ("toa_signing_key", "secrets/modules.key")])
@@ -142,3 +153,21 @@ def test_what_others_take_and_what_is_signed_has_a_builder_with_a_name(name: str
     assert name in told and "toa_builder" in told
     assert check.problems({"web1": {**values, "toa_builder": "build1"}}) == []
     assert check.problems({"web1": {name: value}}) == []
+
+
+def test_options_of_a_variable_are_its_own_in_every_form() -> None:
+    wanted = {**table.setting("toa_kernel", None), "source": "/x", "jobs": 4, "patches": ["a", "b"]}
+    for value in (
+        {"source": "/x", "jobs": "4", "patches": "a,b"},
+        "source: /x\njobs: 4\npatches: [a, b]",
+        '{"source": "/x", "jobs": 4, "patches": ["a", "b"]}',
+    ):
+        assert table.setting("toa_kernel", value) == wanted
+    assert wanted["config"] == ["CONFIG_IPV6=y", "CONFIG_TOA=m"]
+
+
+def test_nothing_encrypted_is_shown_of_an_option() -> None:
+    (told,) = check.problems({"web1": {"toa_kernel": {"source": "/x", "jobs": typed.Secret("hunter2")}}})
+    assert told == "toa_kernel.jobs is (encrypted); expected a whole number from 0 to 1024"
+    (told,) = check.problems({"web1": {"toa_vendor": {"a": typed.Secret("hunter2")}}})
+    assert "hunter2" not in told

@@ -138,6 +138,6 @@ def test_a_folder_that_cannot_be_written_is_found_before_any_host_is_asked(tmp_p
 
 
 def test_the_page_of_variables_is_what_is_checked(tmp_path: Path) -> None:
-    assert "toa_kernel_source is not set; expected a text" in told(
+    assert "toa_kernel.source is not set; expected a text" in told(
         run(tmp_path, {"build": {}}, playbook="build_kernel")
     )
