@@ -99,7 +99,7 @@ class Machines(_module.Lab):
         self.ssh(self.victim, cases.PLANTED)
         drain = self.work / "no-drain.yml"
         drain.write_text(cases.OPERATOR.format(kind="drain", command="exit 1"))
-        code, report, output = self.playbook("rollout.yml", self.victim, toa_drain_tasks=str(drain))
+        code, report, output = self.playbook("rollout.yml", self.victim, toa_hooks={"drain": str(drain)})
         assert code != 0 and report["hosts"][0]["code"] == "drain_failed", output
 
 

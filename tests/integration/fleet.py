@@ -97,8 +97,10 @@ class Fleet:
     def reports(self) -> Path:
         return self.folder / "reports"
 
-    def hooked(self, **more: t.Any) -> dict[str, t.Any]:
-        return {f"toa_{kind}_tasks": str(self.folder / f"{kind}.yml") for kind in ("drain", "undrain", "health")} | more
+    def hooked(self, **more: str) -> dict[str, t.Any]:
+        """toa_hooks with the fleet's own files, or others of the same name."""
+        own = {kind: str(self.folder / f"{kind}.yml") for kind in ("drain", "undrain", "health")}
+        return {"toa_hooks": {**own, **more}}
 
     def controller(self, core: str) -> Controller:
         settings = {

@@ -159,9 +159,7 @@ def test_an_operators_task_that_loses_its_host(fleet: Fleet) -> None:
     """Ansible knows no rescue for UNREACHABLE, and ends the run where that is the whole batch. The next run finds the mark and goes on."""
     away = fleet.folder / "away.yml"
     away.write_text('[{"name": "Operator | away", "ansible.builtin.raw": "true", "vars": {"ansible_port": 1}}]')
-    run, report = fleet.play(
-        NEWEST, names=["web01", "web02"], toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(away))
-    )
+    run, report = fleet.play(NEWEST, names=["web01", "web02"], toa_waves=[1, 1], **fleet.hooked(drain=str(away)))
     assert run.rc == 4 and report == {} and "unreachable=1" in run.output, run.output
     assert fleet.host("web01")["boot"] == 1 and fleet.host("web01")["state"]["claim"]["drained"] is True
     assert fleet.steps("web02") == ["package staged"], "before the first wave, and nothing since"
@@ -266,7 +264,7 @@ def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path)
     (tmp_path / "drain.yml").write_text(
         f'[{{"name": "Operator | look", "ansible.builtin.raw": "grep -c staged {fleet.folder}/web0[123].json >>{seen}"}}]'
     )
-    run, report = fleet.play(NEWEST, names=names, toa_waves=[1], toa_drain_tasks=str(tmp_path / "drain.yml"))
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[1], toa_hooks={"drain": str(tmp_path / "drain.yml")})
     assert run.rc == 0 and set(states(report).values()) == {"proved"}, run.output
     first = [line.rpartition(":")[2] for line in seen.read_text().split()[:3]]
     # The canary has been through its own turn's staging too.
@@ -278,11 +276,11 @@ def test_packages_are_staged_before_the_first_wave(fleet: Fleet, tmp_path: Path)
 
 
 def test_a_file_of_the_operator_named_like_ours(fleet: Fleet) -> None:
-    """As the guides write it: `toa_drain_tasks: drain.yml`. It is the operator's file beside the inventory, not the role's own."""
+    """As the guides write it: `toa_hooks: {drain: drain.yml}`. It is the operator's file beside the inventory, not the role's own."""
     beside = fleet.controller(NEWEST).folder
     for name in ("drain.yml", "undrain.yml"):
         (beside / name).write_text((fleet.folder / name).read_text())
-    run, report = fleet.play(NEWEST, names=["web01"], toa_drain_tasks="drain.yml", toa_undrain_tasks="undrain.yml")
+    run, report = fleet.play(NEWEST, names=["web01"], toa_hooks={"drain": "drain.yml", "undrain": "undrain.yml"})
     assert run.rc == 0 and states(report) == {"web01": "proved"}, run.output
     assert fleet.hooks("web01") == ["drain", "undrain"]
 
@@ -290,7 +288,7 @@ def test_a_file_of_the_operator_named_like_ours(fleet: Fleet) -> None:
 # Every question of a survey as AWX passes it: texts, and empty ones where nobody has answered.
 TEXTS = {"toa_stage_all": "false", "toa_max_failures": "0", "toa_max_rebooting": "0", "toa_reboot_timeout": "120", "toa_waves": "1,100%",
          "toa_report_formats": "html,json", "toa_accept": ["unverified_packages"], "toa_takeover": "off", "toa_pause_after_canary": "false"}  # fmt: skip
-EMPTY = ("toa_only", "toa_window", "toa_drain_tasks", "toa_undrain_tasks", "toa_health_tasks", "toa_wave_tasks", "toa_soak", "toa_domain",
+EMPTY = ("toa_only", "toa_window", "toa_hooks", "toa_wave_tasks", "toa_soak", "toa_domain",
          "toa_max_unavailable", "toa_on_failure", "toa_vendor", "toa_option_kinds", "toa_backends", "toa_package_mirror", "toa_lockfile",
          "toa_persistence_method", "toa_monitor_interval", "toa_report_tasks", "toa_lock_cache", "toa_push_packages")  # fmt: skip
 
@@ -314,8 +312,8 @@ def test_texts_and_nothings_mean_what_they_say(fleet: Fleet, core: str) -> None:
 
 
 def test_a_missing_file_of_the_operator_is_said_before_any_host_is_asked(fleet: Fleet) -> None:
-    run, report = fleet.play(NEWEST, names=["web01"], toa_health_tasks="helth.yml")
-    assert run.rc != 0 and "toa_health_tasks: there is no file helth.yml" in run.output, run.output
+    run, report = fleet.play(NEWEST, names=["web01"], toa_hooks={"health": "helth.yml"})
+    assert run.rc != 0 and "toa_hooks.health: there is no file helth.yml" in run.output, run.output
     assert not fleet.touched("web01") and fleet.host("web01").get("journal", []) == []
 
 
@@ -383,7 +381,7 @@ def test_two_controllers_at_once(fleet: Fleet, tmp_path: Path) -> None:
     os.mkfifo(fifo)
     slow = tmp_path / "slow.yml"
     slow.write_text(f'[{{"name": "Operator | wait", "ansible.builtin.raw": "cat {fifo}"}}]')
-    first = fleet.start(NEWEST, "web01", **fleet.hooked(toa_drain_tasks=str(slow)))
+    first = fleet.start(NEWEST, "web01", **fleet.hooked(drain=str(slow)))
     try:
         fleet.wait_for("web01", "claim taken drained")
         before = fleet.host("web01")
@@ -513,7 +511,7 @@ def test_a_plan_that_is_out_of_date_is_not_acted_on(fleet: Fleet, core: str, tmp
     slow.write_text(
         f'[{{"name": "Operator | wait", "ansible.builtin.raw": "cat {fifo}", "when": "inventory_hostname == \'web01\'"}}]'
     )
-    first = fleet.start(core, "web01", names=names, toa_waves=[1, "100%"], **fleet.hooked(toa_drain_tasks=str(slow)))
+    first = fleet.start(core, "web01", names=names, toa_waves=[1, "100%"], **fleet.hooked(drain=str(slow)))
     try:
         fleet.wait_for("web01", "claim taken drained")
         run, report = fleet.play(core, names=["web02"], **fleet.hooked())
@@ -541,7 +539,7 @@ def test_a_host_that_would_be_treated_otherwise_by_now_is_left_alone(fleet: Flee
     os.mkfifo(fifo)
     slow = tmp_path / "slow.yml"
     slow.write_text(f'[{{"name": "Operator | wait", "ansible.builtin.raw": "cat {fifo}"}}]')
-    first = fleet.start(NEWEST, "web01", names=names, toa_waves=[1, 1], **fleet.hooked(toa_drain_tasks=str(slow)))
+    first = fleet.start(NEWEST, "web01", names=names, toa_waves=[1, 1], **fleet.hooked(drain=str(slow)))
     try:
         fleet.wait_for("web01", "claim taken drained")
         confirmed = {"boot": {"state": "confirmed", "kernel": TOA, "old": STOCK}}

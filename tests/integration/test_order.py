@@ -137,7 +137,7 @@ def rebooting(fleet: Fleet, name: str) -> str:
 def test_a_host_that_goes_bad_while_its_wave_soaks_is_taken_back(fleet: Fleet, core: str) -> None:
     """It went in an earlier part of the wave than those that look."""
     names = fleet.names[:5]
-    hooks = fleet.hooked(toa_undrain_tasks=rebooting(fleet, "web02"))
+    hooks = fleet.hooked(undrain=rebooting(fleet, "web02"))
     run, report = fleet.play(core, names=names, toa_waves=[1, 3, 1], toa_max_rebooting=2, toa_soak="1s", **hooks)
     assert run.rc != 0 and states(report) == {
         "web01": "proved", "web02": "failed", "web03": "proved", "web04": "proved", "web05": "waiting",

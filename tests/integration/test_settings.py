@@ -60,7 +60,7 @@ def test_settings_of_an_operator_change_nothing(fleet: Fleet, core: str) -> None
     fleet.be("web02", faults={"verdict": "inert"})
     slow = fleet.folder / "slow.yml"
     slow.write_text(json.dumps([{"name": "Operator | drain", "ansible.builtin.raw": "sleep 3"}]))
-    hooks = fleet.hooked(toa_drain_tasks=str(slow))
+    hooks = fleet.hooked(drain=str(slow))
     run, report = play(fleet, core, SETTINGS, "rollout", toa_waves=[1, 2, 1], toa_max_failures=1, **hooks)
     expected = dict.fromkeys(fleet.names, "proved") | {"web02": "failed"}
     assert states(report) == expected and run.rc == 2, run.output

@@ -86,7 +86,7 @@ def still_drained(outcome: Mapping[str, Any], why: Mapping[str, Any] | None = No
     if why:
         end.update(
             state="failed", code="undrain_failed", stage=why["stage"], message=f"{words}: {why['message']}",
-            remedy="put it back into service by hand, or correct toa_undrain_tasks and run again",
+            remedy="put it back into service by hand, or correct toa_hooks.undrain and run again",
         )  # fmt: skip
     else:
         end["message"] = "; ".join(text for text in (_word(end.get("message")), words) if text)

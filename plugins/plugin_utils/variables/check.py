@@ -23,7 +23,7 @@ ONE_FOR_ALL = (
     "toa_lock_mirror", "toa_lock_update", "toa_only", "toa_report_dir", "toa_report_formats", "toa_report_keep",
     "toa_report_parts", "toa_report_tasks", "toa_wave_tasks",
 )  # fmt: skip
-HOOKS = ("toa_drain_tasks", "toa_health_tasks", "toa_report_tasks", "toa_undrain_tasks", "toa_wave_tasks")
+HOOKS = ("toa_hooks.drain", "toa_hooks.health", "toa_hooks.undrain", "toa_report_tasks", "toa_wave_tasks")
 # How many hosts a sentence names.
 NAMED = 3
 
@@ -75,7 +75,7 @@ def faults(values: Values, folders: Sequence[Path] = (), by_type: Sequence[str] 
         if name in settled and name not in by_type:
             yield from _refused(check, settled[name])
     for name in HOOKS:
-        if name in settled and (sentence := hook_files.problem({name: settled[name]}, folders)):
+        if (file := table.setting_of(settled, name)) and (sentence := hook_files.problem({name: file}, folders)):
             yield sentence
 
 

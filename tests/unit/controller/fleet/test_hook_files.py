@@ -43,12 +43,12 @@ def test_where_it_was_looked_for_is_said(tmp_path: Path) -> None:
 def test_what_is_wrong_is_one_sentence_with_the_variable(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "drain.yml").write_text(content)
-    found = problem({"toa_health_tasks": "", "toa_drain_tasks": "drain.yml"}, [tmp_path])
+    found = problem({"toa_hooks.health": "", "toa_hooks.drain": "drain.yml"}, [tmp_path])
     assert (
-        (found == "") if not said else (said in found and found.startswith("toa_drain_tasks: ") and "\n" not in found)
+        (found == "") if not said else (said in found and found.startswith("toa_hooks.drain: ") and "\n" not in found)
     )
 
 
 @pytest.mark.parametrize("value", [["drain.yml"], {"a": 1}, 7, True])
 def test_what_is_no_path_is_said(tmp_path: Path, value: object) -> None:
-    assert problem({"toa_drain_tasks": value}, [tmp_path]).startswith("toa_drain_tasks is ")
+    assert problem({"toa_hooks.drain": value}, [tmp_path]).startswith("toa_hooks.drain is ")

@@ -72,7 +72,7 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_package_mirror": "mirror.example"}, "as in http://mirror.example/toa"),
         ({"toa_source_tree": "ucluod"}, "toa_source_tree"),
         ({"toa_catalog": [{"key": "x"}]}, "toa_catalog"),
-        ({"toa_drain_tasks": "no-such-file.yml"}, "toa_drain_tasks: there is no file no-such-file.yml"),
+        ({"toa_hooks": {"drain": "no-such-file.yml"}}, "toa_hooks.drain: there is no file no-such-file.yml"),
         ({"toa_hosts": {"web": 1}}, "toa_hosts is {'web': 1}; expected a pattern of hosts"),
         ({"toa_hosts": ["web", None]}, "toa_hosts is ['web', None]; expected a pattern of hosts"),
         ({"toa_kernel": {"sorce": "/x"}}, "toa_kernel.sorce is not an option of toa_kernel; expected some of "),

@@ -85,7 +85,7 @@ def test_one_message_before_any_host_is_asked(tmp_path: Path, playbook: str) -> 
             "item 2 is 'conflict'; expected one of conflicts, kernel_downgrade, no_fallback, unverified_packages; did you mean conflicts?",
         ),
         ({"toa_only": "plan.stat == 'x'"}, "did you mean plan.state?"),
-        ({"toa_drain_tasks": "none.yml"}, "toa_drain_tasks: there is no file none.yml; looked for "),
+        ({"toa_hooks": {"drain": "none.yml"}}, "toa_hooks.drain: there is no file none.yml; looked for "),
         ({"toa_waves": "{{ 5 }}%%"}, "toa_waves is '5%%'; expected"),
     ],
 )
