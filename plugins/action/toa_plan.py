@@ -74,13 +74,19 @@ class ActionModule(ToaAction):
         "option_kinds": {"type": "list", "elements": "str"},
         "package_mirror": {"type": "str"},
         "install_headers": {"type": "bool"},
-        "source_url": {"type": "str"},
-        "source_sha256": {"type": "str"},
-        "source_commit": {"type": "str"},
-        "source_tree": {"type": "raw"},
-        "build_once": {"type": "bool"},
+        "source": {
+            "type": "dict",
+            "options": {
+                "url": {"type": "str", "default": ""},
+                "reference": {"type": "str", "default": ""},
+                "tree": {"type": "raw", "default": ""},
+                "method": {"type": "str", "choices": ["auto", "dkms", "plain"], "default": "auto"},
+                "signing_key": {"type": "path", "default": ""},
+                "signing_certificate": {"type": "path", "default": ""},
+            },
+        },
+        "builder": {"type": "str"},
         "install_build_tools": {"type": "bool"},
-        "signing_key": {"type": "path"},
         "accept": {"type": "list", "elements": "str", "choices": list(policy_module.CONSENTS)},
         "trusted_sources": {"type": "raw"},
         "option_filter": {"type": "bool"},
@@ -163,11 +169,11 @@ class ActionModule(ToaAction):
 
     def _with_digest(self, policy: dict[str, t.Any], task_vars: Variables) -> dict[str, t.Any]:
         """The digest of a source that lies on the controller is what it has; so a plan sees that it has changed."""
-        url, commit = policy["source_url"], policy["source_commit"]
+        url, (sha256, commit) = policy["source"]["url"], source_archive.sha256_and_commit(policy["source"]["reference"])
         if not url or commit or "source_module" not in policy["backends"] or source_archive.is_for_host(url, commit):
             return policy
-        taken = source_archive.take(url, "", policy["source_sha256"], places.folders(task_vars))
-        return {**policy, "source_sha256": taken.sha256}
+        taken = source_archive.take(url, "", sha256, places.folders(task_vars))
+        return {**policy, "source": {**policy["source"], "reference": taken.sha256}}
 
     def _read_catalog(self, path: str | None, task_vars: Variables) -> list[dict[str, t.Any]]:
         """Entries of toa.catalog.yml, none where there is no such file. Raises CatalogError."""

@@ -114,7 +114,7 @@ class ActionModule(ToaAction):
                 raise ToaError(
                     "no_digest",
                     f"no SHA-256 of {url} is known, so what the server sends could be anything",
-                    "name it in toa_source_sha256, or set toa_accept: [unverified_packages]",
+                    "name it in toa_source.reference, or set toa_accept: [unverified_packages]",
                 )
             return {"url": url, "sha256": sha256, "commit": "", "archive": ""}
         archive = source_store.archive(url, commit, sha256, places.folders(task_vars), Path(args["store"]).expanduser())
@@ -257,7 +257,7 @@ def _signed(module: bytes, release: str, digest: t.Any, args: Result) -> bytes:
         raise ToaError(
             "sign_failed",
             f"the module cannot be signed: {problem}",
-            "give a private RSA key without passphrase and its certificate, both as PEM (toa_signing_key, toa_signing_certificate); "
+            "give a private RSA key without passphrase and its certificate, both as PEM (toa_source.signing_key, toa_source.signing_certificate); "
             "for a kernel before 4.3 sign by hand, and deliver the module as a package",
         ) from problem
 

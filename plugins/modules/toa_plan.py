@@ -62,27 +62,45 @@ options:
   install_headers:
     description: Whether the headers of a TOA kernel are installed as well.
     type: bool
-  source_url:
-    description: Source for the backend V(source_module), as for M(realip.toa.toa_source).
+  source:
+    description: The source of the backend V(source_module).
+    type: dict
+    suboptions:
+      url:
+        description: URL of a tar archive, a directory or archive on the controller, or a git repository.
+        type: str
+        default: ""
+      reference:
+        description:
+          - Which bytes are meant, as a SHA-256 of the archive or, of a git repository, the full name of a commit.
+          - Of what lies on the controller it may be left out, for it is read there.
+        type: str
+        default: ""
+      tree:
+        description: How it is built, by the name of a known tree or described, as O(realip.toa.toa_source#module:tree) has it.
+        type: raw
+        default: ""
+      method:
+        description: V(auto) takes DKMS where it is installed or can be.
+        type: str
+        choices: [auto, dkms, plain]
+        default: auto
+      signing_key:
+        description: Private key on the controller that modules are signed with, for hosts that take only signed ones.
+        type: path
+        default: ""
+      signing_certificate:
+        description: The certificate of that key, which the hosts must trust.
+        type: path
+        default: ""
+  builder:
+    description:
+      - Inventory name of the host that builds for all hosts with the same kernel, and what is signed. They take its module, without headers or compiler,
+        and trust it.
     type: str
-  source_sha256:
-    description: SHA-256 of that source. What lies on the controller is read for it.
-    type: str
-  source_commit:
-    description: Commit of that source, where it is a git repository.
-    type: str
-  source_tree:
-    description: How that source is built, by the name of a known tree or described, as for M(realip.toa.toa_source).
-    type: raw
-  build_once:
-    description: Whether hosts take what the builder has built, so that they need neither headers nor compiler.
-    type: bool
   install_build_tools:
     description: Whether headers, compiler and DKMS may be installed from the distribution's repositories.
     type: bool
-  signing_key:
-    description: Private key on the controller that modules are signed with, for hosts that take only signed ones.
-    type: path
   accept:
     description:
       - What the operator allows, as a list of words. V(conflicts) is TOA beside something else that changes peer addresses; V(kernel_downgrade) a TOA

@@ -21,7 +21,7 @@ Variables = t.Mapping[str, t.Any]
 
 
 # Variables whose URLs may hold passwords; a plan names these URLs without them.
-WITH_PASSWORDS = ("toa_package_mirror", "toa_catalog", "toa_source_url")
+WITH_PASSWORDS = ("toa_package_mirror", "toa_catalog", "toa_source")
 
 
 class ToaError(Exception):

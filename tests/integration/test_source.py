@@ -149,7 +149,7 @@ def test_a_kernel_that_takes_only_signed_modules(stage: Stage, tmp_path: Path) -
     place = stage.root / "sys/module/module/parameters"
     place.mkdir(parents=True)
     (place / "sig_enforce").write_text("Y\n")
-    assert "toa_signing_key" in stage.refused("secure_boot_unsigned")
+    assert "toa_source.signing_key" in stage.refused("secure_boot_unsigned")
     key, certificate = tmp_path / "key", tmp_path / "certificate"
     words = [
         "openssl",

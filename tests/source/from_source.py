@@ -12,7 +12,11 @@ from lab import debian_packages
 from lab.hosts import IMAGES
 
 # The lab's own module, as a vendor's source lies on a controller.
-SOURCE = {"toa_backends": ["source_module"], "toa_vendor": "tencent", "toa_source_url": str(ROOT / "lab" / "module")}
+SOURCE = {
+    "toa_backends": ["source_module"],
+    "toa_vendor": "tencent",
+    "toa_source": {"url": str(ROOT / "lab" / "module")},
+}
 KERNEL = IMAGES["debian12"].kernel
 HEADERS = KERNEL.replace("image", "headers")
 

@@ -22,7 +22,6 @@ def once(lab, tmp_path_factory):
     lab.command("up", HOST)
     yield {
         **SOURCE,
-        "toa_build_once": True,
         "toa_builder": HOST,
         "toa_build_store": str(tmp_path_factory.mktemp("store")),
     }

@@ -63,7 +63,7 @@ def present(host, wanted):
         raise TargetError(
             "secure_boot_unsigned",
             "the kernel %s takes only signed modules, and no key to sign with was given" % host.running,
-            "give a key whose certificate this host trusts (toa_signing_key, toa_signing_certificate), or boot without module.sig_enforce",
+            "give a key whose certificate this host trusts (toa_source.signing_key, toa_source.signing_certificate), or boot without module.sig_enforce",
         )
     elsewhere = bool(wanted.built or host.args.get("elsewhere"))
     if host.args.get("check"):

@@ -75,7 +75,7 @@ def require_compiler():
         raise TargetError(
             "compiler_missing",
             "there is no %s on this host" % " and no ".join(missing),
-            "set toa_install_build_tools: true, install gcc and make, or set toa_build_once: true to take what a builder has built",
+            "set toa_install_build_tools: true, install gcc and make, or set toa_builder to take what that host has built",
         )
 
 
@@ -160,7 +160,7 @@ def install_tools(host):
         raise TargetError(
             "compiler_missing",
             "%s cannot be had: %s" % (", ".join(missing), said),
-            "install it by hand, or set toa_build_once: true",
+            "install it by hand, or set toa_builder",
         )
 
 

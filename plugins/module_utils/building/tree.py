@@ -89,7 +89,7 @@ def subdirectory(tree, name):
     raise TargetError(
         "bad_source",
         "the source has no directory %s; it has %s" % (name, ", ".join(list_dir(tree)[:20]) or "nothing"),
-        "correct `subdirectory` in toa_source_tree",
+        "correct `subdirectory` in toa_source.tree",
     )
 
 
@@ -146,7 +146,7 @@ def variables_checked(variables):
         value = str(variables[key])
         if not _NAME.match(key) or re.search(r"[\n\0]", value):
             raise TargetError(
-                "bad_option", "%s=%s is not a variable of make" % (key, value), "correct `variables` in toa_source_tree"
+                "bad_option", "%s=%s is not a variable of make" % (key, value), "correct `variables` in toa_source.tree"
             )
         words.append("%s=%s" % (key, value))
     return words

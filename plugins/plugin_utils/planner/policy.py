@@ -41,7 +41,7 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     strange = sorted(set(given) - set(POLICY))
     if strange:
         raise PolicyError(f"unknown policy {', '.join(strange)}; expected some of {', '.join(POLICY)}")
-    policy = {key: default if given.get(key) is None else given[key] for key, default in POLICY.items()}
+    policy = {key: _given(given.get(key), default) for key, default in POLICY.items()}
     unknown = [name for name in policy["backends"] if name not in BACKENDS]
     if unknown or not policy["backends"] or isinstance(policy["backends"], str):
         raise PolicyError(f"toa_backends is a list of some of {', '.join(BACKENDS)}; got {policy['backends']!r:.120}")
@@ -62,6 +62,13 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as problem:
         raise PolicyError(str(problem)) from problem
     return policy
+
+
+def _given(value: Any, default: Any) -> Any:
+    """What was given, or the default; of a mapping, each key for itself."""
+    if value is None:
+        return default
+    return {**default, **value} if isinstance(default, Mapping) and isinstance(value, Mapping) else value
 
 
 def _ports(given: Any) -> list[int]:

@@ -59,7 +59,7 @@ REASONS = {
     "kernel_stays_old": Reason(
         BLOCK,
         "kernel {running} is older than {wanted}, and this distribution has no newer one",
-        "build a module for it (toa_source_url, backend source_module), or a kernel (realip.toa.build_kernel)",
+        "build a module for it (toa_source, backend source_module), or a kernel (realip.toa.build_kernel)",
     ),
     "wrong_dist_tag": Reason(
         BLOCK,
@@ -228,7 +228,7 @@ REASONS = {
     ),
     "left_drained": Reason(WARNING, "an earlier run has taken this host out of service and not put it back"),
     # -- building
-    "no_source": Reason(INFO, "no source to build from is named", "name one in toa_source_url"),
+    "no_source": Reason(INFO, "no source to build from is named", "name one in toa_source.url"),
     "built_from_source": Reason(INFO, "module {module} was built from source on this host"),
     "source_changed": Reason(
         INFO, "module {module} was built from another source than {source}, or another state of it"
@@ -239,7 +239,7 @@ REASONS = {
     "source_no_digest": Reason(
         BLOCK,
         "neither digest nor commit of {source} is known, so what is built could be anything",
-        "name its SHA-256 in toa_source_sha256 (or a commit in toa_source_commit), or set toa_accept: [unverified_packages]",
+        "name its SHA-256 or commit in toa_source.reference, or set toa_accept: [unverified_packages]",
     ),
     "headers_missing": Reason(
         BLOCK,

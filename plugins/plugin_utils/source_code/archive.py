@@ -27,6 +27,7 @@ PATIENCE = 600
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 
 _REMOTE = re.compile(r"(?:https?|git|ssh|file)://|[\w.-]+@[\w.-]+:")
+_REFERENCE = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 # What no build needs, and what an earlier one has left.
 _LEFT_OUT = re.compile(
@@ -44,6 +45,21 @@ class Archive:
 
     data: bytes
     sha256: str
+
+
+def checked_reference(reference: str) -> str:
+    """What says which bytes of a source are meant: a SHA-256, or a commit of a git repository; SourceError for anything else."""
+    if not reference or _REFERENCE.match(reference.lower()):
+        return reference.lower()
+    raise SourceError(
+        f"toa_source.reference is {reference!r:.60}; expected a SHA-256 (64 hexadecimal digits), or the full name of a commit (40); branches and tags move"
+    )
+
+
+def sha256_and_commit(reference: str) -> tuple[str, str]:
+    """Both, of which one is empty: they differ in length."""
+    reference = checked_reference(reference)
+    return ("", reference) if len(reference) == 40 else (reference, "")
 
 
 def is_for_host(url: str, commit: str) -> bool:
@@ -108,7 +124,7 @@ def _from_git(url: str, commit: str, bases: Sequence[Path]) -> Archive:
     """A commit names its content, whoever serves it: git itself checks that."""
     if not _COMMIT.match(commit):
         raise SourceError(
-            f"toa_source_commit {commit!r:.60} is not the full name of a commit (40 hexadecimal digits); branches and tags move"
+            f"{commit!r:.60} is not the full name of a commit (40 hexadecimal digits); branches and tags move"
         )
     with tempfile.TemporaryDirectory(prefix="realip-toa-") as folder:
         origin = url if _REMOTE.match(url) else str(_path(url, bases))
@@ -137,7 +153,7 @@ def _git(folder: str, *words: str) -> bytes:
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise SourceError("git is not installed on the controller, and toa_source_commit names a commit") from None
+        raise SourceError("git is not installed on the controller, and the source is a commit") from None
     with child:
         try:
             data, said = child.communicate(timeout=PATIENCE)

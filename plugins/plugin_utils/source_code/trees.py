@@ -58,21 +58,21 @@ def known() -> dict[str, Tree]:
 
 
 def find(wanted: object) -> Tree:
-    """`toa_source_tree`: the key of a known tree, or a description; nothing stands for a plain one. Raises TreeError."""
+    """`toa_source.tree`: the key of a known tree, or a description; nothing stands for a plain one. Raises TreeError."""
     if wanted in (None, "", {}):
         return known()[DEFAULT]
     if isinstance(wanted, str):
         if wanted not in known():
             raise TreeError(
-                f"toa_source_tree: no source tree {wanted!r:.40} is described; known are {', '.join(known())}; "
+                f"toa_source.tree: no source tree {wanted!r:.40} is described; known are {', '.join(known())}; "
                 "or describe it, as in {module: toa, subdirectory: src}"
             )
         return known()[wanted]
     if not isinstance(wanted, Mapping):
         raise TreeError(
-            f"toa_source_tree is the name of a known tree or a description with some of {', '.join(FIELDS)}; got {wanted!r:.80}"
+            f"toa_source.tree is the name of a known tree or a description with some of {', '.join(FIELDS)}; got {wanted!r:.80}"
         )
-    return _tree("", wanted, "toa_source_tree")
+    return _tree("", wanted, "toa_source.tree")
 
 
 def _tree(key: str, item: Mapping[str, Any], where: str) -> Tree:

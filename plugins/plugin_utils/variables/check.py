@@ -91,10 +91,10 @@ def _of_policy(policy: Values) -> Iterable[str]:
 
 
 def _of_builder(settled: Values) -> Iterable[str]:
-    """What is signed, or taken by several hosts, is not built by just anybody."""
-    for name in ("toa_build_once", "toa_signing_key"):
-        if settled.get(name) and settled.get("toa_source_url") and not settled.get("toa_builder"):
-            yield f"{name} is set and toa_builder is not; expected the inventory name of the host that builds what others take or what is signed"
+    """What is signed is not built by just anybody."""
+    source = table.setting_of(settled, "toa_source")
+    if source["url"] and source["signing_key"] and not settled.get("toa_builder"):
+        yield "toa_source.signing_key is set and toa_builder is not; expected the inventory name of the host that builds what is signed"
 
 
 def disagreements(hosts: Mapping[str, Values]) -> Iterable[str]:

@@ -36,9 +36,7 @@ _POLICY: dict[str, dict[str, Any]] = {
     "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
     "option_place": {"type": "str", "choices": ["", *PLACES]},
     "ports": {"type": "list", "elements": "int"},
-    "source_tree": {"type": "raw"},
     "trusted_sources": {"type": "raw"},
-    "signing_key": {"type": "path"},
 }
 
 # What a number may be: the least, and the most where there is one (0 is none).
@@ -93,9 +91,14 @@ def _bounded(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "bounds": BOUNDS.get(name, _FROM_ZERO)} if spec.get("type") == "int" else spec
 
 
+_ROLES = _of_roles()
 _FOUND = {
-    **_of_roles(),
-    **{f"toa_{key}": {**_of_policy(key, default), "default": default} for key, default in POLICY.items()},
+    **_ROLES,
+    **{
+        f"toa_{key}": {**_of_policy(key, default), "default": default}
+        for key, default in POLICY.items()
+        if not typed.has_options(_ROLES.get(f"toa_{key}", {}))
+    },
     **ELSEWHERE,
 }
 SPECS: dict[str, dict[str, Any]] = {name: _bounded(name, spec) for name, spec in _FOUND.items()}

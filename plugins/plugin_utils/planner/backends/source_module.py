@@ -15,6 +15,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
 )
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import Case, Offer, listed
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.signatures import module_demand
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees as source_trees
 
 NAME = "source_module"
@@ -27,28 +28,25 @@ class SourceModule(Backend):
 
     name = NAME
     policy: ClassVar = {
-        "source_url": "",
-        "source_sha256": "",
-        "source_commit": "",
-        "source_tree": "",
-        "build_once": False,
+        "source": {"url": "", "reference": "", "tree": "", "signing_key": ""},
+        "builder": "",
         "install_build_tools": True,
-        "signing_key": "",
     }
     records = (RECORD,)
     needs_headers = True
 
     def check(self, policy: Mapping[str, Any]) -> None:
-        source_trees.find(policy["source_tree"])
+        source_trees.find(policy["source"]["tree"])
+        source_archive.checked_reference(policy["source"]["reference"])
 
     def is_kept(self, case: Case) -> bool:
         """A host that has got a module built from source keeps to that, also when a kernel update has left it without."""
         return bool(built_here(case)) and is_wanted(case)
 
     def offer(self, case: Case) -> Offer:
-        tree = source_trees.find(case.policy["source_tree"])
+        tree = source_trees.find(case.policy["source"]["tree"])
         offer = Offer(NAME, "a module built from source", module=tree.module)
-        if not case.policy["source_url"]:
+        if not case.policy["source"]["url"]:
             return offer.reject("no_source")
         if case.kernel["debug"]:
             return offer.reject("debug_kernel", running=case.running)
@@ -74,7 +72,7 @@ class SourceModule(Backend):
 
 def is_wanted(case: Case) -> bool:
     """Does the operator name a source, and this backend?"""
-    return bool(case.policy["source_url"]) and NAME in case.policy["backends"]
+    return bool(case.policy["source"]["url"]) and NAME in case.policy["backends"]
 
 
 def built_here(case: Case) -> Mapping[str, Any]:
@@ -87,7 +85,7 @@ def _missing_of_source(case: Case, offer: Offer) -> list[str]:
     """Steps from the module that the running kernel has to the one that is wanted; none where that is so already."""
     record, policy = built_here(case), case.policy
     module = case.modules.get(offer.module)
-    build = [f"build {offer.module} from {policy['source_url']} for {case.running}"]
+    build = [f"build {offer.module} from {policy['source']['url']} for {case.running}"]
     if not case.facts["build"]["headers"] and policy["install_build_tools"] and not _elsewhere(policy):
         build.insert(0, f"install {_headers(case)}")
     if not record:
@@ -102,16 +100,16 @@ def _missing_of_source(case: Case, offer: Offer) -> list[str]:
         return build
     source = record.get("source")
     source = source if isinstance(source, Mapping) else {}
-    key = "source_commit" if policy["source_commit"] else "source_sha256"
-    if policy[key] and source.get(key.removeprefix("source_")) != policy[key]:
-        offer.tell("source_changed", module=offer.module, source=policy["source_url"])
+    sha256, commit = source_archive.sha256_and_commit(policy["source"]["reference"])
+    if (sha256 and source.get("sha256") != sha256) or (commit and source.get("commit") != commit):
+        offer.tell("source_changed", module=offer.module, source=policy["source"]["url"])
         return build
     return []
 
 
 def _elsewhere(policy: Mapping[str, Any]) -> bool:
     """Is the module built by the builder? Nothing else is signed, or taken by several hosts."""
-    return bool(policy["build_once"] or policy["signing_key"])
+    return bool(policy["builder"] or policy["source"]["signing_key"])
 
 
 def _missing_for_build(case: Case, offer: Offer) -> list[str]:
@@ -133,11 +131,11 @@ def _headers(case: Case) -> str:
 def _check_build(case: Case, offer: Offer) -> None:
     """What must be there, or be had, before anything is built; what another host has built needs only to be trusted."""
     policy, build, security = case.policy, case.facts["build"], case.facts["security"]
-    if not policy["source_sha256"] and not policy["source_commit"]:
-        offer.block("source_no_digest", "unverified_packages" in policy["accept"], source=policy["source_url"])
+    if not policy["source"]["reference"]:
+        offer.block("source_no_digest", "unverified_packages" in policy["accept"], source=policy["source"]["url"])
     if security["modules_disabled"]:
         offer.block("modules_disabled", what=f"module {offer.module}")
-    if module_demand(security) and not policy["signing_key"]:
+    if module_demand(security) and not policy["source"]["signing_key"]:
         offer.block("secure_boot_unsigned", what=f"module {offer.module}", why=module_demand(security))
     elsewhere = _elsewhere(policy)
     if build["headers"]:

@@ -24,7 +24,12 @@ from tests.unit.controller.planner.cases import (
     proof,
 )
 
-SOURCE = {"backends": ["source_module"], "source_url": "https://example.org/toa.tar.gz", "source_sha256": DIGEST}
+SOURCE = {"backends": ["source_module"], "source": {"url": "https://example.org/toa.tar.gz", "reference": DIGEST}}
+
+
+def source(**options):
+    """SOURCE with these options."""
+    return {**SOURCE, "source": {**SOURCE["source"], **options}}
 
 
 HEADERS = {"headers": True, "compiler": True, "make": True}
@@ -36,7 +41,7 @@ def built(module_name="toa", **source):
         "source": {
             "module": module_name,
             "method": "plain",
-            "source": {"url": SOURCE["source_url"], "sha256": DIGEST, "commit": "", **source},
+            "source": {"url": SOURCE["source"]["url"], "sha256": DIGEST, "commit": "", **source},
         }
     }
 
@@ -76,17 +81,21 @@ def test_headers_that_cannot_be_had(build, policy, code):
     plan = decide(host(*DEBIAN12, build=build), **SOURCE, **policy)
     assert plan["state"] == "blocked" and codes(plan, "block") == {("source_module", code)}
     assert "linux-headers-6.1.0-18-amd64" in plan["remedy"]
-    twin = decide(host(*DEBIAN12, build=build), **SOURCE, **policy, build_once=True)
+    twin = decide(host(*DEBIAN12, build=build), **SOURCE, **policy, builder="build1")
     assert twin["state"] == "pending" and not [step for step in twin["steps"] if "headers" in step]
 
 
 def test_a_source_without_digest():
-    plan = decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""})
+    plan = decide(host(*DEBIAN12), **source(reference=""))
     assert codes(plan, "block") == {("source_module", "source_no_digest")}
-    assert decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": "", "source_commit": "a" * 40})["state"] == "pending"
-    assert (
-        decide(host(*DEBIAN12), **{**SOURCE, "source_sha256": ""}, accept=["unverified_packages"])["state"] == "pending"
-    )
+    assert decide(host(*DEBIAN12), **source(reference="a" * 40))["state"] == "pending"
+    assert decide(host(*DEBIAN12), **source(reference=""), accept=["unverified_packages"])["state"] == "pending"
+
+
+@pytest.mark.parametrize("reference", ["main", "v1.0", "a" * 39, "a" * 41, "z" * 40])
+def test_a_branch_or_a_tag_says_nothing_about_bytes(reference):
+    with pytest.raises(policy_module.PolicyError, match="toa_source.reference is .* branches and tags move"):
+        decide(host(*DEBIAN12), **source(reference=reference))
 
 
 @pytest.mark.parametrize("security", [{"sig_enforce": True}, {"secure_boot": True}, {"lockdown": "integrity"}])
@@ -94,7 +103,7 @@ def test_a_host_that_takes_only_signed_modules(security):
     plan = decide(host(*DEBIAN12, security=security), **SOURCE)
     assert codes(plan, "block") == {("source_module", "secure_boot_unsigned")} and "MOK" in plan["remedy"]
     assert (
-        decide(host(*DEBIAN12, security=security), **SOURCE, signing_key="/secrets/modules.key")["state"] == "pending"
+        decide(host(*DEBIAN12, security=security), **source(signing_key="/secrets/modules.key"))["state"] == "pending"
     )
 
 
@@ -126,11 +135,11 @@ def test_after_a_kernel_update_without_dkms():
 
 
 def test_a_known_tree_says_what_its_module_reads():
-    plan = decide(host(*DEBIAN12), **SOURCE, source_tree="huawei", vendor="tencent")
+    plan = decide(host(*DEBIAN12), **source(tree="huawei"), vendor="tencent")
     assert codes(plan) == {("source_module", "option_kind_mismatch")}
-    plan = decide(host(*DEBIAN12), **SOURCE, source_tree="alibaba-cdn", vendor="alibaba_cdn")
+    plan = decide(host(*DEBIAN12), **source(tree="alibaba-cdn"), vendor="alibaba_cdn")
     assert (plan["module"], plan["option_kinds"]) == ("tcp_toa", ["28/7"])
-    assert decide(host(*DEBIAN12), **SOURCE, source_tree={"module": "toa", "subdirectory": "src"}, vendor="tencent")[
+    assert decide(host(*DEBIAN12), **source(tree={"module": "toa", "subdirectory": "src"}), vendor="tencent")[
         "option_kinds"
     ] == ["200/8"]
 
@@ -138,8 +147,8 @@ def test_a_known_tree_says_what_its_module_reads():
 @pytest.mark.parametrize("tree", ["nobodys", 7, {"modul": "toa"}, {"module": "a b"}, {"subdirectory": "../x"}, {"variables": ["x"]}, {"dkms": "yes"},
                                   {"option_kinds": ["200"]}])  # fmt: skip
 def test_a_description_that_is_wrong(tree):
-    with pytest.raises(policy_module.PolicyError, match="toa_source_tree"):
-        decide(host(*DEBIAN12), **SOURCE, source_tree=tree)
+    with pytest.raises(policy_module.PolicyError, match="toa_source.tree"):
+        decide(host(*DEBIAN12), **source(tree=tree))
 
 
 def test_what_was_built_is_removed():

@@ -47,7 +47,7 @@ def test_nobody_is_trusted_by_accident(backend):
         policy = {
             "backends": [backend],
             "accept": ["unverified_packages", "kernel_downgrade"],
-            "source_url": "https://x.example/toa.tgz",
+            "source": {"url": "https://x.example/toa.tgz"},
         }
         chosen = decide(host(name, kernel), **policy)
         plan = decide(host(name, kernel), **policy, trusted_sources=None)

@@ -83,7 +83,7 @@ def test_nothing_said_is_a_plain_tree():
 def test_what_is_wrong_with_a_tree_is_named(wanted, words):
     with pytest.raises(source_trees.TreeError) as problem:
         source_trees.find(wanted)
-    assert words in str(problem.value) and str(problem.value).startswith("toa_source_tree")
+    assert words in str(problem.value) and str(problem.value).startswith("toa_source.tree")
 
 
 def test_what_a_tree_does_not_say_is_not_set():

@@ -70,7 +70,8 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_wave_tasks": "none.yml"}, "toa_wave_tasks: there is no file none.yml"),
         ({"toa_ports": [0]}, "toa_ports"),
         ({"toa_package_mirror": "mirror.example"}, "as in http://mirror.example/toa"),
-        ({"toa_source_tree": "ucluod"}, "toa_source_tree"),
+        ({"toa_source": {"tree": "ucluod"}}, "toa_source.tree"),
+        ({"toa_source": {"reference": "main"}}, "branches and tags move"),
         ({"toa_catalog": [{"key": "x"}]}, "toa_catalog"),
         ({"toa_hooks": {"drain": "no-such-file.yml"}}, "toa_hooks.drain: there is no file no-such-file.yml"),
         ({"toa_hosts": {"web": 1}}, "toa_hosts is {'web': 1}; expected a pattern of hosts"),
@@ -108,7 +109,7 @@ def test_who_shares_a_fault_is_named() -> None:
             "toa_report": {"summary": {}},
             "other": object(),
         },
-        {"toa_source_tree": {"module": "toa"}, "toa_hosts": "web:!web3"},
+        {"toa_source": {"url": "/x", "tree": {"module": "toa"}}, "toa_hosts": "web:!web3"},
         {"toa_hosts": ["web", "db"]},
     ],
 )
@@ -146,13 +147,11 @@ def test_the_specs_are_those_of_toa_plan() -> None:
         assert (spec["type"], spec["bounds"]) == ("int", table.BOUNDS[name])
 
 
-@pytest.mark.parametrize("name, value", [("toa_build_once", True), ("toa_signing_key", "secrets/modules.key")])
-def test_what_others_take_and_what_is_signed_has_a_builder_with_a_name(name: str, value: t.Any) -> None:
-    values = {"toa_source_url": "files/toa", "toa_source_sha256": "a" * 64, name: value}
+def test_what_is_signed_has_a_builder_with_a_name() -> None:
+    values = {"toa_source": {"url": "files/toa", "signing_key": "secrets/modules.key"}}
     (told,) = check.problems({"web1": values})
-    assert name in told and "toa_builder" in told
+    assert "toa_source.signing_key" in told and "toa_builder" in told
     assert check.problems({"web1": {**values, "toa_builder": "build1"}}) == []
-    assert check.problems({"web1": {name: value}}) == []
 
 
 def test_options_of_a_variable_are_its_own_in_every_form() -> None:
