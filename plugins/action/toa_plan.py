@@ -73,7 +73,6 @@ class ActionModule(ToaAction):
         "backends": {"type": "list", "elements": "str", "choices": list(registry.BACKENDS)},
         "option_kinds": {"type": "list", "elements": "str"},
         "package_mirror": {"type": "str"},
-        "install_headers": {"type": "bool"},
         "source": {
             "type": "dict",
             "options": {
@@ -86,7 +85,6 @@ class ActionModule(ToaAction):
             },
         },
         "builder": {"type": "str"},
-        "install_build_tools": {"type": "bool"},
         "accept": {"type": "list", "elements": "str", "choices": list(policy_module.CONSENTS)},
         "trusted_sources": {"type": "raw"},
         "option_filter": {"type": "bool"},
@@ -95,9 +93,8 @@ class ActionModule(ToaAction):
         "ports": {"type": "list", "elements": "int"},
         "monitor": {"type": "bool"},
         "push_packages": {"type": "bool"},
-        "ebpf_getsockopt": {"type": "bool"},
-        "ebpf_getsockopt_nat64": {"type": "bool"},
-        "install_bpftool": {"type": "bool"},
+        "ebpf_getsockopt": {"type": "list", "elements": "int", "choices": [1348, 4096]},
+        "install": {"type": "list", "elements": "str", "choices": list(policy_module.INSTALLED)},
         "catalog": {"type": "list", "elements": "dict"},
         "catalog_file": {"type": "path"},
         "lock": {"type": "dict"},

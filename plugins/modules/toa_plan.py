@@ -59,9 +59,6 @@ options:
   package_mirror:
     description: Address of a mirror, as in V(http://mirror.example/toa). It takes the place of scheme and host in the address of every package.
     type: str
-  install_headers:
-    description: Whether the headers of a TOA kernel are installed as well.
-    type: bool
   source:
     description: The source of the backend V(source_module).
     type: dict
@@ -98,9 +95,6 @@ options:
       - Inventory name of the host that builds for all hosts with the same kernel, and what is signed. They take its module, without headers or compiler,
         and trust it.
     type: str
-  install_build_tools:
-    description: Whether headers, compiler and DKMS may be installed from the distribution's repositories.
-    type: bool
   accept:
     description:
       - What the operator allows, as a list of words. V(conflicts) is TOA beside something else that changes peer addresses; V(kernel_downgrade) a TOA
@@ -140,14 +134,19 @@ options:
     description: Whether packages are pushed from the controller, so that they need no address.
     type: bool
   ebpf_getsockopt:
-    description: Whether the eBPF backend is to offer C(getsockopt(IPPROTO_IP, 1348)).
-    type: bool
-  ebpf_getsockopt_nat64:
-    description: Whether it is to offer C(getsockopt(IPPROTO_IP, 4096)), for IPv6 clients of IPv4 connections.
-    type: bool
-  install_bpftool:
-    description: Whether C(bpftool), which the eBPF backend needs, may be installed from the distribution's repositories.
-    type: bool
+    description:
+      - Which options of C(getsockopt(IPPROTO_IP, ...)) the eBPF backend answers. V(1348) is the client of a connection; V(4096) the IPv6 client of an
+        IPv4 connection.
+    type: list
+    elements: int
+    choices: [1348, 4096]
+  install:
+    description:
+      - What may be installed beside TOA. V(bpftool), which the eBPF backend needs, and V(build_tools) - headers, compiler, DKMS - come from the
+        distribution's repositories; V(headers) are those of a TOA kernel.
+    type: list
+    elements: str
+    choices: [bpftool, build_tools, headers]
   catalog:
     description:
       - Entries that extend the catalog of TOA kernels, or change those with the same C(key). The shape is that of

@@ -79,7 +79,7 @@ def test_plan(debians, before):
         assert any("bpftool" in step for step in entry["steps"]) == (host == "debian12"), entry
 
 
-@pytest.mark.parametrize("words", [{"toa_install_bpftool": False}, {}], ids=["not allowed", "not to be had"])
+@pytest.mark.parametrize("words", [{"toa_install": []}, {}], ids=["not allowed", "not to be had"])
 def test_without_bpftool_the_host_stays_as_it_was(debians, before, words):
     debians.ssh("debian12", "mv /srv/packages /srv/away")
     code, report, output = debians.playbook("rollout.yml", "debian12", **words)

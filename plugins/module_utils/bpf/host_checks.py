@@ -20,7 +20,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetEr
 _CGROUP = r"/[A-Za-z0-9_./@:-]*\Z"
 
 REMEDIES = {
-    "bpftool_missing": "install bpftool, or set toa_install_bpftool: true",
+    "bpftool_missing": "install bpftool, or put bpftool into toa_install",
     "no_cgroup2": "boot a kernel with cgroup v2 (CONFIG_CGROUPS, CONFIG_CGROUP_BPF)",
     "pins_not_ours": "find out who made it, and remove it on the host",
     "no_bpffs": "mount it: mount -t bpf bpf /sys/fs/bpf",

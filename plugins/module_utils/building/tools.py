@@ -75,7 +75,7 @@ def require_compiler():
         raise TargetError(
             "compiler_missing",
             "there is no %s on this host" % " and no ".join(missing),
-            "set toa_install_build_tools: true, install gcc and make, or set toa_builder to take what that host has built",
+            "put build_tools into toa_install, install gcc and make, or set toa_builder to take what that host has built",
         )
 
 

@@ -51,7 +51,7 @@ def require():
     found = problem()
     if found:
         raise TargetError(
-            found[0], found[1], "install bpftool (%s), or set toa_install_bpftool: true" % " ".join(packages())
+            found[0], found[1], "install bpftool (%s), or put bpftool into toa_install" % " ".join(packages())
         )
 
 

@@ -11,6 +11,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils import option_formats a
 from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS, REGISTRY
 
+# What may come from a distribution's repositories, or of a TOA kernel beside its image.
+INSTALLED = ("bpftool", "build_tools", "headers")
 # What is not done without the operator's consent, which is a list of these words.
 CONSENTS = ("conflicts", "kernel_downgrade", "no_fallback", "unverified_packages")
 
@@ -27,6 +29,7 @@ POLICY: dict[str, Any] = {
     "ports": [],
     "monitor": False,
     "accept": [],
+    "install": ["bpftool", "build_tools"],
 }
 for _backend in REGISTRY.values():
     POLICY.update(_backend.policy)
@@ -45,9 +48,9 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in policy["backends"] if name not in BACKENDS]
     if unknown or not policy["backends"] or isinstance(policy["backends"], str):
         raise PolicyError(f"toa_backends is a list of some of {', '.join(BACKENDS)}; got {policy['backends']!r:.120}")
-    strangers = [] if isinstance(policy["accept"], (str, Mapping)) else sorted(set(policy["accept"]) - set(CONSENTS))
-    if strangers or not isinstance(policy["accept"], list):
-        raise PolicyError(f"toa_accept is a list with some of {', '.join(CONSENTS)}; got {policy['accept']!r:.120}")
+    for key, words in (("accept", CONSENTS), ("install", INSTALLED)):
+        if not isinstance(policy[key], list) or set(policy[key]) - set(words):
+            raise PolicyError(f"toa_{key} is a list with some of {', '.join(words)}; got {policy[key]!r:.120}")
     for key, default in POLICY.items():
         if isinstance(default, bool) and not isinstance(policy[key], bool):
             raise PolicyError(f"toa_{key} is true or false; got {policy[key]!r:.80}")

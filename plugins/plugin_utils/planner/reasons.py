@@ -147,7 +147,7 @@ REASONS = {
         "connect these through the host (veth, a bridge), filter at the network's edge, or choose the eBPF backend, which sees every connection",
     ),
     "bpftool_missing": Reason(
-        BLOCK, "there is no bpftool on the host", "install bpftool, or set toa_install_bpftool: true"
+        BLOCK, "there is no bpftool on the host", "install bpftool, or put bpftool into toa_install"
     ),
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
     # -- since the last rollout
@@ -244,7 +244,7 @@ REASONS = {
     "headers_missing": Reason(
         BLOCK,
         "there are no headers of the running kernel {running}",
-        "install {package}, or set toa_install_build_tools: true",
+        "install {package}, or put build_tools into toa_install",
     ),
     "headers_unavailable": Reason(
         BLOCK,

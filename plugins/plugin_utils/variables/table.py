@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import CONSENTS, POLICY
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import CONSENTS, INSTALLED, POLICY
 
 ROLES = Path(__file__).parents[3] / "roles"
 
@@ -32,6 +32,8 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
 _POLICY: dict[str, dict[str, Any]] = {
     "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
     "accept": {"type": "list", "elements": "str", "choices": list(CONSENTS)},
+    "install": {"type": "list", "elements": "str", "choices": list(INSTALLED)},
+    "ebpf_getsockopt": {"type": "list", "elements": "int", "choices": [1348, 4096]},
     "backends": {"type": "list", "elements": "str", "choices": list(BACKENDS)},
     "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
     "option_place": {"type": "str", "choices": ["", *PLACES]},

@@ -195,7 +195,7 @@ def test_policy_comes_from_variables_and_options_win(tmp_path):
         assume(*UBUNTU),
         assume(*UBUNTU, accept=[]),
         assume(*UBUNTU, vendor="alibaba"),
-        toa_accept="{{ 'unverified' ~ '_packages' }}", toa_vendor="tencent", toa_package_mirror="http://m.example/{{ 'k' }}", toa_install_headers="true",
+        toa_accept="{{ 'unverified' ~ '_packages' }}", toa_vendor="tencent", toa_package_mirror="http://m.example/{{ 'k' }}", toa_install="headers",
         toa_trusted_sources="{{ 'a' ~ 'll' }}",
     )  # fmt: skip
     plans = [result["plan"] for result in results]

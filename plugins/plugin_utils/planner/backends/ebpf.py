@@ -32,7 +32,7 @@ class Ebpf(Backend):
     """Programs on the host's cgroup, attached now and at every boot."""
 
     name = EBPF
-    policy: ClassVar = {"ebpf_getsockopt": True, "ebpf_getsockopt_nat64": False, "install_bpftool": True}
+    policy: ClassVar = {"ebpf_getsockopt": [1348]}
     filters_sources = True
     records = (EBPF,)
     at_boot = (EBPF,)
@@ -40,7 +40,7 @@ class Ebpf(Backend):
 
     def offer(self, case: Case) -> Offer:
         offer = Offer("ebpf", "the eBPF backend", programs=True, ipv6=True)
-        offer.getsockopt_1348 = case.policy["ebpf_getsockopt"]
+        offer.getsockopt_1348 = 1348 in case.policy["ebpf_getsockopt"]
         ebpf = case.facts["ebpf"]
         if not kernel.at_least(case.kernel, OLDEST_KERNEL):
             # Enterprise Linux never leaves the version that it began with.
@@ -88,7 +88,7 @@ def _check_bpftool(case: Case, offer: Offer) -> None:
     """Needed now, and at every boot."""
     if case.facts["ebpf"]["bpftool"]:
         return
-    if case.policy["install_bpftool"]:
+    if "bpftool" in case.policy["install"]:
         offer.steps.append("install bpftool from the distribution's repositories")
     else:
         offer.block("bpftool_missing")
@@ -110,11 +110,10 @@ def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
             f"take the option from {named} only" if networks else "trust all sources: take the list of networks away"
         )
     steps += _other_reading(case)
-    if ebpf["getsockopt"] != case.policy["ebpf_getsockopt"]:
-        steps.append(f"{'offer' if case.policy['ebpf_getsockopt'] else 'stop offering'} getsockopt(IPPROTO_IP, 1348)")
-    if ebpf["getsockopt_nat64"] != case.policy["ebpf_getsockopt_nat64"]:
-        verb = "offer" if case.policy["ebpf_getsockopt_nat64"] else "stop offering"
-        steps.append(f"{verb} getsockopt(IPPROTO_IP, 4096)")
+    for number, fact in ((1348, "getsockopt"), (4096, "getsockopt_nat64")):
+        wanted = number in case.policy["ebpf_getsockopt"]
+        if ebpf[fact] != wanted:
+            steps.append(f"{'offer' if wanted else 'stop offering'} getsockopt(IPPROTO_IP, {number})")
     return steps
 
 

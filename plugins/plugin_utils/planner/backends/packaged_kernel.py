@@ -31,7 +31,6 @@ class PackagedKernel(Backend):
 
     policy: ClassVar = {
         "package_mirror": "",
-        "install_headers": False,
         "push_packages": False,
     }
     brings_kernel = True
@@ -103,7 +102,7 @@ def _wanted_packages(case: Case, entry: Entry) -> list[Package]:
     """What to install, with the lock's digests. A kernel that already runs has its headers or does without."""
     roles = (
         ("firmware", "image", "modules", "headers")
-        if case.policy["install_headers"] and entry.release != case.running
+        if "headers" in case.policy["install"] and entry.release != case.running
         else ("firmware", "image", "modules")
     )
     return [catalogs.with_lock(package, case.lock) for package in entry.packages if package.role in roles]

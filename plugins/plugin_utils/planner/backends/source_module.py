@@ -30,7 +30,6 @@ class SourceModule(Backend):
     policy: ClassVar = {
         "source": {"url": "", "reference": "", "tree": "", "signing_key": ""},
         "builder": "",
-        "install_build_tools": True,
     }
     records = (RECORD,)
     needs_headers = True
@@ -86,7 +85,7 @@ def _missing_of_source(case: Case, offer: Offer) -> list[str]:
     record, policy = built_here(case), case.policy
     module = case.modules.get(offer.module)
     build = [f"build {offer.module} from {policy['source']['url']} for {case.running}"]
-    if not case.facts["build"]["headers"] and policy["install_build_tools"] and not _elsewhere(policy):
+    if not case.facts["build"]["headers"] and "build_tools" in policy["install"] and not _elsewhere(policy):
         build.insert(0, f"install {_headers(case)}")
     if not record:
         return build
@@ -142,5 +141,5 @@ def _check_build(case: Case, offer: Offer) -> None:
         return
     if build["headers_available"] is False:
         offer.block("headers_unavailable", elsewhere, running=case.running, package=_headers(case))
-    elif not policy["install_build_tools"]:
+    elif "build_tools" not in policy["install"]:
         offer.block("headers_missing", elsewhere, running=case.running, package=_headers(case))

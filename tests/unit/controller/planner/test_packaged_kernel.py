@@ -116,7 +116,7 @@ def test_headers_mirror_and_digest_of_the_catalog():
         {"role": "image", "file": "linux-image-4.4.87.toa_1.0_amd64.deb", "sha256": "bb" * 32},
     ]}  # fmt: skip
     entries = catalog.load([mine])
-    plan = decide(host(*UBUNTU), entries=entries, install_headers=True, package_mirror="http://127.0.0.1:8080/k")
+    plan = decide(host(*UBUNTU), entries=entries, install=["headers"], package_mirror="http://127.0.0.1:8080/k")
     assert plan["state"] == "pending"
     assert [(item["role"], item["sha256"][:2], item["url"]) for item in plan["packages"]] == [
         ("image", "bb", "http://127.0.0.1:8080/k/linux-image-4.4.87.toa_1.0_amd64.deb"),

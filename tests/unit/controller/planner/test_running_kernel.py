@@ -93,7 +93,8 @@ def test_in_tree_does_not_take_vtoa_where_vtoa_refused_it():
             {"trusted_sources": []},
             "trust all sources: take the list of networks away",
         ),
-        ({}, {"ebpf_getsockopt": False}, "stop offering getsockopt"),
+        ({}, {"ebpf_getsockopt": []}, "stop offering getsockopt(IPPROTO_IP, 1348)"),
+        ({}, {"ebpf_getsockopt": [1348, 4096]}, "offer getsockopt(IPPROTO_IP, 4096)"),
         ({"bpftool": ""}, {}, "install bpftool"),
     ],
 )
@@ -105,7 +106,7 @@ def test_ebpf_that_is_not_as_wanted_is_changed_and_not_judged(facts, policy, wor
 
 
 def test_ebpf_without_bpftool_and_without_leave_to_install_it():
-    assert codes(decide(host(*DEBIAN12), install_bpftool=False), "block") == {("ebpf", "bpftool_missing")}
+    assert codes(decide(host(*DEBIAN12), install=[]), "block") == {("ebpf", "bpftool_missing")}
 
 
 def test_ebpf():

@@ -75,7 +75,7 @@ def test_headers_are_named_as_the_distribution_calls_them():
 
 @pytest.mark.parametrize("build, policy, code", [
     ({"headers_available": False}, {}, "headers_unavailable"),
-    ({}, {"install_build_tools": False}, "headers_missing"),
+    ({}, {"install": []}, "headers_missing"),
 ])  # fmt: skip
 def test_headers_that_cannot_be_had(build, policy, code):
     plan = decide(host(*DEBIAN12, build=build), **SOURCE, **policy)
