@@ -32,13 +32,19 @@ CONTROLLER = ROOT / "awx" / "controller.yml"
 PATTERN = ROOT / "extensions" / "patterns" / "toa_rollout" / "meta" / "pattern.json"
 HEAD = """# Variables
 
-Every variable that an inventory may set, made by `tests/derived.py` from what roles and modules say of themselves. Those that begin
-with the name of a role are not here: a role takes them from another role. A variable that begins with `toa_` and is not in this table is taken
-for a misspelling, and the run says so.
+Set them in the inventory, or with `-e` for one run. Nothing is required but `toa_trusted_sources`. A variable with options is a mapping; its options
+stand below it. A misspelt name is found before any host is asked. A few more, for rare cases, are in the documentation of the role that
+reads them: `ansible-doc -t role realip.toa.NAME`.
 
-| variable | type | default | meaning | read by |
+| variable | default | example | meaning | read by |
 |---|---|---|---|---|
 """
+
+# For rare cases, and for tests: the documentation of a role has them, the page has not.
+RARE = frozenset((
+    "toa_build_store", "toa_catalog_file", "toa_lock_cache", "toa_lock_mirror", "toa_monitor_interval", "toa_monitor_textfile_dir",
+    "toa_persistence_method", "toa_report_keep", "toa_report_kinds", "toa_stage_all",
+))  # fmt: skip
 
 DEFAULTS_HEAD = """---
 # The defaults of the variables that roles read, made by `tests/derived.py` from the roles' argument specs. Every variable: docs/variables.md.
@@ -101,11 +107,13 @@ def rows() -> dict[str, dict[str, t.Any]]:
                     **{key: spec for key, spec in option["options"].items() if key not in row["options"]},
                 }
     for name, default in planner().POLICY.items():
-        readers = found.get(f"toa_{name}", {"readers": []})["readers"]
-        found[f"toa_{name}"] = {**documented("toa_plan")[name], "default": default, "readers": ["toa_plan", *readers]}
-    for name, (reader, option) in ELSEWHERE.items():
+        known = found.get(f"toa_{name}", {"readers": []})
+        readers = ["toa_plan", *known["readers"]]
+        own = known if "options" in known else {**documented("toa_plan")[name], "default": default}
+        found[f"toa_{name}"] = {**own, "readers": readers}
+    for name, (reader, spec) in ELSEWHERE.items():
         found[name] = {
-            **(option if isinstance(option, dict) else documented(option)[name.removeprefix("toa_")]),
+            **(spec if isinstance(spec, dict) else documented(spec)[name.removeprefix("toa_")]),
             "readers": [reader],
         }
     return dict(sorted(found.items()))
@@ -138,6 +146,8 @@ def page() -> str:
 def lines() -> Iterator[tuple[str, dict[str, t.Any]]]:
     """Each variable, and below it the options that it has."""
     for name, row in rows().items():
+        if name in RARE:
+            continue
         yield name, row
         for key, option in row.get("options", {}).items():
             yield f"{name}.{key}", {**option, "readers": []}
@@ -172,19 +182,29 @@ def first_sentence(row: dict[str, t.Any]) -> str:
 
 
 def cells(name: str, row: dict[str, t.Any]) -> tuple[str, ...]:
-    kind = f"list of {row['elements']}" if row.get("elements") else row.get("type", "str")
     default = (
-        "required" if row.get("required") else "" if row.get("default") in (None, "") else f"`{plain(row['default'])}`"
+        "required" if row.get("required") else "" if row.get("default") in (None, "", {}) else code(row["default"])
     )
     words = row["description"] if isinstance(row["description"], str) else " ".join(row["description"])
     choices = [str(choice) for choice in row.get("choices") or [] if choice != ""]
     told = words + (f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else "")
-    return f"`{name}`", kind, default, without_markup(told), ", ".join(f"`{reader}`" for reader in row["readers"])
+    example = code(examples()[name]) if "." not in name else ""
+    return f"`{name}`", default, example, without_markup(told), ", ".join(f"`{reader}`" for reader in row["readers"])
+
+
+def code(value: object) -> str:
+    """A value as YAML, in a cell of a table."""
+    return f"`{plain(value)}`".replace("|", "\\|")
+
+
+@functools.lru_cache
+def examples() -> dict[str, t.Any]:
+    return dict(yaml.safe_load((ROOT / "tests" / "variable_examples.yml").read_text(encoding="utf-8")))
 
 
 def plain(value: object) -> str:
     """A default as it is written in YAML, in one line."""
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n...\n").strip()
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).removesuffix("\n...\n").strip()
 
 
 def without_markup(text: str) -> str:

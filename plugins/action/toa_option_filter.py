@@ -27,7 +27,6 @@ class ActionModule(ToaAction):
         "option_kinds": "toa_option_kinds",
         "vendor": "toa_vendor",
         "ports": "toa_ports",
-        "method": "toa_option_filter_method",
     }
     TIMEOUT = 180
 

@@ -87,7 +87,7 @@ class ActionModule(ToaAction):
         "builder": {"type": "str"},
         "accept": {"type": "list", "elements": "str", "choices": list(policy_module.CONSENTS)},
         "trusted_sources": {"type": "raw"},
-        "option_filter": {"type": "bool"},
+        "option_filter": {"type": "str", "choices": list(policy_module.OPTION_FILTERS)},
         "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
         "option_place": {"type": "str", "choices": list(PLACES)},
         "ports": {"type": "list", "elements": "int"},

@@ -51,7 +51,7 @@ options:
     description:
       - V(nft) takes C(reset tcp option), which is in Linux 5.18 and later. V(iptables) takes the target C(TCPOPTSTRIP) of C(iptables) and
         C(ip6tables), old ones and those on top of nftables.
-      - V(auto) takes the first that passes the trial on the host. The default is C(toa_option_filter_method), else V(auto).
+      - V(auto) takes the first that passes the trial on the host. The default is V(auto).
     type: str
     choices: [auto, nft, iptables]
 attributes:

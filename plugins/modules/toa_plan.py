@@ -112,8 +112,12 @@ options:
       - On a host that has a list already, leaving it out leaves the list. V(all), or an empty list, takes it away, and the plan says so.
     type: raw
   option_filter:
-    description: Whether packets of strangers are to lose the option where a module translates and O(trusted_sources) is a list.
-    type: bool
+    description:
+      - How packets of strangers lose the option where a module translates and O(trusted_sources) is a list. V(auto) takes the first of V(nft) and
+        V(iptables) that passes a trial on the host.
+      - With V(none) nothing is filtered on the host, for something in front of it does; the host then trusts all sources.
+    type: str
+    choices: [auto, nft, iptables, none]
   option_packets:
     description: Packets on which the load balancer writes its option, where the profile of O(vendor) does not say so.
     type: list

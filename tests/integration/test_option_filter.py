@@ -236,7 +236,7 @@ def test_where_nothing_works_the_host_is_untouched(stage: OptionFilterStage) -> 
     assert (
         answer["failed"] and answer["code"] == "option_filter_unusable" and "Operation not supported" in answer["msg"]
     )
-    assert "iptables is not installed" in answer["msg"] and "toa_option_filter: false" in answer["remedy"]
+    assert "iptables is not installed" in answer["msg"] and "toa_option_filter: none" in answer["remedy"]
     assert host_of(stage) == before
 
 
@@ -398,14 +398,15 @@ def test_the_module(stage: OptionFilterStage, core: str) -> None:
         "toa_vendor": "tencent",
         "toa_trusted_sources": "{{ ['10.0.0.0/8'] }}",
         "toa_ports": ["443", 80],
-        "toa_option_filter_method": "iptables",
     }
-    answer = stage.module("toa_option_filter", core, variables=variables)
+    answer = stage.module("toa_option_filter", core, variables=variables, method="iptables")
     assert answer.get("after") == {"active": True, "method": "iptables", "kinds": [28, 200, 201, 202, 249, 250, 252, 253, 254],
                                "trusted_sources": ["10.0.0.0/8"], "ports": [80, 443], "at_boot": UNIT}, answer  # fmt: skip
-    assert not stage.module("toa_option_filter", core, check=True, variables=variables)["changed"]
+    assert not stage.module("toa_option_filter", core, check=True, variables=variables, method="iptables")["changed"]
     left_out = {key: value for key, value in variables.items() if key != "toa_trusted_sources"}
-    assert not stage.module("toa_option_filter", core, variables=left_out)["changed"], "left out, the list stays"
+    assert not stage.module("toa_option_filter", core, variables=left_out, method="iptables")["changed"], (
+        "left out, the list stays"
+    )
     facts = stage.module("toa_facts", core)["ansible_facts"]["toa"]["firewall"]
     assert facts["option_filter"] == answer["after"]
     for options, words in (

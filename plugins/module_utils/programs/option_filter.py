@@ -156,7 +156,7 @@ def choose(option_filter, wish):
     raise TargetError(
         worst.code,
         "options of strangers cannot be stripped on this host: %s" % "; ".join(problem.message for problem in failures),
-        "install nftables (with Linux 5.18 or newer) or iptables, filter at the network's edge instead, or set toa_option_filter: false",
+        "install nftables (with Linux 5.18 or newer) or iptables, filter at the network's edge instead, or set toa_option_filter: none",
     )
 
 

@@ -158,7 +158,7 @@ def wants_option_filter(case: Case, filters_sources: bool) -> bool:
     A module trusts all sources. The eBPF programs do not, but a host that forwards to others passes a stranger's option on to them, and the other
     host sees only the address of this one.
     """
-    if not (case.trusted and case.policy["option_filter"]):
+    if not case.trusted or case.policy["option_filter"] == "none":
         return False
     firewall = case.facts["firewall"]
     # Without rules of any kind nothing hides a stranger's own address from the other host.
@@ -171,7 +171,7 @@ def wants_option_filter(case: Case, filters_sources: bool) -> bool:
 
 def trusts_all_sources(case: Case, filters_sources: bool) -> bool:
     """Does the host take a client's address from whoever sends it, once the plan is carried out?"""
-    return case.trusted == [] or not (filters_sources or case.policy["option_filter"])
+    return case.trusted == [] or (not filters_sources and case.policy["option_filter"] == "none")
 
 
 def _settle_trust(case: Case, offer: Offer, filters_sources: bool) -> None:
@@ -179,7 +179,7 @@ def _settle_trust(case: Case, offer: Offer, filters_sources: bool) -> None:
     if case.trusted is None:
         return  # the decision blocks whichever backend it takes
     if trusts_all_sources(case, filters_sources):
-        why = "toa_option_filter is false" if case.trusted else "toa_trusted_sources is all"
+        why = "toa_option_filter is none" if case.trusted else "toa_trusted_sources is all"
         offer.tell("all_sources_trusted", why=why)
     option_filter = case.facts["firewall"]["option_filter"]
     if wants_option_filter(case, filters_sources):

@@ -13,6 +13,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.regist
 
 # What may come from a distribution's repositories, or of a TOA kernel beside its image.
 INSTALLED = ("bpftool", "build_tools", "headers")
+# How the option is taken from strangers.
+OPTION_FILTERS = ("auto", "nft", "iptables", "none")
 # What is not done without the operator's consent, which is a list of these words.
 CONSENTS = ("conflicts", "kernel_downgrade", "no_fallback", "unverified_packages")
 
@@ -25,7 +27,7 @@ POLICY: dict[str, Any] = {
     "trusted_sources": None,
     "option_packets": [],
     "option_place": "",
-    "option_filter": True,
+    "option_filter": "auto",
     "ports": [],
     "monitor": False,
     "accept": [],
@@ -51,6 +53,10 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     for key, words in (("accept", CONSENTS), ("install", INSTALLED)):
         if not isinstance(policy[key], list) or set(policy[key]) - set(words):
             raise PolicyError(f"toa_{key} is a list with some of {', '.join(words)}; got {policy[key]!r:.120}")
+    if policy["option_filter"] not in OPTION_FILTERS:
+        raise PolicyError(
+            f"toa_option_filter is one of {', '.join(OPTION_FILTERS)}; got {policy['option_filter']!r:.80}"
+        )
     for key, default in POLICY.items():
         if isinstance(default, bool) and not isinstance(policy[key], bool):
             raise PolicyError(f"toa_{key} is true or false; got {policy[key]!r:.80}")

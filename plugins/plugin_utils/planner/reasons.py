@@ -210,7 +210,7 @@ REASONS = {
     "option_filter_unusable": Reason(
         BLOCK,
         "toa_trusted_sources needs rules that strip the option of strangers, and the host has neither nft nor iptables",
-        "install nftables (with Linux 5.18 or newer) or iptables on the host, filter at the network's edge, or set toa_option_filter: false",
+        "install nftables (with Linux 5.18 or newer) or iptables on the host, filter at the network's edge, or set toa_option_filter: none",
     ),
     "boot_full": Reason(
         BLOCK,

@@ -13,7 +13,12 @@ import yaml
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import CONSENTS, INSTALLED, POLICY
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import (
+    CONSENTS,
+    INSTALLED,
+    OPTION_FILTERS,
+    POLICY,
+)
 
 ROLES = Path(__file__).parents[3] / "roles"
 
@@ -32,6 +37,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
 _POLICY: dict[str, dict[str, Any]] = {
     "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
     "accept": {"type": "list", "elements": "str", "choices": list(CONSENTS)},
+    "option_filter": {"type": "str", "choices": list(OPTION_FILTERS)},
     "install": {"type": "list", "elements": "str", "choices": list(INSTALLED)},
     "ebpf_getsockopt": {"type": "list", "elements": "int", "choices": [1348, 4096]},
     "backends": {"type": "list", "elements": "str", "choices": list(BACKENDS)},

@@ -191,11 +191,16 @@ def test_roles_of_ours_are_not_checked_twice():
 
 def test_what_repeats_the_code_is_as_the_code_has_it():
     """Written by `python tests/derived.py`; every variable that the collection knows is on the page of variables."""
-    from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN, RESULTS
+    from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN, RESULTS, convert, setting
 
     from tests import derived
 
     assert set(derived.rows()) == KNOWN - RESULTS
+    assert set(derived.examples()) == set(derived.rows()) - derived.RARE
+    for name, value in derived.examples().items():
+        assert "{{" in str(value) or convert(name, value) != setting(name, None), (
+            f"{name}: the example says nothing new"
+        )
     for file, text in derived.DERIVED.items():
         assert file.read_text(encoding="utf-8") == text(), f"{file} is not as the code has it: python tests/derived.py"
 

@@ -18,7 +18,7 @@ def test_a_module_is_filtered_where_somebody_is_trusted():
     assert plan["steps"][0] == "strip the option from packets of everybody but 10.0.0.0/8" and plan["steps"][
         1
     ].startswith("prove")
-    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], option_filter=False)
+    plan = decide(toa_host(), trusted_sources=["10.0.0.0/8"], option_filter="none")
     assert plan["state"] == "converged" and not plan["option_filter"] and "all_sources_trusted" in named(plan)
 
 
@@ -29,7 +29,7 @@ def test_an_option_filter_that_no_tool_could_load_is_told_before_anything_is_don
         plan["state"] == "blocked" and "option_filter_unusable" in named(plan) and "toa_option_filter" in plan["remedy"]
     )
     assert "option_filter_unusable" not in named(
-        decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], option_filter=False)
+        decide(host(*UBUNTU, firewall=bare), trusted_sources=["10.0.0.0/8"], option_filter="none")
     )
 
 

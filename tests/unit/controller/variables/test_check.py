@@ -83,6 +83,7 @@ def test_what_is_empty_is_not_set(name: str, value: t.Any) -> None:
         ({"toa_kernel": {"jobs": "x", "room": -1}}, "toa_kernel.room is -1; expected a whole number from 0"),
         ({"toa_install": "bpftool, headrs"}, "item 2 is 'headrs'; expected one of bpftool, build_tools, headers; did you mean headers?"),
         ({"toa_ebpf_getsockopt": [1348, 1349]}, "item 2 is 1349; expected one of 1348, 4096"),
+        ({"toa_option_filter": False}, "toa_option_filter is false; expected one of auto, nft, iptables, none"),
         ({"toa_kernel": "/x.src.rpm"}, "toa_kernel is '/x.src.rpm'; expected a mapping with some of "),
         ({"toa_vendor": check.Broken("{{ nope }}", "'nope' is undefined")}, "which cannot be evaluated: 'nope' is"),
     ],
