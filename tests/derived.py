@@ -33,17 +33,24 @@ PATTERN = ROOT / "extensions" / "patterns" / "toa_rollout" / "meta" / "pattern.j
 HEAD = """# Variables
 
 Set them in the inventory, or with `-e` for one run. Nothing is required but `toa_trusted_sources`. A variable with options is a mapping; its options
-stand below it. A misspelt name is found before any host is asked. A few more, for rare cases, are in the documentation of the role that
-reads them: `ansible-doc -t role realip.toa.NAME`.
+stand below it. A misspelt name is found before any host is asked.
 
 | variable | default | example | meaning | read by |
 |---|---|---|---|---|
 """
 
-# For rare cases, and for tests: the documentation of a role has them, the page has not.
+TAIL = """
+## For rare cases
+
+Each is named by the message or the guide that it is for.
+
+"""
+
+# For rare cases, and for tests.
 RARE = frozenset((
-    "toa_build_store", "toa_catalog_file", "toa_lock_cache", "toa_lock_mirror", "toa_monitor_interval", "toa_monitor_textfile_dir",
-    "toa_persistence_method", "toa_report_keep", "toa_report_kinds", "toa_stage_all",
+    "toa_build_store", "toa_catalog_file", "toa_detect_redact", "toa_ebpf_getsockopt", "toa_install", "toa_lock_cache", "toa_lock_mirror",
+    "toa_lock_update", "toa_monitor_interval", "toa_monitor_textfile_dir", "toa_option_packets", "toa_option_place", "toa_persistence_method",
+    "toa_report_keep", "toa_report_kinds", "toa_report_parts", "toa_stage_all", "toa_takeover",
 ))  # fmt: skip
 
 DEFAULTS_HEAD = """---
@@ -140,7 +147,20 @@ def documented(name: str) -> dict[str, dict[str, t.Any]]:
 
 
 def page() -> str:
-    return HEAD + "".join(f"| {' | '.join(cells(name, row))} |\n" for name, row in lines())
+    table = "".join(f"| {' | '.join(cells(name, row))} |\n" for name, row in lines())
+    return (
+        HEAD
+        + table
+        + TAIL
+        + "".join(f"* `{name}`: {where(row['readers'][0])}\n" for name, row in rows().items() if name in RARE)
+    )
+
+
+def where(reader: str) -> str:
+    """How a variable that is not in the table is looked up."""
+    if reader.startswith("toa_"):
+        return f"`ansible-doc realip.toa.{reader}`"
+    return f"the {reader}" if reader.startswith("playbook") else f"`ansible-doc -t role realip.toa.{reader}`"
 
 
 def lines() -> Iterator[tuple[str, dict[str, t.Any]]]:
