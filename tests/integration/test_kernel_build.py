@@ -246,6 +246,20 @@ def test_room_is_looked_for_first(host: BuildHost, source_rpm: Path) -> None:
     assert caught.value.code == "disk_full"
 
 
+def test_a_folder_where_nothing_can_be_run_is_refused_before_the_source_is_fetched(
+    host: BuildHost, source_rpm: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "noexec"
+    place.mkdir(mode=0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755,noexec", "tmpfs", place], check=True)
+    try:
+        with pytest.raises(TargetError) as caught:
+            kernel_build.main(host.args(source_rpm, work=str(place / "work")))
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert caught.value.code == "build_noexec"
+
+
 def test_the_playbook_publishes_what_a_rollout_then_plans(source_rpm: Path, tmp_path: Path) -> None:
     """realip.toa.build_kernel on this machine, as a job of AWX: mirror, lock file and catalog are written, and toa_plan goes by them."""
     (tmp_path / "toa.patch").write_text(PATCH)

@@ -9,6 +9,7 @@ __metaclass__ = type
 
 import os
 
+from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import BUILDS, runs_programs
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
 COMPILERS = ("gcc", "cc", "clang")
@@ -26,7 +27,7 @@ def has_headers(release, root="/"):
 
 
 def look(release, root="/"):
-    """{headers, compiler, make, dkms}: whether each is there."""
+    """{headers, compiler, make, dkms}: whether each is there; noexec: whether nothing can be run where kernels are built."""
 
     def has(*names):
         return bool([name for name in names for folder in _FOLDERS if os.path.exists(under(root, folder + name))])
@@ -36,4 +37,5 @@ def look(release, root="/"):
         "compiler": has(*COMPILERS),
         "make": has("make"),
         "dkms": has("dkms"),
+        "noexec": not runs_programs(under(root, BUILDS)),
     }

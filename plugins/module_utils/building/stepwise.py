@@ -15,7 +15,12 @@ import json
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import BUILDS, check_folder, own_folder
+from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import (
+    BUILDS,
+    check_folder,
+    own_folder,
+    runs_programs,
+)
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed, digest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     COMMAND_PATH,
@@ -74,6 +79,13 @@ class Build:
 
     def advance(self):
         own_folder(self.folder)
+        if not runs_programs(self.folder):
+            raise TargetError(
+                "build_noexec",
+                "%s is on a file system that is mounted noexec, and a kernel's tree builds programs that it then runs"
+                % self.folder,
+                "name a folder elsewhere (toa_kernel_work), or mount that file system without noexec",
+            )
         began = len(self.done())
         while not self.is_finished():
             title, work = self.steps[len(self.done())]

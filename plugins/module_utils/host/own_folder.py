@@ -18,6 +18,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DI
 
 # Where builds go that nobody has given another place.
 BUILDS = STATE_DIR + "/build"
+# A flag of statvfs(3), which Python has no name for.
+_NOEXEC = 8
 _MOST_LINKS = 40
 
 
@@ -49,6 +51,16 @@ def check_folder(path):
     if _there(path):
         own_folder(path)
     return path
+
+
+def runs_programs(path):
+    """Whether the kernel runs what lies in a folder, there or yet to be made: not on a file system that is mounted noexec."""
+    while not os.path.isdir(path) and path not in ("", "/"):
+        path = os.path.dirname(path)
+    try:
+        return not os.statvfs(path or "/").f_flag & _NOEXEC
+    except OSError:
+        return True
 
 
 def _refuse_open(place, found, below):

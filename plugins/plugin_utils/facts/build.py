@@ -52,7 +52,7 @@ CLEAN: dict[str, Cleaner] = {
     "security": record(
         secure_boot=flag, lockdown=text, sig_enforce=flag, modules_disabled=flag, trusted_keys=many(text), selinux=text, selinux_domain=text, fapolicyd=flag,
     ),
-    "build": record(headers=flag, compiler=flag, make=flag, dkms=flag, headers_package=text, headers_available=tristate),
+    "build": record(headers=flag, compiler=flag, make=flag, dkms=flag, noexec=flag, headers_package=text, headers_available=tristate),
     "container": text,
     "conflicts": records(code=text, detail=text),
     "firewall": record(

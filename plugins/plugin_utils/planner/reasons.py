@@ -251,6 +251,11 @@ REASONS = {
         "the host's repositories do not have the headers of the running kernel {running}",
         "update the kernel to one whose headers they have and reboot, or put {package} on a repository of the host",
     ),
+    "build_noexec": Reason(
+        BLOCK,
+        "{what} would be compiled below /var/lib/realip-toa, where nothing can be run: that file system is mounted noexec",
+        "mount it without noexec, or have the kernel built on a build host (realip.toa.build_kernel) as a package",
+    ),
     "no_built_kernel": Reason(
         INFO, "no kernel was built for {os}", "build one with the playbook realip.toa.build_kernel"
     ),

@@ -151,6 +151,8 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     else:
         _check_packages(case, offer, entry)
         files = listed(package.file for package in offer.packages)
+        if entry.format == "tree" and case.facts["build"]["noexec"]:
+            offer.block("build_noexec", what=f"kernel {entry.release}")
         offer.steps.append(
             f"{f'compile {files} and install it' if entry.format == 'tree' else f'install {files}'} beside the running {case.running}"
         )

@@ -181,6 +181,9 @@ def test_a_kernel_that_the_host_compiles_for_itself():
         "tree",
     )
     assert "compile linux-toa.tar.gz and install it beside the running 6.1.0-18-amd64" in plan["steps"]
+    # Compiling a kernel is to run what was compiled just before.
+    plan = decide(host(*DEBIAN12, build={"noexec": True}), entries=entries, backends=["source_kernel"])
+    assert codes(plan, "block") == {("source_kernel", "build_noexec")} and "build host" in plan["remedy"]
     # Which rpm or dpkg the host has is all the same; a digest is not.
     assert codes(
         decide(

@@ -266,7 +266,7 @@ def test_why_packages_did_not_come(monkeypatch):
 
 
 def test_what_there_is_to_build_with(tmpdir):
-    empty = {"headers": False, "compiler": False, "make": False, "dkms": False}
+    empty = {"headers": False, "compiler": False, "make": False, "dkms": False, "noexec": False}
     assert build_facts.look(DEBIAN, str(tmpdir)) == empty
     for path in ("lib/modules/%s/build/Makefile" % DEBIAN, "usr/bin/cc", "usr/sbin/dkms"):
         tmpdir.join(path).write("", ensure=True)
