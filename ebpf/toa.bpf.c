@@ -113,6 +113,7 @@ enum counter {
 	TRANSLATED_ON_SYN,
 	TRANSLATED_ON_ACK,
 	TRANSLATED_ON_DATA,
+	FROM_TRUSTED, // established, from a source that may name clients
 	COUNTERS
 };
 
@@ -121,7 +122,15 @@ struct {
 	__uint(max_entries, COUNTERS);
 	__type(key, __u32);
 	__type(value, __u64);
-} realip_counters SEC(".maps");
+} realip_events SEC(".maps");
+
+// Connections that were translated, by the kind of their option.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u64);
+} realip_kinds SEC(".maps");
 
 // The client of a connection. All in network order; an IPv4 address is written as ::ffff:a.b.c.d.
 struct client {
@@ -153,12 +162,17 @@ static __always_inline struct settings *settings_now(void)
 	return bpf_map_lookup_elem(&realip_config, &zero);
 }
 
-static __always_inline void count(__u32 which)
+static __always_inline void add_one(void *map, __u32 which)
 {
-	__u64 *counter = bpf_map_lookup_elem(&realip_counters, &which);
+	__u64 *counter = bpf_map_lookup_elem(map, &which);
 
 	if (counter)
 		__sync_fetch_and_add(counter, 1);
+}
+
+static __always_inline void count(__u32 which)
+{
+	add_one(&realip_events, which);
 }
 
 // ---- reading the option
@@ -271,12 +285,12 @@ static __always_inline void move_to_front(const struct header *header, __u64 cho
 	option[2] = either(mask, w2 >> 8 | w3 << 56, w2);
 }
 
-// TRANSLATED with the client filled in, NO_OPTION, MALFORMED or AMBIGUOUS.
+// TRANSLATED with the client and the option's kind filled in, NO_OPTION, MALFORMED or AMBIGUOUS.
 //
 // Bit 0 of `starts` says that an option starts here, bit n that one starts n bytes on; bit n of `matches`, that one of ours started at byte n
 // of the options. All bits are made of settings.one, which is 1 whenever the programs run: a constant would be known to the verifier, which
 // would then follow every combination of lengths by itself (700,000 instructions instead of some thousand).
-static __always_inline int find_option(const struct header *header, struct client *client)
+static __always_inline int find_option(const struct header *header, struct client *client, __u32 *kind_found)
 {
 	const __u8 *bytes = (const __u8 *)header->words;
 	struct settings *settings = settings_now();
@@ -329,6 +343,7 @@ static __always_inline int find_option(const struct header *header, struct clien
 		return AMBIGUOUS;
 	move_to_front(header, matches, option);
 	read_option((const __u8 *)option, client);
+	*kind_found = *(const __u8 *)option;
 	return TRANSLATED;
 }
 
@@ -428,7 +443,7 @@ static __always_inline int is_possible(struct bpf_sock_ops *ctx, const struct cl
 }
 
 // Keep what was found and count what became of it.
-static __always_inline int settle(struct bpf_sock_ops *ctx, int found, const struct header *header, struct client *client, __u32 packet)
+static __always_inline int settle(struct bpf_sock_ops *ctx, int found, const struct header *header, struct client *client, __u32 kind, __u32 packet)
 {
 	struct bpf_sock *sk = ctx->sk; // read once: the verifier forgets the check with the next read
 
@@ -441,6 +456,7 @@ static __always_inline int settle(struct bpf_sock_ops *ctx, int found, const str
 	count(found);
 	if (found != TRANSLATED)
 		return found;
+	add_one(&realip_kinds, kind);
 	count(packet == ON_SYN ? TRANSLATED_ON_SYN : packet == ON_ACK ? TRANSLATED_ON_ACK : TRANSLATED_ON_DATA);
 	if (length_of(header) + (is_ipv4(&client->address) ? 8 : 20) > TCP_HEADER + TCP_OPTIONS)
 		count(FULL);
@@ -475,7 +491,7 @@ __noinline int realip_read(struct bpf_sock_ops *ctx, __u32 source)
 	struct settings *settings = settings_now();
 	struct header header;
 	struct client client = {};
-	__u32 packet;
+	__u32 packet, kind = 0;
 	int found;
 
 	if (!settings || !settings->one)
@@ -491,10 +507,10 @@ __noinline int realip_read(struct bpf_sock_ops *ctx, __u32 source)
 		if (ctx->op == BPF_SOCK_OPS_PARSE_HDR_OPT_CB && (packet != ON_DATA || !is_first_data(ctx, &header)))
 			return NO_OPTION;
 	}
-	found = find_option(&header, &client);
+	found = find_option(&header, &client, &kind);
 	if (found == TRANSLATED || found == AMBIGUOUS) {
 		if (settings->packets & packet)
-			found = settle(ctx, found, &header, &client, packet);
+			found = settle(ctx, found, &header, &client, kind, packet);
 		else
 			found = MISPLACED;
 	}
@@ -523,6 +539,8 @@ static __always_inline void established(struct bpf_sock_ops *ctx, __u32 packets)
 {
 	int found = realip_read(ctx, THIS_PACKET), packet = found >> 8;
 
+	if (is_believed(ctx))
+		count(FROM_TRUSTED);
 	if (is_nothing(found) && (packets & ON_SYN) && packet != ON_SYN) {
 		int syn = realip_read(ctx, SAVED_SYN);
 

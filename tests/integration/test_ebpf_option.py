@@ -219,5 +219,7 @@ def test_counters(stage: EbpfStage) -> None:
         "untrusted": 2,
         "malformed": 1,
         "impossible": 1,
+        "kind_200": 3,
+        "from_trusted": 10,  # all but the two strangers
     }
     assert stage.target("programs.facts")["counters"] == {f"ebpf_{name}": value for name, value in after.items()}

@@ -16,6 +16,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import (
     CONFIG_SIZE,
     COUNTER_NAMES,
     COUNTERS,
+    KINDS,
     MOST_NETWORKS,
     MOST_PORTS,
     NEEDED,
@@ -71,7 +72,7 @@ def in_force(attached):
         found.update(read_config(value), object=generation.split("-")[0], generation=generation)
         found["trusted_sources"] = networks(folder) if check_source else []
         found["ports"] = ports(folder) if check_port else []
-        found["counters"] = counters(folder)
+        found["counters"] = counters(folder, found["option_kinds"])
     return found
 
 
@@ -108,16 +109,23 @@ def ports(folder):
     return sorted(struct.unpack("<I", key)[0] for key in _keys(folder, PORTS, 4, MOST_PORTS))
 
 
-def counters(folder):
-    """{name: int}, summed over the CPUs."""
-    cpus = possible_cpus()
-    totals = {}
-    for place, name in enumerate(COUNTER_NAMES):
-        totals[name] = sum(struct.unpack("<%dQ" % cpus, _value(folder, COUNTERS, struct.pack("<I", place), 8 * cpus)))
+def counters(folder, formats):
+    """{name: int}, summed over the CPUs; `kind_200` counts what was translated out of options of kind 200, for each kind of `formats`."""
+    totals = _sums(folder, COUNTERS, enumerate(COUNTER_NAMES))
+    kinds = sorted(set(int(name.split("/")[0]) for name in formats))
+    totals.update(_sums(folder, KINDS, [(kind, "kind_%d" % kind) for kind in kinds]))
     # By the loader, where somebody had taken the programs from their hooks.
     said = (read_line(RESTORED) or "").split()
     totals["restored"] = int(said[0]) if said and said[0].isdigit() else 0
     return totals
+
+
+def _sums(folder, name, places):
+    cpus = possible_cpus()
+    return dict(
+        (word, sum(struct.unpack("<%dQ" % cpus, _value(folder, name, struct.pack("<I", place), 8 * cpus))))
+        for place, word in places
+    )
 
 
 def possible_cpus():

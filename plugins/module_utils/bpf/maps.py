@@ -19,9 +19,10 @@ from ansible_collections.realip.toa.plugins.module_utils.common.option_formats i
 
 # Pins: PINS/GENERATION/PROGRAM and PINS/GENERATION/maps/MAP. bpffs allows no dots in names.
 PINS = "/sys/fs/bpf/realip-toa"
-CONFIG, TRUSTED, PORTS, COUNTERS = "realip_config", "realip_trusted", "realip_ports", "realip_counters"
+CONFIG, TRUSTED, PORTS = "realip_config", "realip_trusted", "realip_ports"
+COUNTERS, KINDS = "realip_events", "realip_kinds"
 # What a new generation takes over from the one before: open connections keep their clients, and counters go on.
-SHARED = ("realip_clients", COUNTERS, "realip_own")
+SHARED = ("realip_clients", COUNTERS, KINDS, "realip_own")
 
 # Program -> the hook it belongs to, in the order in which they are attached: what shows addresses before what finds them.
 PROGRAMS = (
@@ -47,6 +48,7 @@ COUNTER_NAMES = (
     "translated_on_syn",
     "translated_on_ack",
     "translated_on_data",
+    "from_trusted",
 )
 
 MOST_NETWORKS = 4096
