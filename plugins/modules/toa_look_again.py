@@ -23,6 +23,12 @@ options:
     description: Name of the host; the task is delegated to it.
     type: str
     required: true
+  wait_for_traffic:
+    description:
+      - Seconds after its proof until a real connection has to have come translated; 0 asks for none.
+      - The wait ends with the first one.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description: It does the same in check mode.

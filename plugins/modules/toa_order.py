@@ -88,6 +88,10 @@ soak:
   description: Seconds that a wave has to do well before the next one begins.
   returned: success
   type: int
+wait_for_traffic:
+  description: Seconds after its proof until a host has to have shown the client of a real connection; 0 asks for none.
+  returned: success
+  type: int
 looks_again:
   description: Whether the hosts of a wave are looked at again before the next one begins.
   returned: success

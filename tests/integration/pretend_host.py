@@ -161,6 +161,7 @@ def facts(host):
         "conflicts": [],
         "held": [],
         "unread": [],
+        "traffic": None,
         "firewall": {"backend": "nft", "option_filter": host["option_filter"], "forwards": False, "filter_partial": []},
         "state": host["state"],
     }
@@ -324,6 +325,12 @@ def runner_source(modules):
         return file.read()
 
 
+def traffic(host, args, modules):
+    """Clients come, but for a host with the fault `silent`: there somebody sends from elsewhere."""
+    others = {"untrusted": 2} if host["faults"].get("silent") else {}
+    return {"changed": False, "seen": not others, "traffic": {"others": others}}
+
+
 HANDLERS = {
     "plan": survey,
     "probe": probe,
@@ -336,6 +343,7 @@ HANDLERS = {
     "echo": echo,
     "monitor": monitor,
     "option_filter": option_filter,
+    "traffic": traffic,
 }
 
 

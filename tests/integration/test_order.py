@@ -149,6 +149,17 @@ def test_a_host_that_goes_bad_while_its_wave_soaks_is_taken_back(fleet: Fleet, c
     assert "went bad" in report["web05"]["message"]
 
 
+def test_a_host_without_clients_is_taken_back(fleet: Fleet) -> None:
+    """Its proof was right, but the real load balancer is another one than the variables say."""
+    names = fleet.names[:3]
+    fleet.be("web02", faults={"silent": True})
+    run, report = fleet.play(NEWEST, names=names, toa_waves=[1], toa_wait_for_traffic="3s")
+    assert run.rc != 0 and states(report) == {"web01": "proved", "web02": "failed", "web03": "waiting"}, run.output
+    assert "traffic" in fleet.host("web01")["journal"] and fleet.host("web02")["kernel"] == STOCK
+    message = report["web02"]["message"]
+    assert "in the 3 s since its proof: 2 connections carried an option from a source that is not trusted" in message
+
+
 def test_tasks_of_the_operator_name_what_went_bad_or_close_the_gate(fleet: Fleet) -> None:
     names = fleet.names[:3]
     tasks = [

@@ -109,6 +109,17 @@ def ports(folder):
     return sorted(struct.unpack("<I", key)[0] for key in _keys(folder, PORTS, 4, MOST_PORTS))
 
 
+def counters_now():
+    """The same without knowing what is attached: of whichever generation is pinned, {} where none is. BpfError or OSError where the kernel refuses."""
+    for name in list_dir(PINS):
+        if re.match(_GENERATION, name):
+            folder = maps_of(name)
+            return counters(
+                folder, read_config(_value(folder, CONFIG, struct.pack("<I", 0), CONFIG_SIZE))["option_kinds"]
+            )
+    return {}
+
+
 def counters(folder, formats):
     """{name: int}, summed over the CPUs; `kind_200` counts what was translated out of options of kind 200, for each kind of `formats`."""
     totals = _sums(folder, COUNTERS, enumerate(COUNTER_NAMES))

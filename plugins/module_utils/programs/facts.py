@@ -38,6 +38,7 @@ from ansible_collections.realip.toa.plugins.module_utils.inspection.packages imp
     look_at_held,
     look_at_package_manager,
 )
+from ansible_collections.realip.toa.plugins.module_utils.inspection.real_traffic import look as look_at_traffic
 from ansible_collections.realip.toa.plugins.module_utils.inspection.security import look_at_security
 from ansible_collections.realip.toa.plugins.module_utils.inspection.services import (
     forwards,
@@ -88,6 +89,7 @@ class Host:
 
     def facts(self):
         facts = self._sections()
+        facts["traffic"] = self.guarded("traffic", lambda: self._traffic(facts), None)
         facts["drift"] = self.guarded("drift", lambda: self._drift(facts), [])
         return facts
 
@@ -192,6 +194,10 @@ class Host:
     def _option_filter(self):
         """The option filter that we have put here, or None."""
         return filter_of(self.state.get(OPTION_FILTER), self.places, FILTER_SCRIPT if self.root == "/" else "")
+
+    def _traffic(self, facts):
+        """Real connections, where anything here counts them."""
+        return look_at_traffic(facts["counters"], facts["boot"].get("boot_id") or "", self.root.rstrip("/"))
 
     def _drift(self, facts):
         """How the host has moved away from what was proved; costs nothing where nothing was."""

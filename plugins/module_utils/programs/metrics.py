@@ -52,6 +52,15 @@ HELP = {
         "gauge",
         "Whether something translates and takes a client's address from whoever sends it.",
     ),
+    "connections_total": (
+        "counter",
+        "Real connections since counting began, without the proofs' own: of them all, and those that came translated.",
+    ),
+    "idle": ("gauge", "Whether no real connection has carried an option for an hour."),
+    "quiet_seconds": (
+        "gauge",
+        "Seconds since the last real connection that carried an option, or since counting began.",
+    ),
     "events_total": ("counter", "Counters of the TOA module or the eBPF programs, summed over the CPUs."),
     "run_time_seconds": ("gauge", "When the monitor last ran."),
 }
@@ -67,6 +76,9 @@ ORDER = (
     "drift_since_seconds",
     "option_filter_active",
     "trusts_all_sources",
+    "connections_total",
+    "idle",
+    "quiet_seconds",
     "events_total",
     "run_time_seconds",
 )
@@ -128,10 +140,22 @@ def samples_of(facts, probe, since, now, asked=True):
     if facts["firewall"]["option_filter"]:
         samples.append(("option_filter_active", {}, int(facts["firewall"]["option_filter"]["active"])))
     samples.append(("trusts_all_sources", {}, int(trusts_all_sources(facts))))
+    samples.extend(traffic_samples(facts["traffic"]))
     for counter in sorted(facts["counters"]):
         samples.append(("events_total", {"event": counter}, facts["counters"][counter]))
     samples.append(("run_time_seconds", {}, now))
     return sorted(samples, key=lambda sample: ORDER.index(sample[0]))
+
+
+def traffic_samples(traffic):
+    """None where nothing counts connections."""
+    if not traffic:
+        return []
+    samples = [("connections_total", {"which": "translated"}, traffic["translated"])]
+    if traffic["connections"] is not None:
+        which = "trusted" if traffic["trusted"] else "all"
+        samples.append(("connections_total", {"which": which}, traffic["connections"]))
+    return samples + [("idle", {}, int(traffic["idle"])), ("quiet_seconds", {}, traffic["quiet"])]
 
 
 def trusts_all_sources(facts):

@@ -57,6 +57,7 @@ Description=Write metrics about the real client address
 Type=oneshot
 Nice=10
 TimeoutStartSec=120
+ExecStartPre=+/bin/mkdir -p -m 700 /run/realip-toa
 ExecStart=%(python)s %(program)s
 %(confined)s
 """
@@ -294,7 +295,7 @@ def confined_to(folder):
     if not _is_below(folder, _TEMPORARY):
         more.append("PrivateTmp=yes")
     # iptables asks for its lock even to list its rules.
-    writes = (FOLDER, folder, "/proc/sys/net", "/run/xtables.lock")
+    writes = (FOLDER, folder, "/proc/sys/net", "/run/xtables.lock", "/run/realip-toa")
     return confined(capabilities, ("AF_INET", "AF_INET6", "AF_NETLINK"), writes, more=more)
 
 

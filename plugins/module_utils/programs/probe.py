@@ -25,6 +25,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import
     parse_counters,
     stats,
 )
+from ansible_collections.realip.toa.plugins.module_utils.inspection.real_traffic import Counted
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.networks import addresses_for
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import FOLDER
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import SECTION, filter_of, load_here
@@ -64,7 +65,10 @@ def main(args):
     questions.reads_data = "data" in (section(EBPF).get("packets") or ["data"])
     before = counters()
     option_filter = filter_of(section(SECTION), []) if args.get("option_filter") else None
-    found = prove(questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), option_filter)
+    with Counted():
+        found = prove(
+            questions, claims, args.get("rows") or "all", float(args.get("timeout") or TIMEOUT), option_filter
+        )
     found.update(
         claims=claims,
         counters_before=before,

@@ -62,6 +62,9 @@ CLEAN: dict[str, Cleaner] = {
         )),
     ),
     "held": many(text),
+    "traffic": optional(record(
+        translated=number, connections=number, trusted=flag, others=mapping(number), since=text, last=text, quiet=number, idle=flag,
+    )),
     "drift": records(code=text, detail=text, since=text),
     "unread": records(section=text, problem=text),
     "state": lambda value: anything(value) if isinstance(value, dict) else {},

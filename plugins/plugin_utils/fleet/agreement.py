@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "toa_max_unavailable": "",
     "toa_pause_after_canary": False,
     "toa_soak": 0,
+    "toa_wait_for_traffic": 0,
 }
 
 
@@ -77,4 +78,5 @@ _RANKS: dict[str, Callable[[Any, int], Any]] = {
     ),
     "toa_pause_after_canary": lambda value, total: not flag(value, "toa_pause_after_canary"),
     "toa_soak": lambda value, total: -seconds(value, "toa_soak"),
+    "toa_wait_for_traffic": lambda value, total: -seconds(value, "toa_wait_for_traffic"),
 }

@@ -82,6 +82,7 @@ def order(
     by_name = {item["domain"]: item for item in domains}
     left.update({host: domain_full(by_name[names[host]]) for host in plan.held})
     soak = seconds(agreed["toa_soak"], "toa_soak") if goal == "install" else 0
+    wait = seconds(agreed["toa_wait_for_traffic"], "toa_wait_for_traffic") if goal == "install" else 0
     slots = {item["host"]: {**item["turn"], "run": run} for item in plan.turns}
     jumps = [host for host in slots if ways.get(host)]
     if jumps:
@@ -103,7 +104,8 @@ def order(
         "go_on": go_on[0],
         "go_on_approved": go_on[1],
         "soak": soak,
-        "looks_again": goal == "install" and (soak > 0 or wave_tasks),
+        "wait_for_traffic": wait,
+        "looks_again": goal == "install" and (soak > 0 or wait > 0 or wave_tasks),
         "ask_after": _last_canaries(plan) if flag(agreed["toa_pause_after_canary"], "toa_pause_after_canary") else 0,
     }
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.traffic import cause
+
 Values = Mapping[str, Any]
 
 
 def trouble(before: Values, then: Values, answer: Values) -> str:
     """What has gone wrong with a host since its turn, in one sentence; "" where nothing has.
 
-    `before`: its record, with the plan and the outcome of its turn. `then`: its facts of play 1. `answer`: the result of toa_plan now.
+    `before`: its record, with the plan and the outcome of its turn. `then`: its facts of play 1. `answer`: the result of toa_plan now, and in
+    `waited` what the wait for a real connection has given, where there was one.
     """
     if answer.get("failed"):
         return f"it cannot be looked at again: {answer.get('msg') or answer.get('code') or 'no message'}"
@@ -35,7 +38,20 @@ def trouble(before: Values, then: Values, answer: Values) -> str:
     found += [
         str(item.get("detail") or item.get("code")) for item in facts.get("drift") or [] if isinstance(item, Mapping)
     ]
+    found += _silence(_mapping(answer.get("waited")))
     return "; ".join(found)
+
+
+def _silence(waited: Values) -> list[str]:
+    """What is wrong where somebody has waited for a real connection; None for `seen` says that nothing there counts any."""
+    if waited.get("failed"):
+        return [f"it cannot be seen whether it has clients: {waited.get('msg') or waited.get('code') or 'no message'}"]
+    if waited.get("seen") is not False:
+        return []
+    what, remedy = cause(_mapping(_mapping(waited.get("traffic")).get("others")))
+    return [
+        f"no real connection has carried an option that counts in the {waited['seconds']} s since its proof: {what}; {remedy}"
+    ]
 
 
 def _mapping(value: Any) -> Values:

@@ -36,6 +36,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.plan import chosen, empty_plan, none_fits
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import policy_of
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import reason
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.traffic import tell_of_traffic
 
 
 def decide(
@@ -63,6 +64,7 @@ def decide(
             if offer.state == state:
                 if case.trusted is None:
                     offer.block("spoofable")
+                tell_of_traffic(case, offer)
                 if is_drained(case):
                     offer.tell("left_drained")
                     offer.steps.append("put the host back into service")

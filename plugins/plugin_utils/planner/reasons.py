@@ -152,6 +152,10 @@ REASONS = {
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
     # -- since the last rollout
     "drifted": Reason(WARNING, "{detail}{since}"),
+    "traffic": Reason(INFO, "{what}"),
+    "idle": Reason(
+        WARNING, "proved, but no real connection has carried an option that counts for {since}: {what}", "{remedy}"
+    ),
     # -- conflicts
     "conflict_ebpf_getpeername": Reason(
         BLOCK,

@@ -38,6 +38,7 @@ Entry: TypeAlias = dict[str, Any]
 STATES = (
     "proved",
     "converged",
+    "idle",
     "rolled_back",
     "removed",
     "planned",
@@ -52,9 +53,9 @@ STATES = (
 # With what a host is in order, by what was asked for; with anything else the run fails. `plan` only looks, so it fails where it could not look. `verify` asks
 # one thing, whether a host translates: one that no backend suits any more does not.
 GOOD: dict[str, tuple[str, ...]] = {
-    "plan": ("converged", "pending", "blocked", "unsupported"),
-    "rollout": ("proved", "converged", "planned", "pending", "unsupported"),
-    "verify": ("converged",),
+    "plan": ("converged", "idle", "pending", "blocked", "unsupported"),
+    "rollout": ("proved", "converged", "idle", "planned", "pending", "unsupported"),
+    "verify": ("converged", "idle"),
     "rollback": ("rolled_back", "converged", "planned", "pending", "blocked", "unsupported"),
     "remove": ("removed", "converged", "planned", "pending", "blocked", "unsupported"),
 }
@@ -280,6 +281,7 @@ def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any
         "verdict": probe.get("verdict") or "",
         "option_kinds": plain(plan.get("option_kinds") or []),
         "capabilities": plain(plan.get("capabilities") or {}),
+        "traffic": text(_message(plan, "traffic")),
         "trusts_all_sources": bool(plan.get("trusts_all_sources")),
         "wave": whole(turn.get("wave")),
         "began": moment(timing.get("began")),
@@ -305,6 +307,11 @@ def _entry(host: str, variables: Variables, kind: str, closing: Mapping[str, Any
     return cleaned
 
 
+def _message(plan: Mapping[str, Any], code: str) -> str:
+    """What a plan says under a code; "" where it says nothing."""
+    return next((str(item.get("message") or "") for item in plan.get("reasons") or [] if item.get("code") == code), "")
+
+
 def _why(entry: Mapping[str, Any]) -> str:
     """The one sentence that says why a host is not fine; empty for one that is."""
     if not entry["attention"] and entry["state"] != "pending":
@@ -327,5 +334,7 @@ def _state(result: Mapping[str, Any], plan: Mapping[str, Any], outcome: Mapping[
         return "lost"
     if state not in STATES or (result.get("failed") and not outcome.get("state")):
         return "failed"
+    if state == "converged" and not outcome and _message(plan, "idle"):
+        return "idle"
     # Pending after a rollout and without a word why: the wave gate closed.
     return "waiting" if state == "pending" and not outcome and kind in ("rollout", "rollback", "remove") else str(state)

@@ -18,6 +18,7 @@ GRAVITY = (
     "unsupported",
     "pending",
     "proved",
+    "idle",
     "converged",
     "rolled_back",
     "removed",

@@ -10,7 +10,7 @@ from typing import Any
 
 # What a state is called in the middle of a sentence.
 WORDS = {
-    "proved": "proved", "converged": "in order before", "rolled_back": "rolled back", "removed": "removed", "planned": "would change",
+    "proved": "proved", "converged": "in order before", "idle": "idle", "rolled_back": "rolled back", "removed": "removed", "planned": "would change",
     "pending": "would change", "waiting": "not begun", "blocked": "blocked", "unsupported": "unsupported", "failed": "failed", "lost": "unreachable",
 }  # fmt: skip
 BAD = ("failed", "lost", "blocked", "unsupported", "pending")
@@ -25,9 +25,9 @@ def headline(report: Mapping[str, Any]) -> str:
     if report["kind"] == "plan" or report["check"]:
         return _foreseen(hosts, states)
     if report["kind"] == "verify":
-        good = states["converged"] + states["proved"]
+        good = states["converged"] + states["proved"] + states["idle"]
         said = f"{_of(good, len(hosts))} {_verb('translate', hosts)}"
-        return _with(said, states, BAD)
+        return _with(said, states, (*BAD, "idle"))
     if states["waiting"]:
         return _stopped(report, states)
     good = len(hosts) - sum(states[state] for state in BAD)
@@ -42,13 +42,13 @@ def headline(report: Mapping[str, Any]) -> str:
 def _foreseen(hosts: Sequence[Mapping[str, Any]], states: Counter[str]) -> str:
     changing = [entry for entry in hosts if entry["state"] in ("pending", "planned")]
     if not changing:
-        said = f"{_of(states['converged'], len(hosts))} in order, nothing would change"
+        said = f"{_of(states['converged'] + states['idle'], len(hosts))} in order, nothing would change"
     else:
         reboots = sum(bool(entry["reboot"]) for entry in changing)
         said = f"{_of(len(changing), len(hosts))} would change, "
         said += "none of them reboots" if not reboots else f"{reboots:,} of them would reboot"
     causes = {code for entry in hosts if entry["state"] == "blocked" for code in _blocks(entry)}
-    told = _with(said, states, ("failed", "lost", "blocked", "unsupported"))
+    told = _with(said, states, ("failed", "lost", "blocked", "unsupported", "idle"))
     return told if len(causes) < 2 else f"{told[:-1]}, for {len(causes)} reasons."
 
 

@@ -44,6 +44,7 @@ def _line(entry: Mapping[str, Any]) -> str:
         entry["kernel"],
         entry["backend"],
         entry["verdict"],
+        entry["traffic"],
         entry["why"],
     ]
     if entry["why"] and entry["remedy"]:

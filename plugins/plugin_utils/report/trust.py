@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.realip.toa.plugins.plugin_utils import host_text
 
 # States of hosts that translate.
-GREEN = ("proved", "converged")
+GREEN = ("proved", "converged", "idle")
 # More names than this make no sentence.
 NAMED = 20
 

@@ -168,6 +168,7 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "toa_only": _only,
     "toa_package_mirror": _address,
     "toa_soak": lambda value: limits.seconds(value, "toa_soak"),
+    "toa_wait_for_traffic": lambda value: limits.seconds(value, "toa_wait_for_traffic"),
     "toa_waves": lambda value: limits.wave_targets(1000, value),
     "toa_window": _window,
 }

@@ -10,10 +10,10 @@ const columns = Object.entries(report.hosts);
 const hosts = (columns.length ? columns[0][1].at : []).map((_, number) => Object.fromEntries(columns.map(([name, column]) => [name, column.values[column.at[number]]])));
 const byName = new Map(hosts.map((host) => [host.host, host]));
 
-const STATES = ["proved", "converged", "rolled_back", "removed", "planned", "pending", "waiting", "blocked", "unsupported", "failed", "lost"];
-const GLYPHS = { proved: "✓", converged: "=", rolled_back: "↶", removed: "↩", planned: "○", pending: "→", waiting: "…", blocked: "!", unsupported: "–", failed: "✗", lost: "?" };
+const STATES = ["proved", "converged", "idle", "rolled_back", "removed", "planned", "pending", "waiting", "blocked", "unsupported", "failed", "lost"];
+const GLYPHS = { proved: "✓", converged: "=", idle: "z", rolled_back: "↶", removed: "↩", planned: "○", pending: "→", waiting: "…", blocked: "!", unsupported: "–", failed: "✗", lost: "?" };
 const MEANINGS = {
-  proved: "changed in this run, and a crafted connection showed its client", converged: "was in order, and is left alone",
+  proved: "changed in this run, and a crafted connection showed its client", converged: "was in order, and is left alone", idle: "proved, but no real connection has carried an option for an hour",
   rolled_back: "back on the kernel of before", removed: "back to stock", planned: "a dry run: would be changed", pending: "would be changed by a rollout",
   waiting: "its wave did not start", blocked: "something that you can allow or put right stands in the way",
   unsupported: "no backend suits this host", failed: "a step failed, or the host could not be looked at", lost: "the host could not be reached",
@@ -371,7 +371,7 @@ function open(host) {
   const kinds = (host.option_kinds || []).join(", ");
   const can = Object.entries(host.capabilities || {}).filter(([, yes]) => yes).map(([name]) => name).join(", ");
   const facts = [["System", host.os], ["Kernel", [host.kernel, host.arch].filter(Boolean).join(" · ")], ["Kernel wanted", host.kernel_target], ["Backend", host.backend],
-    ["Option formats", kinds], ["Gives", can], ["Proof", host.verdict], ["Reboot", host.reboot_seconds ? span(host.reboot_seconds) : ""], ["Wave", host.wave || ""],
+    ["Option formats", kinds], ["Gives", can], ["Proof", host.verdict], ["Traffic", host.traffic], ["Reboot", host.reboot_seconds ? span(host.reboot_seconds) : ""], ["Wave", host.wave || ""],
     ["Trusts", host.trusts_all_sources ? "all sources" : ""], ["Out of service", host.drained ? "the host is still drained" : ""], ["Stuck", host.stuck ? "it may still run, or boot into, what was not proven" : ""],
     ["Failed at", host.stage], ["Code", host.code]];
   dialog.replaceChildren(

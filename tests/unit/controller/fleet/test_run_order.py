@@ -165,6 +165,7 @@ def test_outside_of_the_change_window_only_what_reboots_waits():
         ("toa_max_rebooting", {"lab": 0, "web": 5, "db": "9"}, 5),
         ("toa_pause_after_canary", {"lab": False, "web": "yes"}, "yes"),
         ("toa_soak", {"lab": None, "web": "15m", "db": 60}, "15m"),
+        ("toa_wait_for_traffic", {"lab": None, "web": "60s", "db": 9}, "60s"),
     ],
 )
 def test_the_strictest_of_several_values_counts_and_is_named(name, values, counts):
@@ -176,6 +177,8 @@ def test_the_strictest_of_several_values_counts_and_is_named(name, values, count
     )
     assert all(host in note for host in values)
     assert found["soak"] == (900 if name == "toa_soak" else 0)
+    assert found["wait_for_traffic"] == (60 if name == "toa_wait_for_traffic" else 0)
+    assert found["looks_again"] == (name in ("toa_soak", "toa_wait_for_traffic"))
     # However the hosts come.
     assert (
         strictest(

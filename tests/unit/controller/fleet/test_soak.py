@@ -39,6 +39,22 @@ def test_trouble(record, answer, words):
     assert trouble(record, FOUND, answer) == words
 
 
+@pytest.mark.parametrize(
+    ("waited", "words"),
+    [
+        ({"seen": True}, ""),
+        ({"seen": None}, ""),  # nothing there counts connections
+        ({"seen": False, "traffic": {"others": {"untrusted": 3}}}, "in the 60 s since its proof: 3 connections carried an option from"),
+        ({"seen": False, "traffic": {"others": {"untrusted": "x", "no_option": -1}}}, "no connection came at all"),
+        ({"seen": False, "traffic": None}, "no connection came at all"),
+        ({"failed": True, "msg": "gone"}, "it cannot be seen whether it has clients: gone"),
+    ],
+)  # fmt: skip
+def test_a_wait_for_clients(waited, words):
+    found = trouble(REBOOTED, FOUND, {**now(), "waited": {**waited, "seconds": 60}})
+    assert words in found and bool(words) == bool(found)
+
+
 def test_how_a_host_ends_that_went_bad():
     back = went_bad({"state": "rolled_back", "boot": {"kernel": "4.4.0"}}, "it reboots", {"plan": {}})
     assert (back["state"], back["code"], back["boot"]) == ("failed", "went_bad", {"kernel": "4.4.0"})

@@ -67,6 +67,33 @@ def test_drift_is_told():
     )
 
 
+TRAFFIC = {
+    "translated": 12431, "connections": 12500, "trusted": True, "others": {"no_option": 69}, "since": "2026-11-20T10:00:00Z",
+    "last": "2026-11-20T11:00:00Z", "quiet": 7200, "idle": True,
+}  # fmt: skip
+
+
+def test_real_traffic_is_told_of_a_host_that_translates():
+    plan = decide(toa_host(traffic=TRAFFIC))
+    told = {item["code"]: item for item in plan["reasons"]}
+    assert plan["state"] == "converged" and told["traffic"]["message"].endswith(
+        "12,431 of 12,500 connections from the load balancer since 2026-11-20T10:00:00Z came translated"
+    )
+    assert (
+        told["idle"]["severity"] == "warning" and "for 2 hours: 69 connections carried none" in told["idle"]["message"]
+    )
+    busy = named(decide(toa_host(traffic={**TRAFFIC, "idle": False})))
+    assert "traffic" in busy and "idle" not in busy
+    module = decide(toa_host(traffic={**TRAFFIC, "trusted": False}))
+    assert any("12,431 of 12,500 connections to this host since" in item["message"] for item in module["reasons"])
+
+
+def test_real_traffic_is_no_matter_of_a_host_with_something_to_do():
+    plan = decide(toa_host(traffic=TRAFFIC), trusted_sources=["10.0.0.0/8"])
+    assert plan["state"] == "pending" and not {"traffic", "idle"} & set(named(plan))
+    assert not {"traffic", "idle"} & set(named(decide(toa_host(traffic=None))))
+
+
 def test_the_monitor_is_left_where_it_is_wanted():
     assert decide(toa_host(), monitor=True)["steps"] == ["leave the monitor, which writes metrics"]
     assert decide(toa_host(state={"monitor": {"minutes": 5}}), monitor=True)["state"] == "converged"

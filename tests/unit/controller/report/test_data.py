@@ -80,6 +80,12 @@ def test_schema_and_code_know_the_same_words() -> None:
         ("plan", looked("blocked"), "blocked", False),
         ("rollout", looked("pending"), "waiting", True),
         ("rollout", looked("converged"), "converged", False),
+        (
+            "verify",
+            looked("converged", reasons=[{"code": "idle", "severity": "warning", "message": "nobody"}]),
+            "idle",
+            False,
+        ),
         ("rollout", ended({"state": "proved"}), "proved", False),
         (
             "rollout",
@@ -295,6 +301,7 @@ def test_warnings_of_hosts_in_order_are_counted() -> None:
         ("remove", {"removed": 2}, "All 2 hosts are without TOA."),
         ("rollback", {"rolled_back": 1, "failed": 1}, "1 of 2 hosts are back; 1 failed."),
         ("plan", {"converged": 2}, "All 2 hosts in order, nothing would change."),
+        ("verify", {"converged": 2, "idle": 1}, "All 3 hosts translate; 1 idle."),
         ("plan", {"pending": 3, "unsupported": 1}, "3 of 4 hosts would change, none of them reboots; 1 unsupported."),
     ],
 )

@@ -33,6 +33,7 @@ def facts(**more):
         "held": ["linux-image-4.4.87.toa"],
         "state": {"proof": PROVED, "packages": {"installed": {}, "held": ["linux-image-4.4.87.toa"]}},
         "counters": {"syn_recv_sock_toa": 3},
+        "traffic": None,
     }
     known.update(more)
     known["drift"] = drift.drift_of(known, BOOTED, INSTALLED, {})
@@ -164,7 +165,8 @@ def test_hosts_that_take_an_address_from_anybody_say_so(changes, trusts):
 
 
 def test_the_text_for_prometheus():
-    known = facts(uname={"release": 'a"b\\c\nd\x07'})
+    traffic = {"translated": 12431, "connections": 12500, "trusted": True, "idle": True, "quiet": 4000}
+    known = facts(uname={"release": 'a"b\\c\nd\x07'}, traffic=traffic)
     text = metrics.exposition(metrics.samples_of(known, {"verdict": "translating"}, {"hold_gone": 5}, 9))
     lines = text.split("\n")
     assert text.endswith("\n") and 'release="a\\"b\\\\c\\nd?"' in text
@@ -176,6 +178,10 @@ def test_the_text_for_prometheus():
         'realip_toa_drift_since_seconds{code="hold_gone"} 5',
         'realip_toa_events_total{event="syn_recv_sock_toa"} 3',
         "realip_toa_run_time_seconds 9",
+        'realip_toa_connections_total{which="translated"} 12431',
+        'realip_toa_connections_total{which="trusted"} 12500',
+        "realip_toa_idle 1",
+        "realip_toa_quiet_seconds 4000",
     ):
         assert line in lines
     told = [line.split()[2] for line in lines if line.startswith("# TYPE")]
