@@ -46,7 +46,12 @@ def stage(tmp_path: Path) -> t.Iterator[EbpfStage]:
 
 def host_of(stage: EbpfStage) -> tuple[dict[str, str], str, dict[str, int]]:
     """All that could be left on a host: files, pins, programs. The log is the stage's own."""
-    noise = ("/run/systemctl.log", "/run/realip-toa/lock")
+    noise = (
+        "/run/systemctl.log",
+        "/run/realip-toa/lock",
+        "/run/realip-toa/traffic.json",
+        "/run/realip-toa/traffic.json.lock",
+    )
     written = {name: text for name, text in stage.written().items() if name not in noise}
     return written, stage.sh("find /sys/fs/bpf -mindepth 1 | grep -v debug"), stage.programs()
 

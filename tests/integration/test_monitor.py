@@ -32,7 +32,12 @@ def monitor(stage: EbpfStage, state: str = "present", **args: t.Any) -> dict[str
 
 
 def host_of(stage: EbpfStage) -> dict[str, str]:
-    noise = ("/run/systemctl.log", "/run/realip-toa/lock")
+    noise = (
+        "/run/systemctl.log",
+        "/run/realip-toa/lock",
+        "/run/realip-toa/traffic.json",
+        "/run/realip-toa/traffic.json.lock",
+    )
     return {name: text for name, text in stage.written().items() if name not in noise}
 
 

@@ -92,7 +92,14 @@ def sysvinit(stage: OptionFilterStage) -> OptionFilterStage:
 
 def host_of(stage: OptionFilterStage) -> tuple[dict[str, str], str]:
     """All that could be left on a host; the log is the stage's own, and the lock of iptables is a file."""
-    noise = ("/run/systemctl.log", "/run/realip-toa/lock", "/run/xtables.lock", "/run/toa200.o")
+    noise = (
+        "/run/systemctl.log",
+        "/run/realip-toa/lock",
+        "/run/realip-toa/traffic.json",
+        "/run/realip-toa/traffic.json.lock",
+        "/run/xtables.lock",
+        "/run/toa200.o",
+    )
     return {name: text for name, text in stage.written().items() if name not in noise}, stage.rules()
 
 
