@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that is checked, once: `make`, `.ci/run` and the workflows in .github call these sessions. `nox --list` shows them.
 
-Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core, so nox itself installs nothing. What has the tag
-`test` runs in `make test`: every layer once, on the newest ansible-core and three Pythons. What has the tag `rest` runs on top in `make test-all`: the
-other Pythons and ansible-cores, and all machines. Those that are `long` begin first.
+Sessions share the virtual environments that tests/setup.sh makes, one for each ansible-core: a single test of a fleet starts controllers of all of
+them. `run` says what a session needs of the machine, and installs it first. What has the tag `test` runs in `make test`: every layer once, on the
+newest ansible-core and three Pythons. What has the tag `rest` runs on top in `make test-all`: the other Pythons and ansible-cores, and all machines.
+Those that are `long` begin first. What stands behind `--` goes to the tests: `nox -s "unit_target(3.6)" -- tests/unit/target/host`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "real
 VENVS = Path(os.environ.get("REALIP_VENVS") or CACHE / "venvs")
 DEV = VENVS / "dev" / "bin"
 CORES = ("2.16", "2.19", "2.21")
+# Those of `make test` come first. The oldest is that of CentOS 7; 3.6 is that of EL 8, 3.13 that of Debian 13.
+PYTHONS = {"test": ("2.7", "3.6", "3.13"), "rest": ("3.5", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.14")}
 
 
 def machines(scenario: str) -> int:
@@ -48,14 +51,15 @@ os.environ.update(
 )
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "unit", "docs"]
+nox.options.sessions = ["quick"]
 
 
-def run(session: nox.Session, *words: str) -> None:
-    """Run a command of the checkout in the environment of development, which is made first unless make has done so."""
+def run(session: nox.Session, *words: str, needs: str = "lab") -> None:
+    """Run a command of the checkout in the environment of development. What it needs is made first, as tests/setup.sh names it, unless
+    somebody has said that all is there: every environment of Python and no Debian package (`python`), what tests of this machine use
+    (`tests`), what lab machines use (`lab`)."""
     if not os.environ.get("REALIP_READY"):
-        session.run("tests/setup.sh", "lab", external=True)
-        os.environ["REALIP_READY"] = "1"
+        session.run("tests/setup.sh", needs, external=True)
     session.run(*words, external=True)
 
 
@@ -71,8 +75,8 @@ def on_machines(session: nox.Session, *words: str, tests: list[str]) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """what to run first: style, types, imports, unit tests on one Python"""
-    session.run("tests/quick.sh", external=True)
+    """what to run first: style, types, imports, unit tests on one Python; needs nothing but Python"""
+    run(session, "tests/quick.sh", *session.posargs, needs="quick")
 
 
 # The part of a layer that `make test` has, and the one that `make test-all` adds.
@@ -82,20 +86,30 @@ PARTS = [nox.param(part, id=part, tags=[part]) for part in ("test", "rest")]
 @nox.session(tags=["test"])
 def lint(session: nox.Session) -> None:
     """ruff, mypy, yamllint, shellcheck, ansible-lint, licences, changelog"""
-    run(session, "tests/lint.sh")
+    run(session, "tests/lint.sh", needs="python")
 
 
 @nox.session
-@nox.parametrize("part", PARTS)
-def unit(session: nox.Session, part: str) -> None:
-    """pure logic: target code on every Python found, controller code on every ansible-core; behind `--`, tests to run instead of all"""
-    run(session, "tests/unit.sh", part, *session.posargs)
+@nox.parametrize(
+    "version",
+    [nox.param(version, id=version, tags=[part]) for part, versions in PYTHONS.items() for version in versions],
+)
+def unit_target(session: nox.Session, version: str) -> None:
+    """pure logic of what runs on hosts, on each Python that is found"""
+    run(session, "tests/unit.sh", "target", version, *session.posargs, needs="python")
+
+
+@nox.session
+@nox.parametrize("core", [nox.param(core, id=core, tags=["test" if core == CORES[-1] else "rest"]) for core in CORES])
+def unit_controller(session: nox.Session, core: str) -> None:
+    """pure logic of the controller, on each ansible-core"""
+    run(session, "tests/unit.sh", "controller", core, *session.posargs, needs="python")
 
 
 @nox.session(tags=["test"])
 def docs(session: nox.Session) -> None:
     """the documentation site, from modules, roles and guides"""
-    run(session, "tests/docs.sh")
+    run(session, "tests/docs.sh", needs="tests")
 
 
 @nox.session(tags=["long"])
@@ -109,19 +123,19 @@ def integration(session: nox.Session, part: str) -> None:
 @nox.parametrize("core", [nox.param(core, id=core, tags=["rest"] if core == CORES[0] else []) for core in CORES])
 def sanity(session: nox.Session, core: str) -> None:
     """ansible-test sanity of the built collection"""
-    run(session, "tests/sanity.sh", core)
+    run(session, "tests/sanity.sh", core, needs="tests")
 
 
 @nox.session(tags=["rest"])
 def release_check(session: nox.Session) -> None:
     """a release is rehearsed: tools by digest, artefact, bill of materials, signature; and what was changed in between is refused"""
-    run(session, "release/check.sh")
+    run(session, "release/check.sh", needs="tests")
 
 
 @nox.session(tags=["rest"])
 def importer(session: nox.Session) -> None:
     """galaxy-importer, as Galaxy and Automation Hub run it on an upload"""
-    run(session, "tests/importer.sh")
+    run(session, "tests/importer.sh", needs="tests")
 
 
 @nox.session(tags=["test"])
@@ -132,9 +146,9 @@ def hostile_user(session: nox.Session) -> None:
 
 @nox.session(tags=["test"])
 def fuzz(session: nox.Session) -> None:
-    """words of hosts against the parsers that read them, for REALIP_FUZZ_SECONDS (60; `make fuzz` takes 600)"""
+    """words of hosts against the parsers that read them, for REALIP_FUZZ_SECONDS: one minute, ten with `make fuzz`"""
     os.environ.setdefault("REALIP_FUZZ_SECONDS", "60")
-    run(session, "tests/fuzz.sh")
+    run(session, "tests/fuzz.sh", needs="tests")
 
 
 @nox.session(tags=["long"])

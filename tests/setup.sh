@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the tests (and with `lab` the lab) need: Debian packages, and one virtual environment for each
-# ansible-core that a Python of this machine can run. Nothing is done twice: each part has a stamp.
-# With `quick` only the environment of development, with `python` all environments: that takes a Python and nothing else, neither root nor
-# Debian packages.
+# setup.sh quick|python|tests|lab: installs what a layer needs. Nothing is done twice: each part has a stamp.
+# quick: the environment of development; python: one virtual environment for each ansible-core that a Python of this machine can run as well. Both
+# take a Python and nothing else, neither root nor Debian packages. tests: Debian packages for tests of this machine as well; lab: for machines too.
+# pip makes them, because it reads pip.conf, where a company names its mirror.
 set -eu
 cd "$(dirname "$0")/.."
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa"
@@ -67,12 +67,22 @@ make_venv() {
 	echo "$key" >"$VENVS/$name/.key"
 }
 
-if [ "${1:-}" = quick ]; then
+case $1 in
+quick)
 	make_venv dev tests/requirements-dev.txt 3.13 3.12 3.11
 	exit 0
-fi
-if [ "${1:-}" != python ]; then apt_packages tests/apt-packages.txt; fi
-if [ "${1:-}" = lab ]; then apt_packages lab/apt-packages.txt; fi
+	;;
+python) ;;
+tests) apt_packages tests/apt-packages.txt ;;
+lab)
+	apt_packages tests/apt-packages.txt
+	apt_packages lab/apt-packages.txt
+	;;
+*)
+	say "what for: quick, python, tests or lab?"
+	exit 2
+	;;
+esac
 # Side by side: each spends half of its time on the disk or with a server.
 made=
 while read -r name requirements pythons; do

@@ -1,42 +1,13 @@
 #!/bin/sh
-# unit.sh [test|rest] [TESTS]: target code on every Python found (2.7 and 3.x), controller code on every ansible-core that is set up.
-# `test` has three Pythons and the newest ansible-core, `rest` the others; without a word, all. TESTS run on each of them instead of all.
+# unit.sh target VERSION [TESTS]: target code on the Python of that version, if this machine has one; 3.13 is replaced by any Python 3 at need.
+# unit.sh controller CORE [TESTS]: controller code with that ansible-core, if it is set up here. TESTS run instead of all.
 set -eu
 cd "$(dirname "$0")/.."
-
-# One job of the list below: what it is, the Python, where its pytest is, the tests; separated by tabs.
-if [ "${1:-}" = --job ]; then
-	IFS='	' read -r what python folder tests <<-JOB
-		$2
-	JOB
-	if [ "$folder" = - ]; then folder=; fi
-	[ "$tests" != - ] || exit 0
-	# shellcheck disable=SC2086 # a list of files
-	output=$(PYTHONPATH="$folder" PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider -q $tests 2>&1) && failed=0 || failed=1
-	printf 'unit: %s (%s)\n%s\n' "$what" "$python" "$output"
-	exit "$failed"
-fi
-
-part=
-case ${1:-} in
-test | rest)
-	part=$1
-	shift
-	;;
-esac
-tests="$*"
-
-# Those of the tests that were named which are of one side, all of that side where none was named, - where others were.
-of() {
-	[ -n "$tests" ] || { echo "tests/unit/$1"; return; }
-	# shellcheck disable=SC2086 # a list of files
-	printf '%s\n' $tests | grep "^tests/unit/$1" | paste -sd ' ' | sed 's/^$/-/'
-}
-
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/realip-toa"
 VENVS="${REALIP_VENVS:-$CACHE/venvs}"
-TARGETS="$CACHE/targets"
-mkdir -p "$TARGETS"
+side=$1 version=$2
+shift 2
+[ $# -gt 0 ] || set -- "tests/unit/$side"
 
 # The pytest that still runs on a Python; target code itself needs the standard library alone.
 pytest_for() {
@@ -52,55 +23,57 @@ pytest_for() {
 	esac
 }
 
-jobs=$(mktemp)
-trap 'rm -f "$jobs"' EXIT
-found=
-case $part in
-test) versions='2.7 3.6 3.13' ;;
-rest) versions='3.5 3.7 3.8 3.9 3.10 3.11 3.12 3.14' ;;
-*) versions='2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14' ;;
-esac
-for version in $versions; do
-	for python in "/usr/bin/python$version" "$(command -v "python$version" 2>/dev/null || true)" "$HOME"/.pyenv/versions/"$version".*/bin/python; do
-		[ -x "$python" ] || continue
-		[ "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$version" ] || continue
-		folder="$TARGETS/python$version"
-		wanted="$(pytest_for "$version") for $python"
-		if [ "$(cat "$folder/.key" 2>/dev/null)" != "$wanted" ]; then
-			rm -rf "$folder"
-			echo "unit: $wanted" >&2
-			# Installed beside the interpreter, so that it stays as a host would have it; an interpreter without pip borrows one.
-			if "$python" -m pip --version >/dev/null 2>&1; then
-				set -- "$python" -m pip install
-			else
-				set -- "$VENVS/dev/bin/python" -m pip install --python-version "$version" --only-binary=:all:
-			fi
-			# shellcheck disable=SC2046 # one requirement a word
-			"$@" -q --disable-pip-version-check --target "$folder" $(pytest_for "$version") 2>&1 | grep -v 'WARNING\|ignored: it is neither\|^$' >&2 || true
-			echo "$wanted" >"$folder/.key"
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
+# The first interpreter of a version, of PATH, the distribution or pyenv.
+python_of() {
+	for python in "/usr/bin/python$1" "$(command -v "python$1" 2>/dev/null || true)" "$HOME"/.pyenv/versions/"$1".*/bin/python; do
+		if [ -x "$python" ] && [ "$(version_of "$python")" = "$1" ]; then
+			echo "$python"
+			return
 		fi
-		found="$found $version"
-		printf 'target code on Python %s\t%s\t%s\t%s\n' "$version" "$python" "$folder" "$(of target)" >>"$jobs"
-		break
 	done
-done
-[ -n "$found" ] || [ "$part" = rest ] || { echo "unit: no Python found for target code" >&2; exit 1; }
+	return 1
+}
 
-# `test` has the newest ansible-core.
-set -- "$VENVS"/core-*
-for newest; do :; done
-for core; do
-	case $part in
-	test) [ "$core" = "$newest" ] || continue ;;
-	rest) [ "$core" != "$newest" ] || continue ;;
-	esac
-	printf 'controller code on %s\t%s\t-\t%s\n' "${core##*/}" "$core/bin/python" "$(of controller)" >>"$jobs"
-done
-if [ ! -s "$jobs" ]; then
-	echo "unit: no further Python or ansible-core on this machine"
-	exit 0
-fi
+# A pytest beside the interpreter, which stays as a host would have it. An interpreter without pip borrows one.
+install_pytest() { # FOLDER PYTHON
+	wanted="$(pytest_for "$version") for $2"
+	[ "$(cat "$1/.key" 2>/dev/null)" != "$wanted" ] || return 0
+	rm -rf "$1"
+	mkdir -p "$1"
+	echo "unit: $wanted" >&2
+	# shellcheck disable=SC2046 # one requirement a word
+	if "$2" -m pip --version >/dev/null 2>&1; then
+		"$2" -m pip install -q --disable-pip-version-check --target "$1" $(pytest_for "$version")
+	else
+		"$VENVS/dev/bin/python" -m pip install --python-version "$version" --only-binary=:all: -q --disable-pip-version-check --target "$1" $(pytest_for "$version")
+	fi 2>&1 | grep -v 'WARNING\|ignored: it is neither\|^$' >&2 || true
+	echo "$wanted" >"$1/.key"
+}
 
-# Two at a time, each with its output in one piece; xargs fails when one of them does.
-tr '\n' '\0' <"$jobs" | xargs -0 -n 1 -P 2 tests/unit.sh --job
-echo "unit: target code ran on Python$found"
+folder=
+case $side in
+target)
+	if ! python=$(python_of "$version"); then
+		# A machine without any of the versions shall still run the tests once.
+		if [ "$version" != 3.13 ]; then
+			echo "unit: no Python $version on this machine"
+			exit 0
+		fi
+		python=$(command -v python3)
+		version=$(version_of "$python")
+	fi
+	folder="$CACHE/targets/python$version"
+	install_pytest "$folder" "$python"
+	;;
+controller)
+	python="$VENVS/core-$version/bin/python"
+	if [ ! -x "$python" ]; then
+		echo "unit: ansible-core $version is not set up on this machine"
+		exit 0
+	fi
+	;;
+esac
+echo "unit: $side code on $python"
+PYTHONPATH="$folder" PYTHONDONTWRITEBYTECODE=1 exec "$python" -m pytest -p no:cacheprovider -q "$@"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import 
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
 
 from tests.found import found
+from tests.sessions import targets
 
 ROOT = Path(__file__).resolve().parents[3]
 # The role toa has no tasks, only what the others share.
@@ -255,9 +257,11 @@ def test_everything_that_is_checked_is_a_session():
         for node in functions
         if any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)
     }
-    made = set(re.findall(r"\$\(NOX\) \"?(\w+)", (ROOT / "Makefile").read_text()))
+    targets = [name.replace("_", "-") for name in sorted(sessions)]
+    would_run = subprocess.run(["make", "-n", *targets], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    assert re.findall(r'noxfile.py" -s "(\w+)"', would_run) == sorted(sessions)
     (listed,) = re.findall(r"nox --list --json -s ([\w ]+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
-    assert made == sessions and set(listed.split()) == sessions - {
+    assert set(listed.split()) == sessions - {
         "faults",
         "adversary_lab",
         "lab_machines",
@@ -266,6 +270,21 @@ def test_everything_that_is_checked_is_a_session():
         "jobs",
         "quick",
         "quick_start",
+    }
+
+
+def test_make_help_names_every_target_once():
+    said = [
+        "* quick -> what to run first",
+        "- unit_target(3.6) [test] -> on each Python",
+        "- unit_target(2.7) -> on each Python",
+        "- lab_source [long,rest] -> from source",
+        "Sessions defined in noxfile.py:",
+    ]
+    assert targets(said) == {
+        "quick": ("what to run first", []),
+        "unit-target": ("on each Python", ["3.6", "2.7"]),
+        "lab-source": ("from source", []),
     }
 
 
