@@ -36,7 +36,7 @@ OPERATOR = "- name: Operator | {kind}\n  ansible.builtin.raw: {command}\n"
 
 
 @dataclass(frozen=True)
-class Deed:
+class Fault:
     """What happens in the middle of a run."""
 
     task: str
@@ -63,7 +63,7 @@ class Case:
     variables: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Commands of the operator's tasks, by kind (drain, undrain, health)."""
-    at: Deed | None = None
+    at: Fault | None = None
     state: str = "failed"
     """What the report has to call the host; `lost or proved` where chance has a say."""
     codes: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def _confirmed(on: str) -> Case:
     """GRUB reads the disk without replaying a journal: what confirms a kernel has to be in its place by then."""
     return Case(
         f"reset button pressed at once after the confirm ({on})", "TOA kernel: what was confirmed is on the disk",
-        "connection_lost, or proved where the next task finds the host up again", on=on, at=Deed("After | Hold", "reset"), state="lost or proved",
+        "connection_lost, or proved where the next task finds the host up again", on=on, at=Fault("Hold the kernel", "reset"), state="lost or proved",
         codes=("connection_lost", ""), kernel="toa", alone=True, proved_as_it_stands=True,
     )  # fmt: skip
 
@@ -258,19 +258,19 @@ CASES = (
         start=STOCK,
         fault=DPKG_TELLS,
         cure=DPKG_SILENT,
-        at=Deed("Install | linux", "kill", UNPACKING),
+        at=Fault("Install the packages", "kill", UNPACKING),
     ),
     Case(
         "controller killed between arming and the reboot",
         "as it was left; the next run goes on",
         "(the run is dead)",
-        at=Deed("Boot | Drain", "kill"),
+        at=Fault("Drain the host", "kill"),
     ),
     Case(
         "controller killed while the host reboots",
         "trial kernel; the next run proves and confirms it",
         "(the run is dead)",
-        at=Deed("Boot | Reboot into", "kill", "silence"),
+        at=Fault("Reboot into the new kernel", "kill", "silence"),
         kernel="toa",
         proved_as_it_stands=True,
     ),
@@ -278,7 +278,7 @@ CASES = (
         "controller killed between reboot and confirm",
         "trial kernel; the next run proves and confirms it",
         "(the run is dead)",
-        at=Deed("Prove | A crafted", "kill"),
+        at=Fault("Prove with a crafted", "kill"),
         kernel="toa",
         proved_as_it_stands=True,
     ),
@@ -291,7 +291,7 @@ CASES = (
         start=STOCK,
         fault=DPKG_TELLS,
         cure=DPKG_SILENT,
-        at=Deed("Install | linux", "ssh", UNPACKING),
+        at=Fault("Install the packages", "ssh", UNPACKING),
         state="lost",
         codes=("connection_lost",),
     ),
@@ -303,7 +303,7 @@ CASES = (
         start=STOCK,
         fault=DPKG_TELLS,
         cure=DPKG_SILENT,
-        at=Deed("Install | linux", "power", UNPACKING),
+        at=Fault("Install the packages", "power", UNPACKING),
         state="lost",
         codes=("connection_lost",),
         back="plug",
@@ -315,7 +315,7 @@ CASES = (
         start=STOCK,
         fault=f"printf '#!/bin/sh\\ncase $1 in prereqs) exit 0;; esac\\necho initramfs is being made >/dev/ttyS0\\nsleep 9000\\n' >{HOOK}; chmod 755 {HOOK}",
         cure=f"rm -f {HOOK}",
-        at=Deed("Install | kernel", "power", "console: initramfs is being made"),
+        at=Fault("Install the packages", "power", "console: initramfs is being made"),
         state="lost",
         codes=("connection_lost",),
         back="plug",
@@ -325,7 +325,7 @@ CASES = (
         "old kernel, by the trial watchdog: the trial was nobody's",
         "connection_lost",
         variables={"toa_confirm_timeout": 60},
-        at=Deed("Boot | Reboot into", "power"),
+        at=Fault("Reboot into the new kernel", "power"),
         state="lost",
         codes=("connection_lost",),
         back="plug",
@@ -335,7 +335,7 @@ CASES = (
         "old kernel, by the trial watchdog: the trial was nobody's",
         "lost_after_reboot",
         variables={"toa_confirm_timeout": 60, "toa_reboot_timeout": 30},
-        at=Deed("Boot | Reboot into", "power", "silence"),
+        at=Fault("Reboot into the new kernel", "power", "silence"),
         state="lost",
         codes=("lost_after_reboot",),
         back="plug",
@@ -344,7 +344,7 @@ CASES = (
         "power cut between reboot and confirm",
         "old kernel",
         "connection_lost",
-        at=Deed("Prove | A crafted", "power"),
+        at=Fault("Prove with a crafted", "power"),
         state="lost",
         codes=("connection_lost",),
         back="plug",
@@ -360,7 +360,7 @@ CASES = (
         on=SYSTEMD,
         start=STOCK,
         untouched=True,
-        at=Deed("Waves | Every host", "mirror"),
+        at=Fault("Work out the order", "mirror"),
         codes=("package_unavailable",),
     ),
     Case(
@@ -370,7 +370,7 @@ CASES = (
         on=SYSTEMD,
         start=STOCK,
         untouched=True,
-        at=Deed("Waves | Every host", "fault"),
+        at=Fault("Work out the order", "fault"),
         fault="fallocate -l $(($(df --output=avail -B1 / | tail -1) - 1048576)) /fault.full",
         cure="rm -f /fault.full",
         codes=("disk_full", "boot_full"),

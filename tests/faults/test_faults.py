@@ -18,7 +18,7 @@ import pytest
 import yaml
 from cases import CASES, INSTALLED, OPERATOR, PLAYED, STOCK, SYSTEMD, Case, Played
 from conftest import OTHER, ROOT, TOUCHED, judged
-from middle import rollout
+from mid_run import rollout
 
 from lab import machines
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cases import STRANGERS
 from conftest import judged
-from middle import rollout
+from mid_run import rollout
 from test_faults import come_back, in_short
 
 from lab import debian_packages, machines

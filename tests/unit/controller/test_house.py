@@ -335,3 +335,10 @@ def _of_files(files: list, word: str) -> list:
         for task in yaml.safe_load(path.read_text()) or []
         if f"ansible.builtin.{word}" in task
     ]
+
+
+def test_a_task_says_in_plain_words_what_it_does():
+    """A sentence with a verb in front, whole for every host: a template would be empty, or that of the first host, where the task is skipped."""
+    for path in [*found(ROOT, "roles/*/tasks/*.yml"), *found(ROOT, "playbooks/**/*.yml")]:
+        for name in re.findall(r"^ *- name: (.+)$", path.read_text(), re.MULTILINE):
+            assert re.match(r"[A-Z][a-z]+[ ,]", name) and not re.search(r"[|{}]", name), f"{path}: {name}"

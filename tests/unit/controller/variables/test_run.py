@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[4]
 BIN = Path(sys.executable).parent
 PLAYBOOKS = ("plan", "rollout", "verify", "rollback", "remove", "lock")
-CHECKED = "TASK [Selection | Check the variables]"
+CHECKED = "TASK [Check the variables]"
 
 
 def run(

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rollout that something happens to in the middle."""
+"""A rollout that something happens to in mid-run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from cases import Case, Deed
+from cases import Case, Fault
 from conftest import OTHER, ROOT
 
 from lab import machines, mirror, ssh
@@ -40,7 +40,7 @@ def rollout(lab: t.Any, case: Case, variables: dict[str, t.Any], folder: Path) -
         "rollout.yml",
     ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1",
-                   # Where skipped tasks are not shown, a task is announced when its first result is there; deeds are done as it begins.
+                   # Where skipped tasks are not shown, a task is announced when its first result is there; faults are done as it begins.
                    "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1"}  # fmt: skip
     child = subprocess.Popen(
         words,
@@ -64,7 +64,7 @@ def rollout(lab: t.Any, case: Case, variables: dict[str, t.Any], folder: Path) -
 
 
 def _watched(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> tuple[int, str]:
-    """(exit code, output) of the playbook, to which the case's deed is done as soon as its task begins."""
+    """(exit code, output) of the playbook, to which the case's fault is done as soon as its task begins."""
     output, done = "", case.at is None
     assert child.stdout is not None
     for line in child.stdout:
@@ -73,7 +73,7 @@ def _watched(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> tuple[int,
         if case.at and not done and line.startswith("TASK") and case.at.task in line:
             done = True
             _wait_for(lab, case.at, child)
-            DEEDS[case.at.what](lab, case, child)
+            FAULTS[case.at.what](lab, case, child)
             if case.at.what == "kill":
                 # Nobody reads on: what is left of a dead controller may hold the pipe open.
                 break
@@ -81,19 +81,19 @@ def _watched(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> tuple[int,
     return child.wait(60), output
 
 
-def _wait_for(lab: t.Any, deed: Deed, child: subprocess.Popen[str]) -> None:
-    if not deed.when:
+def _wait_for(lab: t.Any, fault: Fault, child: subprocess.Popen[str]) -> None:
+    if not fault.when:
         return
-    kind, _colon, text = deed.when.partition(": ")
+    kind, _colon, text = fault.when.partition(": ")
     port = machines.running()[lab.victim]
     deadline = time.monotonic() + LONGEST_WAIT
     while (text not in lab.console) if kind == "console" else ssh.greets(port, 2.0):
-        assert child.poll() is None, f"the run ended while we waited for {deed.when}"
-        assert time.monotonic() < deadline, f"there is no {deed.when} in {LONGEST_WAIT} s: {lab.console[-2000:]}"
+        assert child.poll() is None, f"the run ended while we waited for {fault.when}"
+        assert time.monotonic() < deadline, f"there is no {fault.when} in {LONGEST_WAIT} s: {lab.console[-2000:]}"
         time.sleep(0.02)
 
 
-# -- deeds
+# -- faults
 
 
 def _kill(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> None:
@@ -151,6 +151,6 @@ def _ssh(lab: t.Any, case: Case, child: subprocess.Popen[str]) -> None:
     lab.ssh(lab.victim, SSH_DIES, check=False)
 
 
-DEEDS: dict[str, t.Callable[..., None]] = {
+FAULTS: dict[str, t.Callable[..., None]] = {
     "kill": _kill, "power": _power, "reset": _reset, "mirror": _mirror, "fault": _fault, "ssh": _ssh,
 }  # fmt: skip
