@@ -54,7 +54,8 @@ FAILED = {
     "message": "inert: module toa is loaded, and yet no connection shows its client", "remedy": "look at probe.matrix for what was sent and seen",
 }  # fmt: skip
 LOST = {
-    "state": "lost", "stage": "Reboot into the new kernel", "code": "lost_after_reboot", "message": "the host did not come back within 900 s of its reboot", "remedy": "",
+    "state": "lost", "stage": "Reboot into the new kernel",
+    "code": "lost_after_reboot", "message": "the host did not come back within 900 s of its reboot", "remedy": "",
 }  # fmt: skip
 WAITING = {
     "state": "waiting", "code": "gate_closed", "message": "wave 2 of 4: 1 of 5 hosts did not end well", "remedy": "put right what failed, and run again",
