@@ -19,6 +19,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.detection.findings impo
 from ansible_collections.realip.toa.plugins.plugin_utils.detection.seen import redacted, seen_of
 from balancer import Street, sh
 from sshd import ROOT, Controller, Sshd, pythons
+from test_first_host import blamed
 
 PYTHONS = pythons()
 ORDERED = sorted(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
@@ -272,7 +273,7 @@ def test_the_playbook(made: Street, core: str, tmp_path: Path) -> None:
         finally:
             player.kill()
             player.communicate()
-    assert run.rc == 0, run.output
+    assert run.rc == 2 and blamed(run) == {"gone"}, run.output
     for text in (
         "toa_vendor: tencent",
         "100.64.3.0/28",

@@ -383,18 +383,41 @@ def test_a_smaller_cgroup(stage: EbpfStage) -> None:
 # ---- the whole way
 
 
+def player(stage: EbpfStage, core: str, folder: Path) -> t.Callable[..., dict[str, t.Any]]:
+    """Runs a playbook for the stage, and gives its entry of the report."""
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3", "toa_vendor": "tencent", "toa_backends": ["ebpf"],
+                 "toa_trusted_sources": ["10.0.0.0/8"], "toa_report_dir": str(folder / "reports")}  # fmt: skip
+    (folder / "inventory.yml").write_text(json.dumps({"all": {"hosts": {"web": variables}}}))
+
+    def play(name: str, ends_well: bool = True) -> dict[str, t.Any]:
+        words = [VENVS / core / "bin/ansible-playbook", "-i", folder / "inventory.yml", f"realip.toa.{name}"]
+        done = stage.run(*words, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
+        assert (done.returncode == 0) is ends_well, done.stdout + done.stderr
+        return json.loads((folder / "reports" / f"{name}.json").read_text())["hosts"][0]
+
+    return play
+
+
+def test_verify_fails_where_the_programs_are_gone(stage: EbpfStage, core: str, tmp_path: Path) -> None:
+    """Detached, and where the host has no cgroup v2 any more, so that no backend suits it: neither is a host in order."""
+    play = player(stage, core, tmp_path)
+    assert play("rollout")["state"] == "proved" and play("verify")["state"] == "converged"
+    stage.detach_by_hand()
+    gone = play("verify", ends_well=False)
+    assert gone["state"] == "pending" and gone["verdict"] != "translating", gone
+    assert play("rollout")["state"] == "proved" and play("verify")["state"] == "converged"
+    stage.detach_by_hand()
+    # As on a host that was booted with systemd.unified_cgroup_hierarchy=0.
+    done = stage.run("sh", "-c", f"mount -t tmpfs none {stage.mount}", inside=False)
+    assert done.returncode == 0, done.stderr
+    gone = play("verify", ends_well=False)
+    assert gone["state"] == "unsupported" and gone["verdict"] != "translating", gone
+    assert "ebpf_impossible" in {reason["code"] for reason in gone["reasons"]}, gone
+
+
 def test_rollout_verify_and_removal(stage: EbpfStage, core: str, tmp_path: Path) -> None:
     before = host_of(stage)
-    variables = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3", "toa_vendor": "tencent", "toa_backends": ["ebpf"],
-                 "toa_trusted_sources": ["10.0.0.0/8"], "toa_report_dir": str(tmp_path / "reports")}  # fmt: skip
-    (tmp_path / "inventory.yml").write_text(json.dumps({"all": {"hosts": {"web": variables}}}))
-
-    def play(name: str) -> dict[str, t.Any]:
-        words = [VENVS / core / "bin/ansible-playbook", "-i", tmp_path / "inventory.yml", f"realip.toa.{name}"]
-        done = stage.run(*words, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads((tmp_path / "reports" / f"{name}.json").read_text())["hosts"][0]
-
+    play = player(stage, core, tmp_path)
     assert (play("plan")["state"], sorted(stage.programs())) == ("pending", [])
     done = play("rollout")
     assert (done["state"], done["backend"], done["verdict"]) == ("proved", "ebpf", "translating")

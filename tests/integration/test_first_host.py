@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from fleet import STOCK, TOA, Fleet
+from fleet import ROOT, STOCK, TOA, Fleet
 from sshd import Run
 from test_fleet import states
 
@@ -126,3 +126,30 @@ def test_nobody_is_no_success(fleet: Fleet, core: str) -> None:
             del command[1:3]
         run = fleet.controller(core).command(command)
         assert run.rc != 0 and words in run.output, run.output
+
+
+# Made anew out of files, or for one host that has a variable of its own.
+WITHOUT_FLEET = {"report", "build_kernel"}
+
+
+@pytest.mark.parametrize("playbook", sorted({path.stem for path in (ROOT / "playbooks").glob("*.yml")} - WITHOUT_FLEET))
+def test_an_inventory_without_hosts_is_no_success_of_any_playbook(fleet: Fleet, core: str, playbook: str) -> None:
+    (fleet.folder / "empty.yml").write_text("all: {hosts: {}}")
+    command = fleet.words(playbook, fleet.names, {}, [])
+    command[2] = str(fleet.folder / "empty.yml")
+    run = fleet.controller(core).command(command)
+    assert run.rc != 0 and "no host matches all" in run.output, run.output
+
+
+def test_verify_fails_for_a_host_that_no_backend_suits(fleet: Fleet, core: str) -> None:
+    """It does not translate, whatever the reason: only the hosts that do are in order."""
+    run, _report = fleet.play(core, toa_waves=["100%"])
+    assert run.rc == 0, run.output
+    fleet.be("web02")
+    fleet.own["web02"] = {"toa_backends": ["vtoa"]}
+    try:
+        run, report = fleet.play(core, "verify")
+    finally:
+        fleet.own.clear()
+    assert states(report) == {name: "unsupported" if name == "web02" else "converged" for name in fleet.names}
+    assert run.rc == 2 and blamed(run) == {"web02"}, run.output
