@@ -24,6 +24,8 @@ git ls-files -co --exclude-standard | while read -r file; do
 	*.sh | .ci/run | lab/demo) shellcheck "$file" ;;
 	esac
 done
+echo "lint: style of the pages"
+python tests/style.py
 echo "lint: licences"
 reuse lint -q || { reuse lint; exit 1; }
 echo "lint: changelog"
