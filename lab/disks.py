@@ -15,7 +15,7 @@ from lab.progress import LabError, say
 # What a package manager, a boot or a clock changes by itself: bookkeeping and logs, not leftovers of anybody.
 NOISE = (
     "/var/log/*", "/var/cache/*", "/var/lib/dpkg/*", "/var/lib/apt/*", "/var/lib/rpm/*", "/var/lib/dnf/*",
-    "/var/lib/systemd/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
+    "/var/lib/systemd/*", "/var/run/realip-toa/*", "/var/tmp/*", "/root/.*", "/var/lib/sudo/*",
     "/tmp/systemd-private-*", "/etc/ld.so.cache", "/etc/.updated", "/var/.updated", "/var/lib/initramfs-tools/*", "/boot/initrd.img-*", "/lost+found",
 )  # fmt: skip
 _NOISE = " -o ".join(f"-path {shlex.quote(pattern)}" for pattern in NOISE)

@@ -10,9 +10,12 @@ from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, T
 from ansible_collections.realip.toa.plugins.plugin_utils.detection import advice
 from ansible_collections.realip.toa.plugins.plugin_utils.detection.findings import add_up
 from ansible_collections.realip.toa.plugins.plugin_utils.detection.seen import redacted, seen_of
+from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
 # Seconds; the call itself is cut off after 600.
 LONGEST = 500
+# Variables that what is seen is compared with.
+TOLD = ("vendor", "option_kinds", "ports")
 # Beyond the time of listening: the start of Python on a slow host, and the table.
 MARGIN = 60
 
@@ -40,7 +43,7 @@ class ActionModule(ToaAction):
                 f"enough {args['enough']}: expected a number of connections, or 0 for the whole time",
                 "leave it out for 200",
             )
-        redact = args.pop("redact")
+        redact, settings = args.pop("redact"), self._settings(task_vars)
         answer = self.call(args, task_vars, timeout=args["seconds"] + MARGIN)
         if answer.get("failed"):
             return answer
@@ -52,16 +55,19 @@ class ActionModule(ToaAction):
             "changed": False,
             "detect": seen,
             "inventory": advice.lines(found),
-            "notes": advice.notes(found, self._settings(task_vars)),
+            "notes": advice.notes(found, settings),
         }
 
     def _settings(self, task_vars: Variables) -> advice.Settings:
-        kinds = self.variable("toa_option_kinds", task_vars)
-        trusted = self.variable("toa_trusted_sources", task_vars)
-        ports = self.variable("toa_ports", task_vars)
+        """What the inventory says, in its types; a wrong value is told as such before anybody listens."""
+        said = {name: self.setting(f"toa_{name}", table.SPECS[f"toa_{name}"], task_vars) for name in TOLD}
+        try:
+            trusted = self.trusted_sources(None, task_vars)
+        except ValueError:
+            trusted = None  # a list that was not reviewed yet: what is seen here helps with that
         return advice.Settings(
-            vendor=str(self.variable("toa_vendor", task_vars) or ""),
-            option_kinds=tuple(map(str, kinds)) if isinstance(kinds, list) else (),
-            trusted_sources=tuple(map(str, trusted)) if isinstance(trusted, list) else None,
-            ports=tuple(int(port) for port in ports if str(port).isdigit()) if isinstance(ports, list) else (),
+            vendor=said["vendor"] or "",
+            option_kinds=tuple(said["option_kinds"] or ()),
+            trusted_sources=None if trusted is None else tuple(trusted),
+            ports=tuple(said["ports"] or ()),
         )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import typing as t
 from collections.abc import Mapping
@@ -11,17 +12,19 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses, trusted_lists
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
+from ansible_collections.realip.toa.plugins.plugin_utils.fleet.limits import seconds
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import own_machine, removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import reason
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
@@ -118,7 +121,7 @@ class ActionModule(ToaAction):
                 "correct the name; variables that begin with toa_ belong to this collection",
             )
         try:
-            self.trusted_sources(None, task_vars)  # refuses a variable without a value
+            args["trusted_sources"], told = self._sources(args, task_vars)
             policy = policy_module.policy_of({key: args[key] for key in policy_module.POLICY})
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
@@ -147,8 +150,22 @@ class ActionModule(ToaAction):
         if not args["assume"] and planner.wants_headers(plan, known):
             known["build"] = self._ask_for_headers(known, task_vars)
             plan = planner.decide(known, policy, entries, lock, probe)
-        plan = own_machine.checked(plan, known, OWN_BOOT)
+        plan = own_machine.checked({**plan, "reasons": [*plan["reasons"], *told]}, known, OWN_BOOT)
         return {"changed": False, "plan": plan, "probe": probe, "ansible_facts": {"toa": known}}
+
+    def _sources(self, args: Result, task_vars: Variables) -> tuple[list[str] | None, list[dict[str, str]]]:
+        """(the operator's choice, what there is to say of a published list). A list that nobody has reviewed is no choice yet."""
+        if args["trusted_sources"] is not None or "toa_trusted_sources" in task_vars:
+            return self.trusted_sources(args["trusted_sources"], task_vars), []
+        try:
+            networks, fetched = self.reviewed_sources(task_vars)
+        except ValueError as problem:
+            return None, [reason("sources_not_reviewed", what=problem)]
+        age = self.setting("toa_sources_max_age", {"type": "raw"}, task_vars)
+        limit = seconds(table.SPECS["toa_sources_max_age"]["default"] if age is None else age, "toa_sources_max_age")
+        days = (datetime.datetime.now(datetime.timezone.utc).date() - fetched).days if fetched else 0
+        old = networks is not None and limit and days * 86400 > limit
+        return networks, [reason("sources_old", days=days, file=trusted_lists.FILE)] if old else []
 
     def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:
         """The arguments of survey.main(). Packets of the proof come from where a load balancer's may come from."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import typing as t
@@ -12,7 +13,13 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.realip.toa.plugins.plugin_utils import redaction, trusted_networks, typed
+from ansible_collections.realip.toa.plugins.plugin_utils import (
+    places,
+    redaction,
+    trusted_lists,
+    trusted_networks,
+    typed,
+)
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import call as channel
 
@@ -163,7 +170,21 @@ class ToaAction(ActionBase):
             given = self.setting("toa_trusted_sources", {"type": "raw"}, task_vars)
             if given is None:
                 raise ValueError(trusted_networks.NULL)
+        if given is None:
+            return self.reviewed_sources(task_vars)[0]
         return trusted_networks.choice(given)
+
+    def reviewed_sources(self, task_vars: Variables) -> tuple[list[str] | None, datetime.date | None]:
+        """(networks of toa_trusted_sources_url as they were reviewed, when the oldest list was fetched); None where it names no list.
+
+        ValueError, with one sentence, where a list was never fetched.
+        """
+        wanted = trusted_lists.published(self.setting("toa_trusted_sources_url", {"type": "raw"}, task_vars))
+        if not wanted:
+            return None, None
+        there = places.found(trusted_lists.FILE, places.folders(task_vars))
+        lists = trusted_lists.read(there.read_text(encoding="utf-8")) if there else {}
+        return trusted_lists.reviewed(lists, wanted)
 
     def usable(self, url: str, task_vars: Variables) -> str:
         """A URL out of a plan, with the password or token that the plan does not show; ToaError where no variable has it."""

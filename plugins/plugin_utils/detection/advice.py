@@ -66,16 +66,22 @@ def lines(found: Findings) -> list[str]:
         return []
     names = vendors(found)
     formats = [str(sent.format) for sent in found.sent]
-    if names:
-        # Each of them sends all formats that were seen.
-        alike = f"  # or {', '.join(names[1:])}: they send the same" if names[1:] else ""
-        written = [f"toa_vendor: {names[0]}{alike}"]
-    else:
-        written = ["toa_vendor: custom", f"toa_option_kinds: {_listed(formats)}"]
+    custom = ["toa_vendor: custom", f"toa_option_kinds: {_listed(formats)}"]
+    written = [f"toa_vendor: {names[0]}{_others(names)}"] if names else custom
     written.append(f"toa_trusted_sources: {_listed(found.sources)}  # compare with the list of your balancer")
     if found.ports:
         written.append(f"toa_ports: [{', '.join(map(str, found.ports))}]  # leave it out for all ports")
     return written
+
+
+def _others(names: Sequence[str]) -> str:
+    """Vendors that what was seen may be of as well. They send the same only where formats, packets and place are the same."""
+    first, *rest = [option_formats.VENDORS[name]._replace(source="") for name in names]
+    same = [name for name, one in zip(names[1:], rest, strict=True) if one == first]
+    other = [name for name in names[1:] if name not in same]
+    told = [f"or {', '.join(same)}: they send the same"] if same else []
+    told += [f"or {', '.join(other)}, with other formats, packets or place beside"] if other else []
+    return f"  # {'; '.join(told)}" if told else ""
 
 
 def notes(found: Findings, settings: Settings | None = None) -> list[str]:

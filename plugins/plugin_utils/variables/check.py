@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.realip.toa.plugins.plugin_utils import host_text, trusted_networks, typed
+from ansible_collections.realip.toa.plugins.plugin_utils import host_text, trusted_lists, trusted_networks, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet import change_window, hook_files, limits, selection
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import POLICY, policy_of
@@ -168,6 +168,8 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "toa_only": _only,
     "toa_package_mirror": _address,
     "toa_soak": lambda value: limits.seconds(value, "toa_soak"),
+    "toa_sources_max_age": lambda value: limits.seconds(value, "toa_sources_max_age"),
+    "toa_trusted_sources_url": trusted_lists.published,
     "toa_wait_for_traffic": lambda value: limits.seconds(value, "toa_wait_for_traffic"),
     "toa_waves": lambda value: limits.wave_targets(1000, value),
     "toa_window": _window,
