@@ -162,6 +162,7 @@ def facts(host):
         "held": [],
         "unread": [],
         "traffic": None,
+        "ahead": [],
         "firewall": {"backend": "nft", "option_filter": host["option_filter"], "forwards": False, "filter_partial": []},
         "state": host["state"],
     }

@@ -25,15 +25,16 @@ FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Of a year without a 29th of February, before each month.
 DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
-KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD = (
+KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD, NEXT = (
     "kernel_without_toa",
     "module_gone",
     "ebpf_gone",
     "option_filter_gone",
     "default_changed",
     "hold_gone",
+    "next_kernel_without_toa",
 )
-CODES = (KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD)
+CODES = (KERNEL, MODULE, EBPF, OPTION_FILTER, DEFAULT, HOLD, NEXT)
 
 
 def utc(seconds):
@@ -96,6 +97,7 @@ def drift_of(facts, booted, installed, seen):
         _option_filter(facts),
         _default(facts, proof),
         _hold(facts, proof),
+        _next(facts),
     ]
     return [_finding(code, detail, since or seen.get(code)) for code, detail, since in [item for item in found if item]]
 
@@ -150,6 +152,12 @@ def _default(facts, proof):
     if not proof["brings_kernel"] or not default or default == proof["kernel"]:
         return None
     return DEFAULT, "the next boot takes %s, not %s, which was proved" % (default, proof["kernel"]), None
+
+
+def _next(facts):
+    """Before the reboot and not after it."""
+    told = ["%s is installed and would not translate: %s" % (one["release"], one["detail"]) for one in facts["ahead"]]
+    return (NEXT, "; ".join(told), None) if told else None
 
 
 def _hold(facts, proof):

@@ -34,6 +34,7 @@ from ansible_collections.realip.toa.plugins.module_utils.inspection.kernels impo
     look_at_modules,
     sum_of_counters,
 )
+from ansible_collections.realip.toa.plugins.module_utils.inspection.look_ahead import look_ahead
 from ansible_collections.realip.toa.plugins.module_utils.inspection.packages import (
     look_at_held,
     look_at_package_manager,
@@ -90,6 +91,7 @@ class Host:
     def facts(self):
         facts = self._sections()
         facts["traffic"] = self.guarded("traffic", lambda: self._traffic(facts), None)
+        facts["ahead"] = self.guarded("ahead", lambda: look_ahead(self, facts), [])
         facts["drift"] = self.guarded("drift", lambda: self._drift(facts), [])
         return facts
 

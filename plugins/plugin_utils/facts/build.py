@@ -65,6 +65,7 @@ CLEAN: dict[str, Cleaner] = {
     "traffic": optional(record(
         translated=number, connections=number, trusted=flag, others=mapping(number), since=text, last=text, quiet=number, idle=flag,
     )),
+    "ahead": records(release=text, detail=text),
     "drift": records(code=text, detail=text, since=text),
     "unread": records(section=text, problem=text),
     "state": lambda value: anything(value) if isinstance(value, dict) else {},

@@ -141,7 +141,11 @@ def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
     if offer.rejected:
         return offer
     _settle_trust(case, offer, filters_sources)
+    for item in case.facts.get("ahead") or []:
+        offer.tell("next_kernel_without_toa", release=item["release"], detail=item["detail"])
     for item in case.facts["drift"]:
+        if item["code"] == "next_kernel_without_toa":
+            continue  # it is told, of hosts without a proof too
         offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
         if item["code"] == "hold_gone" and offer.entry:
             offer.steps.append(f"hold {offer.entry.release} against updates again")

@@ -138,6 +138,14 @@ REASONS = {
         "list the load balancers' networks in toa_trusted_sources (the playbook realip.toa.detect shows which addresses send the option), "
         "or set toa_trusted_sources: all where the network in front of the host lets nobody else through",
     ),
+    "sources_not_reviewed": Reason(
+        WARNING, "{what}", "run the playbook realip.toa.lock, review toa.sources.yml, and commit it"
+    ),
+    "sources_old": Reason(
+        WARNING,
+        "the list of trusted sources in {file} was fetched {days} days ago, and vendors change theirs",
+        "run the playbook realip.toa.lock, and review what has changed",
+    ),
     "all_sources_trusted": Reason(
         INFO, "all sources are trusted: whoever reaches a port of this host can name any client address ({why})"
     ),
@@ -152,6 +160,11 @@ REASONS = {
     "ebpf_impossible": Reason(BLOCK, "this kernel cannot do it: {why}"),
     # -- since the last rollout
     "drifted": Reason(WARNING, "{detail}{since}"),
+    "next_kernel_without_toa": Reason(
+        WARNING,
+        "kernel {release} is installed and may be what the next boot takes, and TOA would not work there: {detail}",
+        "build or install TOA for {release} before it boots, or remove it and hold the running kernel",
+    ),
     "traffic": Reason(INFO, "{what}"),
     "idle": Reason(
         WARNING, "proved, but no real connection has carried an option that counts for {since}: {what}", "{remedy}"

@@ -28,6 +28,6 @@ def look(folder, name, *layers, **options):
 KEYS = set(
     (
         "changed os_files uname package_manager python init boot kernels modules counters ebpf persistence service security build container "
-        "conflicts firewall hardware held drift traffic state unread"
+        "conflicts firewall hardware held ahead drift traffic state unread"
     ).split()
 )

@@ -31,6 +31,7 @@ def now(boot_id="new", oopses=0, verdict="translating", drift=()):
         (REBOOTED, now(verdict="inert"), "it is not translating any more: inert"),
         (REBOOTED, now(verdict=""), "it is not translating any more: nothing claims to be active"),
         (REBOOTED, now(drift=[{"code": "hold_gone", "detail": "the kernel is not held"}]), "the kernel is not held"),
+        (REBOOTED, now(drift=[{"code": "next_kernel_without_toa", "detail": "5.15 has no module"}]), ""),
         (REBOOTED, {"failed": True, "msg": "gone", "toa_state": "lost"}, "it cannot be looked at again: gone"),
         (REBOOTED, {"failed": True}, "it cannot be looked at again: no message"),
     ],

@@ -67,6 +67,16 @@ def test_drift_is_told():
     )
 
 
+def test_the_next_boot_is_told_before_it():
+    ahead = [{"release": "4.4.0-250-generic", "detail": "it has no module toa"}]
+    drift = [{"code": "next_kernel_without_toa", "detail": "4.4.0-250-generic is installed", "since": ""}]
+    plan = decide(toa_host(ahead=ahead, drift=drift))
+    assert plan["state"] == "converged" and "drifted" not in named(plan)
+    (item,) = [item for item in plan["reasons"] if item["code"] == "next_kernel_without_toa"]
+    assert item["severity"] == "warning" and "TOA would not work there: it has no module toa" in item["message"]
+    assert "for 4.4.0-250-generic before it boots" in item["remedy"]
+
+
 TRAFFIC = {
     "translated": 12431, "connections": 12500, "trusted": True, "others": {"no_option": 69}, "since": "2026-11-20T10:00:00Z",
     "last": "2026-11-20T11:00:00Z", "quiet": 7200, "idle": True,

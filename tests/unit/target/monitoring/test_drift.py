@@ -34,6 +34,7 @@ def facts(**more):
         "state": {"proof": PROVED, "packages": {"installed": {}, "held": ["linux-image-4.4.87.toa"]}},
         "counters": {"syn_recv_sock_toa": 3},
         "traffic": None,
+        "ahead": [],
     }
     known.update(more)
     known["drift"] = drift.drift_of(known, BOOTED, INSTALLED, {})
