@@ -15,3 +15,5 @@ OWN_CGROUP2 = "/run/realip-toa/cgroup2"
 
 # Modules that serve a TOA module and translate nothing by themselves.
 HELPER_MODULES = ("hookers",)
+# Where Ubuntu has bpftool, one for each kernel that has its tools; any of them will do.
+KERNELS_BPFTOOL = ("/usr/lib/linux-tools/*/bpftool", "/usr/lib/linux-tools-*/bpftool")

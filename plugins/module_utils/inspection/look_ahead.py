@@ -10,9 +10,9 @@ __metaclass__ = type
 import glob
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.bls import compare_versions
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import KERNELS_BPFTOOL
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import proof_of, translators
-from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import OTHERS
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
 
 
@@ -51,7 +51,7 @@ def _why_not(look, kernel, module):
 
 
 def _why_not_ebpf(look, facts, release):
-    others = [path for pattern in OTHERS for path in glob.glob(look.path(pattern))]
+    others = [path for pattern in KERNELS_BPFTOOL for path in glob.glob(look.path(pattern))]
     if not facts["ebpf"].get("bpftool") and not others:
         return "there is no bpftool, with which the eBPF programs are attached at boot"
     places = [place for place in find_places(look.root, release, look.init) if place["module"] == EBPF]

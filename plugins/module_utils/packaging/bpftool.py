@@ -11,18 +11,15 @@ import glob
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL
+from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, KERNELS_BPFTOOL
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
-
-# Ubuntu has one for each kernel that has its tools, and any of them will do.
-OTHERS = ("/usr/lib/linux-tools/*/bpftool", "/usr/lib/linux-tools-*/bpftool")
 
 
 def problem():
     """(code, message) of what is wrong with this host's bpftool, or None. The first that runs counts, as in the loader."""
     found = which("bpftool")
-    paths = ([found] if found else []) + [path for pattern in OTHERS for path in sorted(glob.glob(pattern))]
+    paths = ([found] if found else []) + [path for pattern in KERNELS_BPFTOOL for path in sorted(glob.glob(pattern))]
     problems = [_problem_of(path) for path in paths]
     runs = [one for one in problems if one is None or one[0] != "bpftool_missing"]
     return (runs + problems + [("bpftool_missing", "there is no bpftool on this host")])[0]
