@@ -5,7 +5,7 @@
 
 rpm has no hold of its own. A newer kernel of the distribution would be installed beside ours, become the default, and push ours out
 once there are installonly_limit of them; so no kernel at all is installed while ours is held. `exclude=` is understood by every yum and
-dnf (yum.conf(5), dnf.conf(5)); versionlock is a plugin that most hosts lack, and would have to name a version of every sub-package.
+dnf (yum.conf(5), dnf.conf(5)). Where dnf has the plugin versionlock, the same words are excluded there, and `dnf versionlock list` shows them.
 
 A marker above the line names our words, and the line as it was, so that taking them back needs no other record.
 """
@@ -19,7 +19,10 @@ import re
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes, write_atomic
 
-CONFIGURATIONS = ("etc/dnf/dnf.conf", "etc/yum.conf")
+DNF = "etc/dnf/dnf.conf"
+CONFIGURATIONS = (DNF, "etc/yum.conf")
+# dnf's plugin, and where it keeps what it locks unless its configuration says something else.
+VERSIONLOCK, LOCKLIST = "etc/dnf/plugins/versionlock.conf", "/etc/dnf/plugins/versionlock.list"
 # A kernel's packages from Enterprise Linux 8 on. One that is held alone makes an error of every `dnf upgrade`, which wants the newest of the others.
 _PARTS = ("", "-core", "-modules*")
 _OF_A_KERNEL = re.compile(
@@ -42,22 +45,68 @@ class Holds:
             # yum.conf is a link to dnf.conf from Enterprise Linux 8 on.
             if os.path.isfile(path) and os.path.realpath(path) not in [os.path.realpath(known) for known in self.paths]:
                 self.paths.append(path)
+        self.locklist = _locklist(root) if os.path.join(root, DNF) in self.paths else None
 
     def held(self):
         """The test whether a package of a name is held, which it is when every configuration says so."""
-        ours = [set(_Lines(path).ours) for path in self.paths]
+        ours = [self._ours(path) for path in self.paths]
         return lambda name: bool(ours) and all(set(words_for(name)) <= words for words in ours)
+
+    def _ours(self, path):
+        locked = _Locks(self.locklist).excluded if self._is_locked(path) else []
+        return set(_Lines(path).ours + locked)
+
+    def _is_locked(self, path):
+        return self.locklist is not None and path == self.paths[0]
 
     def change(self, names, held):
         """Hold packages by name, or let go of them."""
+        changing = [word for name in names for word in words_for(name)]
         for path in self.paths:
+            locks = self._is_locked(path)
+            if locks:
+                _write_if_new(self.locklist, *_Locks(self.locklist).changed(changing, held))
             lines = _Lines(path)
-            changing = [word for name in names for word in words_for(name)]
-            wanted = [word for word in lines.ours if word not in changing] + (changing if held else [])
+            wanted = [word for word in lines.ours if word not in changing] + (changing if held and not locks else [])
             wanted = [word for place, word in enumerate(wanted) if word not in wanted[:place]]
-            text = "\n".join(_with(lines.without_ours(), wanted))
-            if text != lines.text:
-                write_atomic(path, text.encode("latin-1"))
+            _write_if_new(path, lines.text, "\n".join(_with(lines.without_ours(), wanted)))
+
+
+def _write_if_new(path, before, after):
+    if after != before:
+        write_atomic(path, after.encode("latin-1"))
+
+
+def _locklist(root):
+    """The list of dnf's plugin versionlock, or None where it is not in use."""
+    text = (read_bytes(os.path.join(root, VERSIONLOCK)) or b"").decode("latin-1")
+    found = dict(re.findall(r"(?m)^[ \t]*(enabled|locklist)[ \t]*=[ \t]*(\S*)", text))
+    if found.get("enabled", "").lower() not in ("1", "yes", "true", "on"):
+        return None
+    path = os.path.join(root, found.get("locklist", LOCKLIST).lstrip("/"))
+    return path if os.path.isfile(path) else None
+
+
+class _Locks:
+    """The list of versionlock: `!NAME` in a line keeps dnf from installing NAME. `dnf versionlock delete` drops our marker with all comments."""
+
+    def __init__(self, path):
+        self.text = (read_bytes(path) or b"").decode("latin-1")
+        self.lines = self.text.split("\n")
+        self.excluded = [line.strip()[1:] for line in self.lines if line.startswith("!")]
+
+    def changed(self, words, held):
+        """(text, text as it is to be)."""
+        marked = [word for line in self.lines if line.startswith(_MARKER) for word in line[len(_MARKER) :].split()]
+        kept = [word for word in marked if word not in words]
+        missing = [word for word in words if word not in self.excluded or word in marked]
+        wanted = kept + (missing if held else [])
+        wanted = [word for place, word in enumerate(wanted) if word not in wanted[:place]]
+        gone = ["!" + word for word in marked or ([] if held else words)]
+        lines = [line for line in self.lines if not line.startswith(_MARKER) and line.strip() not in gone]
+        ours = [_MARKER + " ".join(wanted)] + ["!" + word for word in wanted] if wanted else []
+        place = len(lines) - 1 if lines and lines[-1] == "" else len(lines)
+        return self.text, "\n".join(lines[:place] + ours + lines[place:])
 
 
 class _Lines:

@@ -238,3 +238,61 @@ FAMILIES = [
 @pytest.mark.parametrize("name, words", [(name, words) for names, words in FAMILIES for name in names])
 def test_whichever_package_is_named_the_whole_kernel_is_held(name, words):
     assert sorted(words_for(name)) == sorted(words)
+
+
+# -- dnf's plugin versionlock --------------------------------------------------------------------------------------------
+
+LOCKS = ["", "# mine\nphp-0:8.0-1.*\n", "!kernel\nbash-0:5-1.*\n", "php-0:8.0-1.*"]
+
+
+@pytest.fixture(params=LOCKS, ids=["empty", "others", "one of ours", "no newline"])
+def locklist(request, tmpdir):
+    configuration(str(tmpdir), "[main]\nbest=True\n", "dnf/dnf.conf")
+    tmpdir.join("etc/dnf/plugins").ensure(dir=True)
+    tmpdir.join("etc/dnf/plugins/versionlock.conf").write(
+        "[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n"
+    )
+    path = tmpdir.join("etc/dnf/plugins/versionlock.list")
+    path.write(request.param)
+    return path
+
+
+def locked(path):
+    """As the plugin reads it."""
+    return [line.strip() for line in path.read().split("\n") if line.strip() and not line.startswith("#")]
+
+
+def test_where_the_plugin_is_the_words_are_there(tmpdir, locklist):
+    before = locklist.read()
+    assert not Holds(str(tmpdir)).held()("kernel-core")
+    Holds(str(tmpdir)).change(["kernel-core"], True)
+    assert set("!" + word for word in WORDS.split()) <= set(locked(locklist)) and len(locked(locklist)) == len(
+        set(locked(locklist))
+    )
+    assert "exclude" not in read(str(tmpdir.join("etc/dnf/dnf.conf")))
+    assert Holds(str(tmpdir)).held()("kernel-core") and not Holds(str(tmpdir)).held()("bash")
+    once = locklist.read()
+    Holds(str(tmpdir)).change(["kernel-core"], True)
+    assert locklist.read() == once
+    Holds(str(tmpdir)).change(["kernel-core"], False)
+    assert locklist.read() == before
+
+
+def test_without_our_marker_the_words_go_all_the_same(tmpdir, locklist):
+    """`dnf versionlock delete` writes the list again without its comments."""
+    Holds(str(tmpdir)).change(["kernel-core"], True)
+    locklist.write("\n".join(locked(locklist)) + "\n")
+    Holds(str(tmpdir)).change(["kernel-core"], False)
+    assert not [word for word in locked(locklist) if "kernel" in word]
+
+
+def test_words_of_before_the_plugin_came_go_with_the_others(tmpdir, locklist):
+    plugin = tmpdir.join("etc/dnf/plugins/versionlock.conf")
+    text = plugin.read()
+    plugin.write(text.replace("1", "0"))
+    Holds(str(tmpdir)).change(["kernel-core"], True)
+    assert "exclude=" in read(str(tmpdir.join("etc/dnf/dnf.conf"))) and "kernel-core" not in locklist.read()
+    plugin.write(text)
+    Holds(str(tmpdir)).change(["kernel-core"], True)
+    Holds(str(tmpdir)).change(["kernel-core"], False)
+    assert read(str(tmpdir.join("etc/dnf/dnf.conf"))) == "[main]\nbest=True\n"
