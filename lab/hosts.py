@@ -46,7 +46,7 @@ class Host:
     vtoa: whether its repository on the mirror has the package vtoa.
     loader, packages and init name the shell functions of lab/guest/ that install a boot loader, a package, and tell that the machine has
     finished booting. cpu: what is emulated. extra: not one of the fleet, and started only when it is named.
-    uefi: whether its firmware is UEFI with Secure Boot, and not a BIOS.
+    ubuntu: whether the mirror has its apt source (lab/ubuntu_archive.py). uefi: whether its firmware is UEFI with Secure Boot, and not a BIOS.
     layers: directories of lab/dress/ that come between `common` and the host's own. release_package: NAME-VERSION-RELEASE of the
     package that rpm knows the distribution by. variables: what the inventory says of this host beside how to reach it.
     """
@@ -64,6 +64,7 @@ class Host:
     cpu: str = qemu.CPU
     extra: bool = False
     uefi: bool = False
+    ubuntu: bool = False
     layers: tuple[str, ...] = ()
     release_package: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -151,6 +152,8 @@ IMAGES = {
     "centos6": Image("bookworm", _SYSVINIT, _LEFT_OUT),
     # Enterprise Linux with systemd; lab/dress/centos7 hides dnf.
     "el": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
+    # From 8 on, with what has the plugin versionlock.
+    "el_bls": Image("bookworm", (*_GRUB2_SYSTEMD, "dnf", "dnf-plugins-core", _FIREWALL, "rpm"), _LEFT_OUT, _MASKED),
 }
 
 HOSTS = {
@@ -205,6 +208,40 @@ HOSTS = {
             "6.12.*-cloud-amd64",
             cpu=f"{qemu.CPU},-cx16",
             layers=("stock",),
+        ),
+        Host(
+            "el8",
+            "Rocky Linux 8.10 (Green Obsidian)",
+            "el_bls",
+            "4.18.0-553.123.1.el8_10.x86_64",
+            "4.18.0-553.123.1.el8_10.toa.x86_64",
+            loader="grub2_bls",
+            packages="rpm_set",
+            layers=("el", "el_bls"),
+            release_package="rocky-release-8.10-1.9.el8",
+            extra=True,
+        ),
+        Host(
+            "el9",
+            "AlmaLinux 9.7 (Moss Jungle Cat)",
+            "el_bls",
+            "5.14.0-611.5.1.el9_7.x86_64",
+            "5.14.0-611.5.1.el9_7.toa.x86_64",
+            loader="grub2_bls",
+            packages="rpm_set",
+            layers=("el", "el_bls"),
+            release_package="almalinux-release-9.7-1.el9",
+            extra=True,
+        ),
+        Host(
+            "ubuntu2204",
+            "Ubuntu 22.04.5 LTS",
+            "bookworm",
+            "5.15.0-161-generic",
+            "5.15.199.toa",
+            loader="grub2_partuuid",
+            extra=True,
+            ubuntu=True,
         ),
         Host(
             "selinux12",
@@ -311,6 +348,6 @@ def layered(*layers: str) -> Dress:
                 }
             elif path.is_symlink():
                 files[name] = (stat.S_IFLNK | 0o777, str(path.readlink()).encode())
-            elif path.is_file():
+            elif path.is_file() and path.suffix != ".pyc":
                 files[name] = (0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_bytes())
     return Dress(files, sorted(absent))

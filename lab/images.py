@@ -26,12 +26,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import kernels, qemu, release_rpm, ssh, uefi
+from lab import grub_modules, kernels, qemu, release_rpm, ssh, uefi
+from lab.debian_archive import DEBIAN_MIRROR
 from lab.hosts import IMAGES, SETTLED, Host, Image, dress, layered
 from lab.paths import HERE, cache_dir, locked
 from lab.progress import LabError, say, wait_until
 
-DEBIAN_MIRROR = os.environ.get("REALIP_LAB_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+# Scripts of lab/guest/ that begin with another one, whose functions they use.
+AFTER = {"grub2_bls": "grub2_el", "grub2_partuuid": "grub2", "rpm_set": "rpm"}
 
 # Where the root partition begins, in sectors: the gap before it holds GRUB's core image.
 FIRST_SECTOR = 2048
@@ -227,19 +229,19 @@ def _make_disk(image: Image, archive: Path, disk: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class StockKernel:
-    """What QEMU loads for a machine's very first start. package: what installs it there, where the root image has not got it."""
+    """What QEMU loads for a machine's very first start. packages: what installs it there, where the root image has not got it."""
 
     release: str
     image: Path
     initrd: Path | None = None
-    package: Path | None = None
+    packages: tuple[Path, ...] = ()
 
 
 def stock_kernel(host: Host) -> StockKernel:
     """The kernel that a host begins with: the one that the lab builds under that name, or the distribution's own out of the root image."""
     if not IMAGES[host.image].kernel:
         built = kernels.ensure(host.kernel)
-        return StockKernel(built.release, built.bzimage, package=built.image)
+        return StockKernel(built.release, built.bzimage, packages=built.installs)
     image = next(root_image(host.image).glob("vmlinuz-*"))
     release = image.name.removeprefix("vmlinuz-")
     return StockKernel(release, image, initrd=image.with_name(f"initrd.img-{release}"))
@@ -276,15 +278,16 @@ def _payload(host: Host, kernel: StockKernel) -> dict[str, tuple[int, bytes]]:
     host_key = ssh.host_key(host.name)
     files = {
         "install.sh": (HERE / "guest" / "install.sh").read_bytes(),
-        "loader.sh": (HERE / "guest" / "loader" / f"{host.loader}.sh").read_bytes(),
-        "packages.sh": (HERE / "guest" / "packages" / f"{host.packages}.sh").read_bytes(),
+        "loader.sh": _guest("loader", host.loader),
+        "packages.sh": _guest("packages", host.packages),
         "settings": f"HOST={host.name}\nKERNEL={kernel.release}\n".encode(),
         "authorized_keys": f"{ssh.public(ssh.login_key())} realip-toa-lab\n".encode(),
         "ssh_host_ed25519_key": host_key.read_bytes(),
         "ssh_host_ed25519_key.pub": f"{ssh.public(host_key)}\n".encode(),
     }
-    if kernel.package:
-        files[f"kernel/{kernel.package.name}"] = kernel.package.read_bytes()
+    files.update((f"kernel/{package.name}", package.read_bytes()) for package in kernel.packages)
+    if host.loader == "grub2_bls":
+        files.update((f"grub/{name}", content) for name, content in grub_modules.files().items())
     if host.release_package:
         release = release_rpm.ensure(host.release_package)
         files[f"release/{release.name}"] = release.read_bytes()
@@ -293,6 +296,11 @@ def _payload(host: Host, kernel: StockKernel) -> dict[str, tuple[int, bytes]]:
     payload = {name: (0o600, content) for name, content in files.items()}
     payload.update((f"dress/{name}", file) for name, file in dressed.files.items())
     return {f"run/lab/{name}": file for name, file in payload.items()}
+
+
+def _guest(kind: str, name: str) -> bytes:
+    names = [AFTER[name], name] if name in AFTER else [name]
+    return b"".join((HERE / "guest" / kind / f"{one}.sh").read_bytes() for one in names)
 
 
 def tar_of(files: dict[str, tuple[int, bytes]]) -> bytes:

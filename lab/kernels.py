@@ -30,7 +30,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from lab import kernel_packages, kernel_tree, vtoa_rpm
+from lab import kernel_packages, kernel_sets, kernel_tree, vtoa_rpm
 from lab.paths import cache_dir, locked
 from lab.progress import LabError, say
 
@@ -39,9 +39,10 @@ from lab.progress import LabError, say
 class Release:
     """One row of the table.
 
-    release: `uname -r`. format: "deb" or "rpm". toa: whether it carries toa.ko; such packages are the vendor's and go to the
-    mirror, unless (in_tree) the distribution itself ships the module. version: of the Debian package ("" for an rpm, whose version is
-    part of the release). headers: whether a headers package is made too. wanted: built when no release is named.
+    release: `uname -r`. format: "deb", "rpm" or "rpms", the set of Enterprise Linux from 8 on. toa: whether it carries toa.ko; such
+    packages are the vendor's and go to the mirror, unless (in_tree) the distribution itself ships the module. version: of the Debian
+    package ("" for an rpm, whose version is part of the release). headers: whether a headers package is made too. wanted: built when no
+    release is named.
     """
 
     release: str
@@ -62,6 +63,8 @@ class Release:
         """File name of the package that holds the kernel."""
         if self.format == "deb":
             return f"linux-image-{self.release}_{self.version}_amd64.deb"
+        if self.format == "rpms":
+            return kernel_sets.files(self.release)[1]
         plain, plus, flavour = self.release.partition("+")
         package = f"{plain.removesuffix('.x86_64')}.x86_64.rpm"
         return f"kernel-{flavour}-{package}" if plus else f"kernel-{package}"
@@ -94,6 +97,15 @@ RELEASES = {
         # Those that vtoa is refused on: the debug build, and Anolis 8 with the same base
         Release("5.10.134-18.al8.x86_64+debug", "rpm", toa=False, wanted=False),
         Release("5.10.134-15.an8.x86_64", "rpm", toa=False, wanted=False),
+        # Rocky Linux 8 and AlmaLinux 9, and what their owner has built of the same sources
+        Release("4.18.0-553.123.1.el8_10.x86_64", "rpms", toa=False, wanted=False),
+        Release("4.18.0-553.123.1.el8_10.toa.x86_64", "rpms", toa=True, wanted=False),
+        Release("5.14.0-611.5.1.el9_7.x86_64", "rpms", toa=False, wanted=False),
+        Release("5.14.0-611.5.1.el9_7.toa.x86_64", "rpms", toa=True, wanted=False),
+        # Ubuntu 22.04: what its image came with, what an update brings, and a kernel with TOA of the owner's
+        Release("5.15.0-161-generic", "deb", toa=False, version="5.15.0-161.171", wanted=False),
+        Release("5.15.0-164-generic", "deb", toa=False, version="5.15.0-164.174", wanted=False),
+        Release("5.15.199.toa", "deb", toa=True, version="1.0", wanted=False),
         # TencentOS Server 3: the name has no architecture, the package has
         Release("5.4.119-19.0009.28", "rpm", toa=True, in_tree=True, wanted=False),
     )
@@ -108,6 +120,7 @@ VTOA_REPOSITORY = "alinux/3/plus/x86_64"
 class Built:
     """What `ensure` answers with: everything of one release, in one directory of the cache that never changes again.
 
+    packages: the set, where it is one.
     modules: a directory with every module of net/toa for this kernel, whatever its package carries; `dressed` is in no package.
     """
 
@@ -117,6 +130,12 @@ class Built:
     image: Path
     headers: Path | None
     modules: Path
+    packages: tuple[Path, ...] = ()
+
+    @property
+    def installs(self) -> tuple[Path, ...]:
+        """What installs it: its package, or all packages of its set."""
+        return self.packages or (self.image,)
 
 
 def _hash(*parts: object) -> str:
@@ -125,7 +144,8 @@ def _hash(*parts: object) -> str:
 
 def _key(row: Release) -> str:
     """Names what a release is made of; an equal key is the same kernel."""
-    code = [Path(module.__file__ or "").read_text("utf-8") for module in (kernel_tree, kernel_packages)]
+    packing = kernel_sets if row.format == "rpms" else kernel_packages
+    code = [Path(module.__file__ or "").read_text("utf-8") for module in (kernel_tree, packing)]
     return _hash(
         kernel_tree.key(), *code, *kernel_tree.toa_sources().values(), row.image_file, row.headers_file, row.toa
     )
@@ -138,7 +158,8 @@ def _place(row: Release) -> Path:
 def _built(row: Release) -> Built:
     place = _place(row)
     headers = place / row.headers_file if row.headers_file else None
-    return Built(row.release, place, place / "bzImage", place / row.image_file, headers, place / "modules")
+    packages = tuple(place / name for name in kernel_sets.files(row.release)) if row.format == "rpms" else ()
+    return Built(row.release, place, place / "bzImage", place / row.image_file, headers, place / "modules", packages)
 
 
 def mirror_dir() -> Path:
@@ -153,7 +174,7 @@ def mirror_dir() -> Path:
 
 def _publish(built: Built) -> None:
     """Hard-link the packages of a TOA kernel into the mirror."""
-    for package in (built.image, built.headers):
+    for package in (*built.installs, built.headers):
         if package is None or (mirror_dir() / package.name).exists():
             continue
         partial = mirror_dir() / f".{package.name}.{os.getpid()}"
@@ -177,6 +198,8 @@ def _build(row: Release, place: Path) -> None:
             kernel_packages.image_deb(linked, row.version, out / row.image_file)
             if row.headers_file:
                 kernel_packages.headers_deb(linked, row.version, out / row.headers_file)
+        elif row.format == "rpms":
+            kernel_sets.image_rpms(linked, out)
         else:
             kernel_packages.image_rpm(linked, out / row.image_file)
         os.rename(out, place)

@@ -13,7 +13,7 @@ import sys
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import bls_entries
 from boot_samples import FS, SAMPLES, Host
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(SAMPLES)), "lab"))
+sys.path.insert(0, os.path.join(SAMPLES, *"../../../lab/dress/el_bls/usr/lib/vendor-tools".split("/")))
 from vendor_grubby import BEGIN, END
 from vendor_tools import NAMES, Tools
 

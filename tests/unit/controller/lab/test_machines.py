@@ -49,7 +49,7 @@ def test_every_row_is_complete(name: str) -> None:
     assert ("usr/lib/os-release" in [*dress(host).files, *dress(host).absent]) != itself
     assert ("stock" in host.layers) == ("*" in host.kernel) == itself
     assert all((HERE / "dress" / layer).is_dir() for layer in (*host.layers, *([] if itself else [host.name])))
-    assert (host.release_package is not None) == (host.packages == "rpm")
+    assert (host.release_package is not None) == (host.packages in ("rpm", "rpm_set"))
 
 
 def test_dress_is_common_files_with_the_hosts_own_over_them() -> None:
@@ -119,7 +119,7 @@ def test_the_kernel_of_an_image_is_taken_out_of_it(tmp_path: Path, monkeypatch: 
     images._take_kernel(tmp_path / "root.tar", tmp_path / "made")
     monkeypatch.setattr(images, "root_image", lambda name: tmp_path / "made")
     kernel = images.stock_kernel(HOSTS["debian12"])
-    assert (kernel.release, kernel.package) == ("6.1.0-1-cloud-amd64", None)
+    assert (kernel.release, kernel.packages) == ("6.1.0-1-cloud-amd64", ())
     assert kernel.image.read_bytes() == b"kernel" and kernel.initrd and kernel.initrd.read_bytes() == b"initramfs"
 
 

@@ -11,8 +11,8 @@
     dracut            an initramfs, or none (switch `dracut_fails`)
     grub2-editenv     the environment block; with `outside` as SUSE's on Btrfs: `next_entry` is kept where the file is not
 
-A test makes `Tools(root, el=8, ...)` and gives `run` to a pretended machine; `after` is called after each change on the disk. On a lab
-machine the same file is installed under each tool's name: python3 vendor_tools.py TOOL WORDS, with /etc/vendor-tools as switches.
+A test makes `Tools(root, el=8, ...)` and gives `run` to a pretended machine; `after` is called after each change on the disk. On the lab's
+machines the commands are these: python3 vendor_tools.py TOOL WORDS, with /etc/vendor-tools as switches; kernels and initramfs are real there.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -21,6 +21,8 @@ __metaclass__ = type
 
 import os
 import re
+import shutil
+import subprocess
 import sys
 
 from vendor_grubby import Grubby
@@ -41,7 +43,7 @@ class Tools(Grubby):
     """The tools of one host. `el` is 7, 8 or 9."""
 
     def __init__(
-        self, root="", el=7, machine_id="", mkconfig_option=True, dracut_fails=False, outside=False, after=None
+        self, root="", el=7, machine_id="", mkconfig_option=True, dracut_fails=False, outside=False, boot="", after=None
     ):
         self.root = root
         self.el = el
@@ -49,6 +51,8 @@ class Tools(Grubby):
         self.mkconfig_option = mkconfig_option
         self.dracut_fails = dracut_fails
         self.outside = outside
+        # Before the paths in entries, where /boot is no file system of its own.
+        self.boot = boot
         self.after = after or (lambda: None)
         self.kept_outside = {}
         self.config = "/boot/grub2/grub.cfg"
@@ -63,6 +67,9 @@ class Tools(Grubby):
             "grub2-mkconfig": self.mkconfig,
             "dracut": self.dracut,
             "grub2-editenv": self.editenv,
+            "20-grub.install": self.grub_install,
+            "50-dracut.install": self.dracut_install,
+            "command-lines": self.command_lines,
         }[os.path.basename(argv[0])]
         options = dict((word[2:].split("=", 1) + [""])[:2] for word in argv[1:] if word.startswith("--"))
         return tool(options, [word for word in argv[1:] if not word.startswith("--")])
@@ -134,7 +141,7 @@ class Tools(Grubby):
     def dracut(self, _options, words):
         if self.dracut_fails:
             return 1, "", "dracut: installkernel failed in module nfs\n"
-        self.write("/boot/initramfs-%s.img" % words[-1], "initramfs")
+        self.make_initramfs(words[-1], "/boot/initramfs-%s.img" % words[-1])
         return 0, "", ""
 
     def _follows(self):
@@ -159,31 +166,66 @@ class Tools(Grubby):
         return 0, "", ""
 
     def kernel_install(self, _options, words):
+        """What installs an entry, then what makes its initramfs; in the other order when a kernel goes."""
+        parts = [self.grub_install, self.dracut_install]
+        for part in parts if words[0] == "add" else reversed(parts):
+            result = part({}, words)
+            if result[0] != 0:
+                return result
+        return 0, "", ""
+
+    def _files_of(self, release):
+        """(kernel, initramfs) as the entry has them."""
+        if self._own_folders():
+            return "/%s/%s/linux" % (self.machine_id, release), "/%s/%s/initrd" % (self.machine_id, release)
+        return "%s/vmlinuz-%s" % (self.boot, release), "%s/initramfs-%s.img" % (self.boot, release)
+
+    def _own_folders(self):
+        return "layout=bls" in self.text("/etc/kernel/install.conf").split("\n")
+
+    def _on_disk(self, path):
+        return path if self.boot else "/boot" + path
+
+    def grub_install(self, _options, words):
+        """WORDS: add RELEASE FOLDER IMAGE, or remove RELEASE."""
         verb, release = words[0], words[1]
-        own = "layout=bls" in self.text("/etc/kernel/install.conf").split("\n")
         name = "%s-%s" % (self.machine_id, release)
-        place = "/%s/%s" % (self.machine_id, release)
-        if verb == "remove":
-            for path in ("/boot/vmlinuz-" + release, "/boot/initramfs-%s.img" % release, self.file(name)):
-                self.remove(path)
-            for path in ("/boot%s/linux" % place, "/boot%s/initrd" % place):
+        image, initrd = self._files_of(release)
+        if verb != "add":
+            for path in ("/boot/vmlinuz-" + release, self._on_disk(image), self.file(name)):
                 self.remove(path)
             return 0, "", ""
-        image, initrd = (
-            ("%s/linux" % place, "%s/initrd" % place) if own else ("/vmlinuz-" + release, "/initramfs-%s.img" % release)
-        )
-        self.write("/boot" + image, "kernel")
+        self.copy_kernel(words[-1], self._on_disk(image))
         self.write(
             self.file(name),
-            "title CentOS Linux (%s) %d\nversion %s\nlinux %s\ninitrd %s\noptions %s\ngrub_users $grub_users\ngrub_arg --unrestricted\n"
-            % (release, self.el, release, image, initrd, self._options_of_new()),
+            "title %s (%s) %s\nversion %s\nlinux %s\ninitrd %s\noptions %s\ngrub_users $grub_users\ngrub_arg --unrestricted\n"
+            % (self.named("NAME"), release, self.named("VERSION"), release, image, initrd, self._options_of_new()),
         )
-        if self._follows() and not own:
+        if self._follows() and not self._own_folders():
             self.editenv({}, [self.block, "set", "saved_entry=" + name])
+        return 0, "", ""
+
+    def dracut_install(self, _options, words):
+        verb, release = words[0], words[1]
+        path = self._on_disk(self._files_of(release)[1])
+        if verb != "add":
+            self.remove("/boot/initramfs-%s.img" % release)
+            self.remove(path)
+            return 0, "", ""
         if self.dracut_fails:
             return 1, "", "dracut failed\n"
-        self.write("/boot" + initrd, "initramfs")
+        self.make_initramfs(release, path)
         return 0, "", ""
+
+    def named(self, field):
+        """NAME or VERSION of the distribution."""
+        return self.setting(field, ("/etc/os-release",)) or {"NAME": "CentOS Linux", "VERSION": str(self.el)}[field]
+
+    def copy_kernel(self, _image, path):
+        self.write(path, "kernel")
+
+    def make_initramfs(self, _release, path):
+        self.write(path, "initramfs")
 
     def _options_of_new(self):
         if self.el == 8:
@@ -209,13 +251,20 @@ class Tools(Grubby):
         self.write(self.config, text)
         if self.el == 7:
             self._write_entries([dict(entry, text=self._entry7(entry["release"], told)) for entry in self.entries()])
-        elif self.el == 8 and not leave:
-            self.editenv({}, [self.block, "set", "kernelopts=" + told.strip()])
         elif not leave:
-            for name in self.files():
-                again = re.sub(r"(?m)^options .*$", lambda match: "options " + told.strip(), self.text(self.file(name)))
-                self.write(self.file(name), again)
-            self.write("/etc/kernel/cmdline", told.strip() + "\n")
+            self.command_lines({}, [told])
+        return 0, "", ""
+
+    def command_lines(self, _options, words):
+        """What grub2-mkconfig writes beside grub.cfg: the command line of every kernel."""
+        told = words[0].strip()
+        if self.el == 8:
+            self.editenv({}, [self.block, "set", "kernelopts=" + told])
+            return 0, "", ""
+        for name in self.files():
+            again = re.sub(r"(?m)^options .*$", lambda match: "options " + told, self.text(self.file(name)))
+            self.write(self.file(name), again)
+        self.write("/etc/kernel/cmdline", told + "\n")
         return 0, "", ""
 
     def _entry7(self, release, told):
@@ -229,6 +278,26 @@ class Tools(Grubby):
         }
 
 
+class OnMachine(Tools):
+    """The same where a kernel boots."""
+
+    def copy_kernel(self, image, path):
+        for name in ("System.map", "config"):
+            source = os.path.join(os.path.dirname(image), name)
+            if os.path.exists(source):
+                shutil.copyfile(source, path.replace("vmlinuz-", name + "-"))
+        shutil.copyfile(image, path)
+
+    def make_initramfs(self, release, path):
+        subprocess.check_call(["mkinitramfs", "-o", path, release])
+
+    def grub_install(self, options, words):
+        if words[0] != "add":
+            for name in ("System.map", "config"):
+                self.remove("/boot/%s-%s" % (name, words[1]))
+        return Tools.grub_install(self, options, words)
+
+
 def main(words):
     """As a command on a lab machine. /etc/vendor-tools has lines such as `el=8` and `dracut_fails=1`."""
     switches = {}
@@ -236,7 +305,9 @@ def main(words):
         for line in handle:
             name, value = line.strip().split("=", 1)
             switches[name] = int(value) if value.isdigit() else value
-    rc, out, err = Tools(**switches).run(words)
+    with open("/etc/machine-id") as handle:
+        switches["machine_id"] = handle.read().strip()
+    rc, out, err = OnMachine(**switches).run(words)
     sys.stdout.write(out)
     sys.stderr.write(err)
     return rc

@@ -111,12 +111,15 @@ class Grubby:
 
     def _grubby_files(self, options):
         names = self.files()
+        # What an entry's paths lack: where /boot is no file system of its own, they are whole.
+        above = "" if self.boot else "/boot"
         saved = self.variables().get("saved_entry", "")
         default = saved if saved in names else names[int(saved) if saved.isdigit() and int(saved) < len(names) else 0]
         if "default-kernel" in options:
-            return 0, "/boot%s\n" % re.search(r"(?m)^linux (\S+)", self.text(self.file(default))).group(1), ""
+            image = re.search(r"(?m)^linux (\S+)", self.text(self.file(default))).group(1)
+            return 0, "%s%s\n" % (above, image), ""
         if "set-default" in options:
-            path = options["set-default"][len("/boot") :]
+            path = options["set-default"][len(above) :]
             found = [
                 name for name in names if re.search(r"(?m)^linux %s$" % re.escape(path), self.text(self.file(name)))
             ]
