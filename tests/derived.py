@@ -3,7 +3,8 @@
 """What files repeat of the code: `python tests/derived.py` writes it, and a test holds it equal.
 
 docs/variables.md has every public variable, out of the argument specs of the roles and the documentation of toa_plan, and the role toa has their
-defaults, and reads each in its type; the surveys in awx/ and in the pattern have the vendors that there are to choose from.
+defaults, and reads each in its type; the surveys in awx/ and in the pattern have the vendors that there are to choose from; the guide to
+distributions has what was tried on which (tests/tried.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 # As a script it has its own folder on the path, and not the checkout.
 sys.path.insert(0, str(ROOT))
+from tests import tried  # noqa: E402
 from tests.found import found  # noqa: E402
 
 PAGE = ROOT / "docs" / "variables.md"
@@ -263,7 +265,14 @@ def pattern() -> str:
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-DERIVED = {PAGE: page, DEFAULTS: defaults, SETTINGS: settings, CONTROLLER: controller, PATTERN: pattern}
+DERIVED = {
+    PAGE: page,
+    DEFAULTS: defaults,
+    SETTINGS: settings,
+    CONTROLLER: controller,
+    PATTERN: pattern,
+    tried.GUIDE: tried.page,
+}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "collections"))
