@@ -92,16 +92,16 @@ def proof(kind: str = "200/8", works: bool = True) -> dict[str, t.Any]:
 
 def host(number: int, **policy: t.Any) -> dict[str, t.Any]:
     """Variables of a host after play 1."""
-    return json.loads(_looked(number % len(KINDS), tuple(sorted(policy.items()))))
+    return json.loads(_looked(number % len(KINDS), json.dumps(policy, sort_keys=True)))
 
 
 @functools.cache
-def _looked(number: int, policy: tuple[tuple[str, t.Any], ...]) -> str:
+def _looked(number: int, policy: str) -> str:
     file, kernel, arch = KINDS[number]
     known = assumed_facts((OS_RELEASES / file).read_text(encoding="utf-8"), kernel, arch)
     plan = planner.decide(
         known,
-        policy_module.policy_of({**policy_module.POLICY, "trusted_sources": ["192.0.2.0/24"], **dict(policy)}),
+        policy_module.policy_of({**policy_module.POLICY, "trusted_sources": ["192.0.2.0/24"], **json.loads(policy)}),
         catalog.load(),
         {},
         None,
