@@ -9,9 +9,7 @@ trap 'rm -rf "$work"' EXIT
 export ANSIBLE_COLLECTIONS_PATH="$root/collections" ANSIBLE_CONFIG="$root/ansible.cfg"
 
 # Pages: the guides as they are, and the start page that leads to all of them.
-cp -r docs/guides docs/images docs/*.md docs/docsite/conf.py docs/docsite/index.md "$work"
-others=$(cd docs && for page in *.md; do grep -qx "${page%.md}" docsite/index.md || echo "${page%.md}"; done)
-sed "s|^architecture\$|architecture\n$(echo "$others" | tr '\n' ' ' | sed 's/ *$//; s/ /\\n/g')|" docs/docsite/index.md >"$work/index.md"
+cp -r docs/concepts docs/guides docs/images docs/*.md docs/docsite/conf.py docs/docsite/index.md "$work"
 
 mkdir -m 755 "$work/collection"
 antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir "$work/collection" realip.toa >"$work/antsibull.log" 2>&1 || {
@@ -20,7 +18,7 @@ antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --des
 }
 rm -rf "$site"
 sphinx-build -q -W --keep-going -b html -d "$work/doctrees" "$work" "$site"
-for page in index guides/quick-start collection/toa_plan_module collection/rollout_role collection/progress_callback; do
+for page in index start concepts/trust guides/quick-start collection/toa_plan_module collection/rollout_role collection/progress_callback; do
 	test -f "$site/$page.html" || { echo "docs: there is no $page" >&2; exit 1; }
 done
 # Programs are taken in as files.

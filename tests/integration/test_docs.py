@@ -31,7 +31,7 @@ from tests.newcomer import guide
 
 BIN = Path(sys.executable).parent
 GUIDES = found(ROOT / "docs" / "guides", "*.md")
-PAGES = [*GUIDES, *found(ROOT / "docs", "*.md"), ROOT / "README.md"]
+PAGES = [*GUIDES, *found(ROOT / "docs" / "concepts", "*.md"), *found(ROOT / "docs", "*.md"), ROOT / "README.md"]
 SNIPPETS = ROOT / "docs" / "guides" / "snippets"
 CENTOS = {"os_release": 'ID="centos"\nVERSION_ID="7"\n', "kernel": "3.10.0-1160.119.1.el7.x86_64"}
 

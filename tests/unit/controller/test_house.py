@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import re
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -342,3 +343,25 @@ def test_a_task_says_in_plain_words_what_it_does():
     for path in [*found(ROOT, "roles/*/tasks/*.yml"), *found(ROOT, "playbooks/**/*.yml")]:
         for name in re.findall(r"^ *- name: (.+)$", path.read_text(), re.MULTILINE):
             assert re.match(r"[A-Z][a-z]+[ ,]", name) and not re.search(r"[|{}]", name), f"{path}: {name}"
+
+
+def test_pictures_are_as_they_are_drawn_for_light_and_dark_pages_and_stand_on_one():
+    drawn = importlib.util.spec_from_file_location("pictures", ROOT / "docs/docsite/pictures.py")
+    pictures = importlib.util.module_from_spec(drawn)
+    drawn.loader.exec_module(pictures)
+    for name, draw in pictures.PICTURES.items():
+        text = (ROOT / f"docs/images/{name}.svg").read_text(encoding="utf-8")
+        assert text == str(draw()), "python docs/docsite/pictures.py draws them anew"
+        assert "prefers-color-scheme: dark" in text and ElementTree.fromstring(text).get("aria-label")
+    pages = "".join(path.read_text(encoding="utf-8") for path in [*found(ROOT, "docs/**/*.md"), ROOT / "README.md"])
+    for image in [*found(ROOT, "docs/images/*.svg"), *found(ROOT, "docs/images/*.png")]:
+        assert f"images/{image.name}" in pages, f"no page shows {image.name}"
+
+
+def test_the_site_has_every_page_once():
+    index = (ROOT / "docs/docsite/index.md").read_text(encoding="utf-8").splitlines()
+    docs = ROOT / "docs"
+    pages = [path.relative_to(docs).with_suffix("").as_posix() for path in found(docs, "**/*.md")]
+    for page in pages:
+        if not page.startswith(("docsite/", "_site/")):
+            assert index.count(page) == 1, f"{page} stands {index.count(page)} times in docs/docsite/index.md"
