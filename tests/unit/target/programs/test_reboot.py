@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -186,6 +187,33 @@ def test_what_a_user_calls_his_own_program_does_not_count(words):
         finally:
             os.kill(child, 9)
             os.waitpid(child, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_user_who_has_a_program_become_root_is_still_a_user(tmpdir):
+    """As `su`, which waits for a password as long as it is let, under whatever name it was started."""
+    program = str(tmpdir.join("waits"))
+    shutil.copy("/bin/sleep", program)
+    os.chmod(program, 0o4755)
+    handle = os.open(program, os.O_RDONLY)
+    child = os.fork()
+    if not child:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            os.execv("/proc/self/fd/%d" % handle, ["rc", "60"])  # the folder is nobody's to enter
+        finally:
+            os._exit(1)
+    os.close(handle)
+    try:
+        deadline = time.time() + 10
+        while reboot.read_text("/proc/%d/cmdline" % child, 512) != "rc\x0060\x00" and time.time() < deadline:
+            pass
+        assert os.stat("/proc/%d" % child).st_uid == 0, "a file system that lets nobody become root is no test"
+        assert not reboot._is_roots("%d" % child)
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
 
 
 @pytest.fixture
