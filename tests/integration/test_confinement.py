@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.realip.toa.plugins import module_utils
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import watchdog_files
 from ansible_collections.realip.toa.plugins.module_utils.bpf import units as ebpf_units
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import data_of
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import rules
 from ansible_collections.realip.toa.plugins.module_utils.programs import monitor
 from ansible_collections.realip.toa.plugins.module_utils.startup import methods

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.backend import asked
+from ansible_collections.realip.toa.plugins.module_utils.bpf.asking import asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MOST_NETWORKS
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import GETPEERNAME_HOOKS
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, OWN_CGROUP2

@@ -218,12 +218,12 @@ def write_atomic(path, text, mode=None):
     _replace(path, text, mode, True)
 
 
-def write_own(path, text, mode=None):
-    """The same for a file that is ours alone: no link is followed, and what somebody else has put there becomes root's."""
-    _replace(path, text, mode, False)
+def write_own(path, text, mode=None, owner=None):
+    """The same for a file that is ours alone: no link is followed, and what somebody else has put there becomes root's, or `owner`'s (uid, gid)."""
+    _replace(path, text, mode, False, owner)
 
 
-def _replace(path, text, mode, shared):
+def _replace(path, text, mode, shared, owner=None):
     data = text if isinstance(text, bytes) else text.encode("utf-8")
     refuse_what_is_no_file(path, shared)
     if shared:
@@ -247,6 +247,8 @@ def _replace(path, text, mode, shared):
             if kept is not None:
                 os.fchown(handle, kept.st_uid, kept.st_gid)
                 _keep_attributes(path, temporary)
+            if owner is not None:
+                os.fchown(handle, owner[0], owner[1])
             os.fchmod(handle, mode if mode is not None else kept.st_mode & 0o7777 if kept is not None else 0o644)
             os.fsync(handle)
         finally:

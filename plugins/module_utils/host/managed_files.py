@@ -1,279 +1,316 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that we change, and how they were before: so that they can be put back byte for byte.
+"""What our programs leave on a host, in one order for all of them: record, write, run, start, verify; and back in the other direction.
 
-An image of a file is a dict {kind: "file", data (base64), mode, uid, gid}, {kind: "link", target} or None where there is nothing.
-The record, which is JSON, maps a path to {original: image, written: digest of what we left there}. A file that somebody has
-changed since is never put back over that change; `Originals.restore` says which those are.
+Who leaves something says what it wants, as steps: files, what makes them work, units for the init to start, a check that has to pass. While a change is
+under way the record has under `begun` how everything was before. What fails is undone at once; where the run is killed, the next one
+undoes it before it does anything else (`recover`). So there is all of the old or all of the new, and never something that nobody has seen to work.
 """
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import base64
-import errno
-import hashlib
 import json
 import os
-import stat
 
-from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
+from ansible_collections.realip.toa.plugins.module_utils.host.by_init import start_by_init
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import digest_of, is_image
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TEXT,
+    STATE_DIR,
     TargetError,
-    make_dirs,
-    not_a_file,
-    open_to_read,
-    refuse_folder,
-    refuse_what_is_no_file,
+    list_dir,
+    remove_empty,
     remove_file,
     restore_labels,
     run,
-    write_own,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
+from ansible_collections.realip.toa.plugins.module_utils.host.originals import Originals, is_path
+from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
-LOST = "changed by somebody"
-# Of what is kept whole in a record: scripts, units, settings, a program.
-LARGEST = 4 << 20
-
-
-def read_bytes(path):
-    """All bytes of a file, or None where there is no such file."""
-    try:
-        handle = open_to_read(path)
-    except (IOError, OSError) as problem:
-        if problem.errno in (errno.ENOENT, errno.ENOTDIR):
-            return None
-        raise
-    try:
-        return handle.read()
-    finally:
-        handle.close()
+UNITS = "/etc/systemd/system/"
+_OF_FILES = ("files", "made", "removed", "begun")
 
 
-def image_of(path):
-    """How a path is now."""
-    try:
-        now = os.lstat(path)
-    except OSError:
-        return None
-    if stat.S_ISLNK(now.st_mode):
-        return {"kind": "link", "target": os.readlink(path)}
-    if not stat.S_ISREG(now.st_mode):
-        raise not_a_file(path, now.st_mode)
-    if now.st_size > LARGEST:
-        raise TargetError(
-            "too_large",
-            "%s has %d bytes; a file there has at most %d" % (path, now.st_size, LARGEST),
-            "find out what it is, and move it out of the way on the host",
-        )
-    data = base64.b64encode(read_bytes(path)).decode("ascii")
-    return {"kind": "file", "data": data, "mode": now.st_mode & 0o7777, "uid": now.st_uid, "gid": now.st_gid}
+class Step:
+    """Part of a change. `files`: {path: image}; `folders`: to be there for others to write to; `empty`: to go where that leaves nothing in them;
+    `run` makes it work, `units` are (unit, words of a denial) for systemd to start, and `check` raises TargetError where it does not work."""
+
+    def __init__(self, files=None, folders=(), empty=(), run=None, units=(), check=None):
+        self.files = files or {}
+        self.folders = folders
+        self.empty = empty
+        self.run = run
+        self.units = units
+        self.check = check
 
 
-def file_image(data, mode):
-    """The image of a file of root's own with these bytes."""
-    return {"kind": "file", "data": base64.b64encode(data).decode("ascii"), "mode": mode, "uid": 0, "gid": 0}
+class Managed:
+    """What one program leaves on a host. `facts` is what the record says beside the files, `notes` what the operator is told."""
 
+    SECTION = ""
+    # Names that are ours alone: what is there without a record is a leftover of ours.
+    OWN = ()
+    # Units that would put back what is taken away.
+    WATCHES = ()
 
-def runnable(mode):
-    """A mode with the x bits that are missing: root's, and those of whoever may read. One that keeps others out goes on to do so."""
-    return mode | 0o100 | (mode & 0o444) >> 2
-
-
-def link_image(target):
-    return {"kind": "link", "target": target}
-
-
-def data_of(image):
-    """Bytes of a file's image; b"" for anything else."""
-    return base64.b64decode(image["data"].encode("ascii")) if image and image["kind"] == "file" else b""
-
-
-def digest_of(image):
-    """What tells one image from another."""
-    if image is None:
-        return "nothing"
-    if image["kind"] == "link":
-        return "link " + image["target"]
-    return "%o %d:%d %s" % (image["mode"], image["uid"], image["gid"], hashlib.sha256(data_of(image)).hexdigest())
-
-
-def put(path, image):
-    """Make a path be what its image says."""
-    refuse_folder(os.path.dirname(path))
-    if image is None:
-        remove_file(path)
-    elif image["kind"] == "link":
-        remove_file(path)
-        os.symlink(image["target"], path)
-    else:
-        write_own(path, data_of(image), image["mode"])
-        os.chown(path, image["uid"], image["gid"])
-
-
-class Originals:
-    """The files below `root` that a record knows, and the changes to make to them."""
-
-    def __init__(self, record, root="/"):
-        files, made, removed = [record.get(key) for key in ("files", "made", "removed")]
-        # A record that is damaged must not become a damaged file: what is not as we wrote it is not put back.
-        self.files = (
-            dict((name, entry) for name, entry in files.items() if _is_path(name) and _is_entry(entry))
-            if isinstance(files, dict)
-            else {}
-        )
-        self.made = [name for name in made if _is_path(name)] if isinstance(made, list) else []
-        self.removed = (
-            dict(item for item in removed.items() if _is_path(item[0]) and _is_mode(item[1]))
-            if isinstance(removed, dict)
-            else {}
-        )
+    def __init__(self, init, root="/"):
+        self.init = init
         self.root = root
+        self.state_file = under(root, STATE_FILE)
+        self.notes = []
+        self.recovered = False
+        self._look()
 
-    def record(self):
-        """What to keep; empty where nothing is changed any more."""
-        kept = {"files": self.files, "made": self.made, "removed": self.removed}
-        return kept if self.files else {}
+    def _look(self):
+        record = section(self.SECTION, self.state_file)
+        self.originals = Originals(record, self.root)
+        self.facts = dict((key, value) for key, value in record.items() if key not in _OF_FILES)
+        self.begun = _begun(record.get("begun"))
 
-    def copy_of_record(self):
-        """The record as it is now, for return_to()."""
-        return json.loads(json.dumps(self.record()))
+    # -- what differs from one program to another --------------------------------------------------------------------------
 
-    def return_to(self, record):
-        """Take up an earlier record; folders made since then go where they are empty."""
-        self._remove_made([folder for folder in self.made if folder not in (record.get("made") or [])])
-        self.__init__(record, self.root)
+    def works(self):
+        """Does it work as it is, before a change? Then it does so again when that is undone."""
+        return bool(self.facts)
 
-    def path(self, name):
-        return os.path.join(self.root, name.lstrip("/"))
+    def rest(self, facts, keeps):
+        """End what is in force by `facts`, before the files go. `keeps`: the facts that hold from then on, {} where nothing of it stays."""
 
-    def now(self, name):
-        return image_of(self.path(name))
+    def resume(self, facts, instead_of):
+        """The files of before are there again: have them work as they did."""
 
-    def keep(self, name, wanted):
-        """Remember a path that is about to become `wanted`. Save the record after this and before `change`."""
-        # Before there is a record of it: nothing would have to be put back.
-        entry = self.files.get(name)
-        now = self.now(name)
-        if wanted is not None and wanted["kind"] == "file":
-            refuse_what_is_no_file(self.path(name), now is not None and now["kind"] == "file" and entry is None)
-        if entry is None:
-            self.files[name] = {"original": now, "written": digest_of(wanted)}
-        elif entry["written"] != digest_of(now):
-            # What was there first is no longer what to go back to.
-            self.files[name] = {"original": LOST, "written": digest_of(wanted)}
-        else:
-            entry["written"] = digest_of(wanted)
-        for folder in _missing_folders(name, self.path):
-            if wanted is not None and folder not in self.made:
-                self.made.append(folder)
+    def returned(self, facts, instead_of, names):
+        """The files of these names are as they were before the change to `instead_of`: what else came with that goes."""
 
-    def make_folder(self, name):
-        """Make a folder that others write to; what had to be made of it goes again where it is empty by then."""
-        missing = _missing_folders(name + "/.", self.path)
-        self.made += [folder for folder in missing if folder not in self.made]
-        ForeignFolder(self.path(name), make=True).close()
+    def without_ours(self, name):
+        """The image of a file that somebody has changed since, without what is ours."""
+        return None
 
-    def change(self, name, wanted):
-        """Make a path what is wanted. A folder that this leaves empty stays, unless remove_folder() is told of it."""
-        if wanted is not None:
-            make_dirs(os.path.dirname(self.path(name)))
-        put(self.path(name), wanted)
+    # -- the order -----------------------------------------------------------------------------------------------------------
 
-    def remove_folder(self, name):
-        """Remove a folder if nothing is left in it; it comes back with the first file of it that is restored."""
+    def lock(self):
+        return HostLock(LOCK_FILE if self.root == "/" else under(self.root, LOCK_FILE))
+
+    def save(self):
+        record = self.originals.record()
+        if record:
+            record.update(self.facts)
+        if self.begun:
+            record["begun"] = self.begun
+        save_section(self.SECTION, record, self.state_file)
+
+    def left(self):
+        """Our own files that are there, recorded or not."""
+        return [name for name in self.OWN if self.originals.now(name) is not None]
+
+    def differing(self, files):
+        """Those of {path: image} that have to be written."""
+        return dict(
+            (name, image)
+            for name, image in files.items()
+            if digest_of(self.originals.now(name)) != digest_of(image)
+            or (name in self.OWN and name not in self.originals.files)
+        )
+
+    def recover(self, check):
+        """Undo what a run of before had begun when it was killed."""
+        folder = os.path.dirname(self.state_file)
+        if check or not (self.begun or _litter(folder) or _is_empty(folder)):
+            return
+        with self.lock():
+            # It may have been at work still, and have ended well by now.
+            self._look()
+            _sweep(folder)
+            if self.begun:
+                for name in self.begun["files"]:
+                    _sweep(os.path.dirname(self.originals.path(name)))
+                self._undo()
+                self.recovered = True
+                self.notes.append("an earlier run ended in the middle of its changes: they are undone")
+        remove_empty(folder)
+
+    def establish(self, steps, facts):
+        """Have all of this, or the host as it was. Under the lock."""
+        wanted = {}
+        for step in steps:
+            wanted.update(step.files)
+        stale = [name for name in self.left() if name not in wanted]
+        if stale:
+            steps = steps + [Step(files=dict.fromkeys(stale))]
+            wanted.update(steps[-1].files)
+        wanted = self.differing(wanted)
+        begun = self.begun = {
+            "files": dict((name, self.originals.now(name)) for name in wanted),
+            "written": dict((name, [digest_of(image)]) for name, image in wanted.items()),
+            "record": self.originals.copy_of_record(),
+            "old": json.loads(json.dumps(self.facts)),
+            "new": facts,
+            "worked": bool(self.works()),
+        }
         try:
-            mode = os.stat(self.path(name)).st_mode & 0o7777
-            os.rmdir(self.path(name))
-        except OSError:
-            return False
-        self.removed[name] = mode
-        return True
+            self.save()
+            for step in steps:
+                self._take(step)
+            self.begun, self.facts = None, facts
+            self.save()
+        except BaseException:
+            self.begun, self.facts = begun, begun["old"]
+            self._undo()
+            raise
 
-    def restorable(self):
-        """{path: original image} of what can be put back, and the list of paths that somebody has changed since."""
-        back, foreign = {}, []
-        for name, entry in self.files.items():
-            if entry["original"] == LOST or digest_of(self.now(name)) != entry["written"]:
-                foreign.append(name)
-            else:
-                back[name] = entry["original"]
-        return back, sorted(foreign)
+    def _take(self, step):
+        changes = self.differing(step.files)
+        if changes:
+            self.put(changes)
+        self._take_folders(step)
+        self.tell_daemons(changes)
+        if step.run:
+            step.run()
+        if self.init == "systemd" and self.root == "/":
+            for unit, words in step.units:
+                start_by_init(unit, words)
+        if step.check:
+            step.check()
 
-    def restore(self):
-        """Put back what can be, and the folders with it; the record is empty afterwards."""
-        for name, image in sorted(self.restorable()[0].items()):
-            folder = os.path.dirname(name)
-            if image is not None and make_dirs(os.path.dirname(self.path(name))) and folder in self.removed:
-                os.chmod(self.path(folder), self.removed[folder])
-            put(self.path(name), image)
-        self.forget()
+    def _take_folders(self, step):
+        for name in step.folders:
+            self.originals.keep_made(name)
+        for name in step.empty:
+            self.originals.keep_folder(name)
+        if step.folders or step.empty:
+            self.save()
+        for name in step.folders:
+            self.originals.make_folder(name)
+        for name in step.empty:
+            if self.originals.remove_folder(name):
+                self.notes.append("%s was empty after that, and is removed" % name)
+        if step.empty:
+            self.save()
 
-    def forget(self):
-        """Drop the record, and the folders that were made for our files where nothing else is in them."""
-        self._remove_made(self.made)
-        self.files, self.made, self.removed = {}, [], {}
+    def put(self, changes):
+        """Record first, then change."""
+        for name, image in sorted(changes.items()):
+            self.originals.keep(name, image, name in self.OWN)
+            if self.begun:
+                self.begun["files"].setdefault(name, self.originals.now(name))
+                self.begun["written"].setdefault(name, []).append(digest_of(image))
+        self.save()
+        for name in sorted(changes, key=lambda name: _place(name, changes[name])):
+            self.originals.change(name, changes[name])
 
-    def _remove_made(self, folders):
-        for folder in sorted(folders, reverse=True):
-            try:
-                with ForeignFolder(self.path(os.path.dirname(folder))) as above:
-                    os.rmdir(above.place(os.path.basename(folder)))
-            except (IOError, OSError, TargetError):
-                pass
+    def _undo(self):
+        begun = self.begun
+        old, new, files = begun["old"], begun["new"], begun["files"]
+        fresh = [unit for unit in self.WATCHES if UNITS + unit in files and files[UNITS + unit] is None]
+        self._systemctl("stop", fresh)
+        _quietly(lambda: self.rest(new, old if begun["worked"] else {}))
+        foreign = {}
+        for name in sorted(files, key=lambda name: _place(name, files[name]), reverse=True):
+            now = digest_of(self.originals.now(name))
+            if now in begun["written"].get(name, ()):
+                self.originals.put_back(name, files[name])
+            elif now != digest_of(files[name]) and name in self.originals.files:
+                foreign[name] = self.originals.files[name]
+        self.tell_daemons(files)
+        if begun["worked"]:
+            _quietly(lambda: self.resume(old, new))
+            self._systemctl("reload-or-restart", [unit for unit in self.WATCHES if files.get(UNITS + unit)])
+        _quietly(lambda: self.returned(old, new, list(files)))
+        self.originals.return_to(begun["record"])
+        self.originals.files.update(foreign)
+        self.begun, self.facts = None, old
+        self.save()
+
+    def take_away(self, wanted=None):
+        """All of it goes, and what was there before comes back. Under the lock; the next run goes on where one is killed.
+
+        `wanted`: images of files that are not to become what they were, as somebody has changed them since.
+        """
+        self._systemctl("stop", [unit for unit in self.WATCHES if self.originals.now(UNITS + unit)])
+        for folder in set(os.path.dirname(name) for name in self.originals.files):
+            _sweep(self.originals.path(folder))
+        self.rest(self.facts, {})
+        back, foreign = self.originals.restorable()
+        changes = dict.fromkeys(list(self.originals.files) + list(wanted or ()))
+        for name in sorted(set(foreign).union(wanted or ())):
+            if name not in back:
+                image = wanted[name] if name in (wanted or ()) else self.without_ours(name)
+                self.originals.change(name, image)
+        self.originals.restore()
+        for name in self.left():
+            self.originals.change(name, None)
+        for folder in set(os.path.dirname(name) for name in self.OWN if name.startswith(STATE_DIR)):
+            remove_empty(self.originals.path(folder))
+        self.tell_daemons(changes)
+        facts, self.facts = self.facts, {}
+        self.returned({}, facts, list(changes))
+        self.save()
+
+    def tell_daemons(self, changes):
+        """systemd reads changed units again, and SELinux gives new files the label of their place. `changes`: {path: image}."""
+        if self.root != "/":
+            return
+        if self.init == "systemd" and [name for name in changes if name.startswith(UNITS)]:
+            run(["systemctl", "daemon-reload"], timeout=60)
+        restore_labels([name for name in changes if self.originals.now(name) is not None])
+
+    def _systemctl(self, verb, units):
+        if self.init == "systemd" and self.root == "/":
+            for unit in reversed(units):
+                self.systemctl(verb, unit)
+
+    def systemctl(self, verb, unit):
+        """What systemd says against it is told, and no error."""
+        code, out, err = run(["systemctl", verb, unit], timeout=60)
+        if code != 0:
+            self.notes.append("systemctl %s %s: %s" % (verb, unit, " ".join((err or out).split())[:300]))
+
+    def answer(self, result):
+        """A result of main(), with what is told, and with what was undone."""
+        return dict(result, notes=self.notes, changed=bool(result["changed"] or self.recovered or self.begun))
 
 
-def _is_text(value):
-    return isinstance(value, (TEXT, str))
+def _place(name, image):
+    """Scripts before the units that run them, units before the links that enable them, and what goes last of all."""
+    return image is None, image is not None and image["kind"] == "link", not name.startswith(STATE_DIR), name
 
 
-def _is_path(value):
-    return _is_text(value) and value.startswith("/") and "\0" not in value
+def _litter(folder):
+    """What a run that was killed was just writing."""
+    return [name for name in list_dir(folder) if name.startswith(".realip-toa-")]
 
 
-def _is_mode(value):
-    return isinstance(value, int) and 0 <= value <= 0o7777
+def _is_empty(folder):
+    return os.path.isdir(folder) and not os.listdir(folder)
 
 
-def _is_entry(entry):
-    if not (isinstance(entry, dict) and _is_text(entry.get("written")) and "original" in entry):
-        return False
-    return entry["original"] is None or entry["original"] == LOST or _is_image(entry["original"])
+def _sweep(folder):
+    for name in _litter(folder):
+        remove_file(os.path.join(folder, name))
 
 
-def _is_image(image):
-    if not isinstance(image, dict):
-        return False
-    if image.get("kind") == "link":
-        return _is_text(image.get("target")) and bool(image["target"])
-    owners = [image.get(key) for key in ("uid", "gid")]
-    if (
-        image.get("kind") != "file"
-        or not _is_mode(image.get("mode"))
-        or [owner for owner in owners if not isinstance(owner, int) or owner < 0]
-    ):
-        return False
+def _quietly(work):
+    """What failed first is what the operator is told."""
     try:
-        data_of(image)
-    except Exception:  # of base64: binascii.Error, TypeError or UnicodeEncodeError, by the Python
-        return False
-    return True
+        work()
+    except (TargetError, EnvironmentError):
+        pass
 
 
-def _missing_folders(name, path):
-    missing = []
-    folder = os.path.dirname(name)
-    while len(folder) > 1 and not os.path.isdir(path(folder)):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    return missing
-
-
-def tell_daemons(changes):
-    """systemd reads changed units again, and SELinux gives new files the label of their place. `changes`: {path: image}."""
-    if [name for name in changes if name.startswith("/etc/systemd/system/")] and os.path.isdir("/run/systemd/system"):
-        run(["systemctl", "daemon-reload"], timeout=60)
-    restore_labels([name for name, image in changes.items() if image is not None])
+def _begun(value):
+    """What a killed run has left; None where that is damaged, for it would become damaged files."""
+    if not isinstance(value, dict):
+        return None
+    parts = [value.get(key) for key in ("files", "written", "record", "old", "new")]
+    if [part for part in parts if not isinstance(part, dict)]:
+        return None
+    files, written = parts[:2]
+    if [image for image in files.values() if not (image is None or is_image(image))]:
+        return None
+    if [name for name in files if not is_path(name) or not isinstance(written.get(name), list)]:
+        return None
+    return dict(value, worked=bool(value.get("worked")))

@@ -29,6 +29,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
 
 STATE_FILE = os.path.join(STATE_DIR, "state.json")
 SCHEMA = 1
+# Bytes; while files are being changed it has all of them in it.
+LARGEST = 64 << 20
 
 
 def load(path=STATE_FILE):
@@ -37,7 +39,7 @@ def load(path=STATE_FILE):
     Damage is never fatal: the host itself is always looked at again before anything is changed.
     """
     refuse_what_is_not_roots(path)
-    text = read_text(path)
+    text = read_text(path, LARGEST)
     if text is None:
         return {}
     try:
@@ -68,6 +70,14 @@ def refuse_what_is_not_roots(path):
             "%s %s, so that nothing in it can be believed" % (name, why),
             "find out who made it, and remove it on the host; what was installed is then looked at anew",
         )
+
+
+def told(path=STATE_FILE):
+    """The record for the controller: of a change that is under way it says no more than that."""
+    return dict(
+        (name, dict(value, begun=True) if isinstance(value, dict) and "begun" in value else value)
+        for name, value in load(path).items()
+    )
 
 
 def section(name, path=STATE_FILE):

@@ -13,7 +13,7 @@ import re
 
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, KERNELS_BPFTOOL
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
-from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
+from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository, name_of
 
 
 def problem():
@@ -67,9 +67,17 @@ def install():
     return came
 
 
+def missing():
+    """The packages that install() would bring, but for what they need."""
+    host = _repository()
+    there = host.installed()
+    return [name for name in packages() if not [one for one in there if _is(host, one, [name])]]
+
+
 def remove(names):
     """Remove packages that install() has brought, but for those that somebody else needs by now; TargetError where the package manager refuses."""
-    left, _needed, said = _repository().remove(names)
+    host = _repository()
+    left, _needed, said = host.remove([one for one in host.installed() if _is(host, one, names)])
     if left:
         raise TargetError(
             "bpftool_kept",
@@ -84,6 +92,11 @@ def packages():
     if version and version < (24, 10):
         return ["linux-tools-common", "linux-tools-" + os.uname()[2]]
     return ["bpftool"]
+
+
+def _is(host, installed, names):
+    """Is this one of those packages? rpm's have more to their names once they are there."""
+    return installed in names or (host.name != "apt-get" and name_of(installed) in names)
 
 
 def _repository():

@@ -20,7 +20,7 @@ import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, TargetError, read_line
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
-from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, load, save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section, told
 
 # Seconds; longer than any one step may be silent (an installation may take an hour).
 LEASE = 3600 + 600
@@ -56,7 +56,7 @@ def perform(args, path, apply):
 
 def _seen(path):
     """What a plan that was made earlier stands on: which boot, which kernel, and the record."""
-    return {"boot_id": _boot_id(), "kernel": os.uname()[2], "state": load(path)}
+    return {"boot_id": _boot_id(), "kernel": os.uname()[2], "state": told(path)}
 
 
 def _contest(found, args):

@@ -13,12 +13,12 @@ __metaclass__ = type
 
 import base64
 import hashlib
-import os
 import zlib
 
-from ansible_collections.realip.toa.plugins.module_utils.bpf.backend import Backend, asked
-from ansible_collections.realip.toa.plugins.module_utils.bpf.host_checks import REMEDIES, check_conflicts, check_host
-from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import NOTHING, RESTORED, in_force
+from ansible_collections.realip.toa.plugins.module_utils.bpf.asking import asked
+from ansible_collections.realip.toa.plugins.module_utils.bpf.backend import Backend, load
+from ansible_collections.realip.toa.plugins.module_utils.bpf.host_checks import check_conflicts, check_host
+from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import NOTHING, in_force
 from ansible_collections.realip.toa.plugins.module_utils.bpf.loader import (
     BOOT_COMMAND,
     FILL,
@@ -46,27 +46,25 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.units import (
     WATCH_TEXT,
     WATCH_UNIT,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, remove_file, run
-from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import file_image, link_image, tell_daemons
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import (
     install,
+    missing,
     packages,
     problem,
-    remove,
     require,
 )
-from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
-from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, without_line
-
-OURS = (LOADER, OBJECT, SETTINGS, FILL, UNIT, UNIT_LINK, WATCH_UNIT, TIMER_UNIT, TIMER_LINK)
+from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files
 
 
 def main(args):
     """args: state, object (base64 of the compressed object), option_kinds, packets, place, trusted_sources, ports, getsockopt,
     getsockopt_nat64, cgroup, accept_conflicts, install_bpftool, check; see plugins/modules/toa_ebpf.py."""
-    return {"attached": _attached, "detached": _detached, "status": _status}[args["state"]](Backend(args), args)
+    host = Backend(args)
+    return {"attached": _attached, "detached": _detached, "status": _status}[args["state"]](host, args)
 
 
 # -- states ------------------------------------------------------------------------------------------------------------
@@ -91,136 +89,58 @@ def _attached(host, args):
     )
     wanted = wanted_state(host, args, code)
     files = wanted_files(host, args, wanted, before, code)
-    missing = problem() is not None
-    if missing and not args.get("install_bpftool"):
+    installs = problem() is not None
+    if installs and not args.get("install_bpftool"):
         require()
-    wanted["at_boot"] = UNIT if UNIT in files else [name for name in files if name not in OURS][0]
-    changed = before != wanted or bool(host.differing(files)) or missing
-    if missing:
+    wanted["at_boot"] = UNIT if UNIT in files else [name for name in files if name not in host.OWN][0]
+    changed = before != wanted or bool(host.differing(files)) or installs
+    if installs:
         host.notes.append("installs %s" % " ".join(packages()))
     if changed and not args["check"]:
-        with HostLock():
-            _change(host, args, files, wanted, before, missing)
-        after, counters = host.now()
+        with host.lock():
+            _change(host, files, wanted, installs)
+        counters = host.now()[1]
+    return host.answer({"changed": changed, "before": before, "after": wanted, "counters": counters})
+
+
+def _change(host, files, wanted, installs):
+    """Everything that is left on the host; whatever fails, it ends as it was."""
+    # Ports and packets are for the proof, which must ask where the programs read.
+    facts = dict((key, wanted[key]) for key in ("cgroup", "trusted_sources", "ports", "packets"))
+    facts["packages"] = host.packages() + (missing() if installs else [])
+
+    def bring():
+        facts["packages"] = host.packages() + install()
+        host.save()
+
+    def verify():
+        after = host.now()[0]
         if after != wanted:
             raise TargetError(
                 "not_attached",
                 "the loader said nothing, and yet it is %r in place of %r" % (after, wanted),
                 "see `bpftool cgroup show %s` on the host" % host.cgroup,
             )
-    return {"changed": changed, "before": before, "after": wanted, "counters": counters, "notes": host.notes}
 
-
-def _change(host, args, files, wanted, before, missing):
-    """Install, write, attach; whatever fails, the host ends as it was."""
-    brought = install() if missing else []
-    host.packages += brought
-    moves = host.record.get("cgroup", host.cgroup) != host.cgroup
-    old_record, old_files = host.originals.copy_of_record(), dict((name, host.originals.now(name)) for name in files)
-    try:
-        if moves:
-            _load("detach")
-        host.trusted, host.reads = wanted["trusted_sources"], _reads(wanted)
-        host.put(files)
-        _load("attach")
-        if host.init == "systemd":
-            start_by_init(SERVICE, ("bpftool", OBJECT, PINS))
-            start_by_init(TIMER, (LOADER,))
-    except BaseException:
-        if not before["attached"]:
-            _unload()
-        for name, image in old_files.items():
-            host.originals.change(name, image)
-        host.originals.return_to(old_record)
-        host.trusted, host.reads = before["trusted_sources"], _reads(before)
-        if before["attached"] or moves:
-            _restore()
-        if brought:
-            remove(brought)
-            host.packages = [name for name in host.packages if name not in brought]
-        host.save()
-        tell_daemons(old_files)
-        raise
-
-
-def _reads(state):
-    return dict((key, state[key]) for key in ("ports", "packets"))
-
-
-def _unload():
-    try:
-        _load("detach")
-    except TargetError:
-        pass  # what failed first is what the operator is told
-
-
-def _restore():
-    """The files are the old ones again; so shall the programs be."""
-    try:
-        _load("attach")
-    except TargetError:
-        pass  # what failed first is what the operator is told
+    steps = [Step(run=bring)] if installs else []
+    if host.facts.get("cgroup", host.cgroup) != host.cgroup:
+        steps.append(Step(run=lambda: load("detach")))
+    units = ((SERVICE, ("bpftool", OBJECT, PINS)), (TIMER, (LOADER,)))
+    host.establish(steps + [Step(files, run=lambda: load("attach"), units=units, check=verify)], facts)
 
 
 def _detached(host, args):
     before, counters = host.now()
-    programs = asked(host.programs)
+    loaded = host.is_loaded()
     after = dict(before, attached=False, cgroup="", at_boot="")
     after.update((key, NOTHING[key]) for key in before if key in NOTHING)
-    changed = bool(programs or os.path.isdir(PINS) or host.originals.files or host.packages)
+    changed = bool(loaded or host.originals.files or host.left() or host.packages())
     if changed and not args["check"]:
-        if programs or os.path.isdir(PINS):
+        if loaded:
             require()
-        with HostLock():
-            _take_back(host, bool(programs or os.path.isdir(PINS)))
-    return {"changed": changed, "before": before, "after": after, "counters": counters, "notes": host.notes}
-
-
-def _take_back(host, loaded):
-    if host.init == "systemd" and os.path.exists(TIMER_UNIT):
-        _systemctl(host, "stop", TIMER)  # first: it would attach again
-    if loaded:
-        host.put(
-            {
-                LOADER: file_image(SCRIPT_TEXT.encode("ascii"), 0o755),
-                SETTINGS: file_image(settings_text("", host.cgroup, 1, 0).encode("ascii"), 0o644),
-            }
-        )
-        _load("detach")
-    if host.init == "systemd" and os.path.exists(UNIT):
-        _systemctl(host, "stop", SERVICE)
-    back, foreign = host.originals.restorable()
-    changes = dict.fromkeys(host.originals.files)
-    for name in foreign:
-        host.originals.change(name, None if name in OURS else without_line(host.originals.now(name), LOADER))
-    # A note of the loader's own; the folder goes only when it is empty.
-    remove_file(RESTORED)
-    host.originals.restore()
-    tell_daemons(changes)
-    if host.packages:
-        remove(host.packages)
-        host.packages = []
-    host.save()
-
-
-def _systemctl(host, verb, unit):
-    code, out, err = run(["systemctl", verb, unit], timeout=60)
-    if code != 0:
-        host.notes.append("systemctl %s %s: %s" % (verb, unit, " ".join((err or out).split())[:300]))
-
-
-def _load(verb):
-    """Run the loader; what it says becomes a TargetError."""
-    code, out, err = run(["/bin/sh", LOADER, verb], timeout=120)
-    if code != 0:
-        words = [line for line in (err or out).split("\n") if line.strip()] or ["load_failed: exit status %d" % code]
-        name, _colon, text = words[-1].partition(": ")
-        if name not in REMEDIES:
-            name, text = "load_failed", words[-1]
-        if name == "load_failed" and "[confidentiality]" in (read_text("/sys/kernel/security/lockdown", 256) or ""):
-            # Kernels of today do not mind programs that read no kernel memory (measured on 6.1); one that does means this.
-            name, text = "lockdown", "the kernel is locked down (confidentiality); " + text
-        raise TargetError(name, "the eBPF programs: %s" % text.strip()[:2000], REMEDIES[name])
+        with host.lock():
+            host.take_away()
+    return host.answer({"changed": changed, "before": before, "after": after, "counters": counters})
 
 
 # -- what is wanted ----------------------------------------------------------------------------------------------------
@@ -230,7 +150,7 @@ def trusted_by(host, args):
     """Whom to trust: as was said, else as it is. Nobody is trusted by accident."""
     if args.get("trusted_sources") is not None:
         return args["trusted_sources"]
-    now = asked(lambda: in_force(host.programs()))["trusted_sources"] or host.trusted
+    now = asked(lambda: in_force(host.programs()))["trusted_sources"] or host.trusted()
     if not now:
         raise TargetError(
             "spoofable",

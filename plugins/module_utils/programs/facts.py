@@ -23,7 +23,7 @@ from ansible_collections.realip.toa.plugins.module_utils.building.headers import
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import FILTER_SCRIPT, OPTION_FILTER
-from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, load
+from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, told
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.inspection.container import look_at_container
 from ansible_collections.realip.toa.plugins.module_utils.inspection.ebpf import NO_EBPF, look_at_ebpf
@@ -85,7 +85,7 @@ class Host:
         self.mounts = self.guarded("mounts", self._mounts, [])
         self.kernels = self.guarded("kernels", lambda: look_at_kernels(self), [])
         self.modules = self.guarded("modules", lambda: look_at_modules(self), [])
-        self.state = self.guarded("state", lambda: load(self.path(STATE_FILE)), {})
+        self.state = self.guarded("state", lambda: told(self.path(STATE_FILE)), {})
         self.places = self.guarded("persistence", lambda: find_places(self.root, self.release, self.init), [])
 
     def facts(self):

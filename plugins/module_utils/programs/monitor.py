@@ -18,14 +18,8 @@ import zlib
 from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
 from ansible_collections.realip.toa.plugins.module_utils.host.interpreter import OPTIONS, for_root
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, remove_file, run
-from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
-    Originals,
-    digest_of,
-    file_image,
-    link_image,
-    tell_daemons,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed, Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 from ansible_collections.realip.toa.plugins.module_utils.host.state import save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import SECTION as PROOF
@@ -38,7 +32,6 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.files import
     SEEN,
     SETTINGS,
 )
-from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.confinement import confined
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
@@ -83,18 +76,26 @@ _HOMES, _TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")  # no
 
 def main(args):
     """args: state, proved, program (base64 of it, compressed), textfile_dir, minutes, probe, probe_args, check; see plugins/modules/toa_monitor.py."""
+    monitor = Monitor(args)
     return {"present": _present, "absent": _absent, "status": _status, "recorded": _recorded}[args["state"]](
-        Monitor(), args
+        monitor, args
     )
 
 
-class Monitor:
+class Monitor(Managed):
     """The monitor on this host, as it is."""
 
-    def __init__(self):
-        self.record = section(SECTION)
-        self.originals = Originals(self.record)
-        self.init = init_system()
+    SECTION = SECTION
+    OWN = tuple(
+        ["%s/%s" % (FOLDER, name) for name in (PROGRAM, SETTINGS)]
+        + ["%s/%s" % (UNITS, name) for name in (SERVICE, TIMER)]
+        + [TIMER_LINK, CRON]
+    )
+    WATCHES = (TIMER,)
+
+    def __init__(self, args):
+        Managed.__init__(self, init_system())
+        self.recover(args["check"] or args["state"] not in ("present", "absent"))
 
     def now(self):
         """{installed, textfile, minutes, probe, run_by}."""
@@ -104,7 +105,7 @@ class Monitor:
         return self.state([name for name in files if name.endswith(TIMER) or name == CRON])
 
     def state(self, run_by, **more):
-        record = dict(self.record, **more)
+        record = dict(self.facts, **more)
         facts = {
             "installed": bool(run_by),
             "textfile": record.get("textfile") or "",
@@ -113,13 +114,12 @@ class Monitor:
         }
         return dict(facts, run_by=sorted(run_by)[0] if run_by else "")
 
-    def save(self, **facts):
-        record = self.originals.record()
-        if record:
-            record.update(
-                dict((key, self.record[key]) for key in ("textfile", "minutes", "probe") if key in self.record), **facts
-            )
-        save_section(SECTION, record)
+    def rest(self, facts, keeps):
+        """What the program itself has written."""
+        if facts.get("textfile") != keeps.get("textfile"):
+            _forget_metrics(facts.get("textfile") or "")
+        if not keeps:
+            remove_file("%s/%s" % (FOLDER, SEEN))
 
 
 def _status(monitor, args):
@@ -130,7 +130,7 @@ def _status(monitor, args):
 def _recorded(monitor, args):
     """Remember what was just proved, and when: what drift is measured from. A note of ours, and no change of the host."""
     if not args["check"]:
-        with HostLock():
+        with monitor.lock():
             boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
             save_section(
                 PROOF,
@@ -145,89 +145,59 @@ def _present(monitor, args):
     facts = {"textfile": "%s/%s" % (folder, METRICS), "minutes": args["minutes"], "probe": bool(args.get("probe"))}
     before = monitor.now()
     after = monitor.state([name for name in files if name.endswith(TIMER) or name == CRON], **facts)
-    changes = dict(
-        (name, image) for name, image in files.items() if digest_of(monitor.originals.now(name)) != digest_of(image)
-    )
-    if (changes or before != after) and not args["check"]:
-        with HostLock():
-            _change(monitor, changes, facts)
-    return {"changed": bool(changes or before != after), "before": before, "after": after}
+    changed = bool(monitor.differing(files) or before != after)
+    if changed and not args["check"]:
+        with monitor.lock():
+            _change(monitor, files, facts)
+    return monitor.answer({"changed": changed, "before": before, "after": after})
 
 
-def _change(monitor, changes, facts):
-    """Write, run once to see that it works, then let the timer have it; whatever fails, the host ends as it was."""
-    record, kept = monitor.originals.copy_of_record(), dict((name, monitor.originals.now(name)) for name in changes)
-    old = monitor.record.get("textfile")
-    try:
-        for name, image in sorted(changes.items()):
-            monitor.originals.keep(name, image)
-        monitor.originals.make_folder(os.path.dirname(facts["textfile"]))
-        monitor.save()
-        for name, image in sorted(changes.items()):
-            monitor.originals.change(name, image)
-        tell_daemons(changes)
-        code, out, err = run(python_words() + ["%s/%s" % (FOLDER, PROGRAM)], timeout=120)
-        if code != 0:
-            words = [line for line in (err or out).split("\n") if line.strip()] or ["exit status %d" % code]
-            raise TargetError(
-                "monitor_failed",
-                "the monitor does not run on this host: %s" % words[-1][:500],
-                "report it with the host's kernel and Python",
-            )
-        if monitor.init == "systemd":
-            for unit in (SERVICE, TIMER):
-                start_by_init(unit, (FOLDER, "python", os.path.dirname(facts["textfile"])))
-    except BaseException:
-        for name, image in kept.items():
-            monitor.originals.change(name, image)
-        if monitor.init == "systemd" and not kept.get("%s/%s" % (UNITS, TIMER), True):
-            run(["systemctl", "stop", TIMER], timeout=60)
-        _forget_runs(facts["textfile"] if facts["textfile"] != old else "", not record)
-        monitor.originals.return_to(record)
-        monitor.save()
-        tell_daemons(kept)
-        raise
-    monitor.save(**facts)
-    if old and old != facts["textfile"]:
-        _forget_runs(old, False)
+def _change(monitor, files, facts):
+    """Written, run once to see that it works, and then the timer may have it."""
+    folder = os.path.dirname(facts["textfile"])
+    units = [(unit, (FOLDER, "python", folder)) for unit in (SERVICE, TIMER)]
+
+    def leave_old():
+        if monitor.facts.get("textfile") not in (None, facts["textfile"]):
+            _forget_metrics(monitor.facts["textfile"])
+
+    monitor.establish([Step(files, folders=(folder,), run=_run_once, units=units, check=leave_old)], facts)
+
+
+def _run_once():
+    code, out, err = run(python_words() + ["%s/%s" % (FOLDER, PROGRAM)], timeout=120)
+    if code != 0:
+        words = [line for line in (err or out).split("\n") if line.strip()] or ["exit status %d" % code]
+        raise TargetError(
+            "monitor_failed",
+            "the monitor does not run on this host: %s" % words[-1][:500],
+            "report it with the host's kernel and Python",
+        )
 
 
 def _absent(monitor, args):
     """The record of what was proved goes too: without it there is nothing to drift from."""
     before = monitor.now()
     after = {"installed": False, "textfile": "", "minutes": 0, "probe": False, "run_by": ""}
-    changed = bool(monitor.originals.files or section(PROOF))
+    changed = bool(monitor.originals.files or monitor.left() or section(PROOF))
     if changed and not args["check"]:
-        with HostLock():
-            if monitor.originals.files:
-                _take_away(monitor)
+        with monitor.lock():
+            if monitor.originals.files or monitor.left():
+                monitor.take_away()
             save_section(PROOF, {})
-    return {"changed": changed, "before": before, "after": after}
+    return monitor.answer({"changed": changed, "before": before, "after": after})
 
 
-def _take_away(monitor):
-    if monitor.init == "systemd":
-        run(["systemctl", "stop", TIMER], timeout=60)
-    changes = dict.fromkeys(monitor.originals.files)
-    for name in monitor.originals.restorable()[1]:
-        monitor.originals.change(name, None)
-    _forget_runs(monitor.record.get("textfile") or "", True)
-    monitor.originals.restore()
-    tell_daemons(changes)
-    monitor.save()
-
-
-def _forget_runs(textfile, everything):
-    """What the program itself has written."""
-    if textfile:
-        try:
-            with ForeignFolder(os.path.dirname(textfile)) as folder:
-                folder.remove(os.path.basename(textfile))
-        except (IOError, OSError) as problem:
-            if problem.errno not in (errno.ENOENT, errno.EISDIR):
-                raise
-    if everything:
-        remove_file("%s/%s" % (FOLDER, SEEN))
+def _forget_metrics(textfile):
+    """What the program has written for the node exporter."""
+    if not textfile:
+        return
+    try:
+        with ForeignFolder(os.path.dirname(textfile)) as folder:
+            folder.remove(os.path.basename(textfile))
+    except (IOError, OSError) as problem:
+        if problem.errno not in (errno.ENOENT, errno.EISDIR):
+            raise
 
 
 # -- what is wanted ----------------------------------------------------------------------------------------------------

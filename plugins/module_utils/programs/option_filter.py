@@ -20,16 +20,10 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import read_ne
 from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import network_key
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which, write_own
-from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
-    Originals,
-    digest_of,
-    file_image,
-    link_image,
-    tell_daemons,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed, Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import OPTION_FILTER
-from ansible_collections.realip.toa.plugins.module_utils.host.state import load, save_section, section
+from ansible_collections.realip.toa.plugins.module_utils.host.state import load, section
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import (
     BOOT_COMMAND,
     FOLDER,
@@ -52,7 +46,6 @@ from ansible_collections.realip.toa.plugins.module_utils.option_filter.state imp
     filter_of,
 )
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.trial import try_out
-from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 from ansible_collections.realip.toa.plugins.module_utils.startup.own_scripts import boot_files, places_of, without_line
 from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace import Refused
@@ -61,43 +54,47 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.packets impor
 # What a denial of SELinux would name.
 TOOLS = ("nft", "iptables", "xtables", FOLDER)
 
-OURS = (SCRIPT, UNIT) + UNIT_LINKS + tuple("%s/%s" % (FOLDER, name) for name in RULES)
-
 
 def main(args):
     """args: state, method, kinds (ints), trusted_sources, ports, check; see plugins/modules/toa_option_filter.py."""
-    return {"present": _present, "absent": _absent, "status": _status}[args["state"]](OptionFilter(), args)
+    option_filter = OptionFilter(args)
+    return {"present": _present, "absent": _absent, "status": _status}[args["state"]](option_filter, args)
 
 
-class OptionFilter:
+class OptionFilter(Managed):
     """The option filter on this host, as it is."""
 
-    def __init__(self):
-        self.record = section(SECTION)
-        self.originals = Originals(self.record)
-        self.init = init_system()
-        self.notes = []
+    SECTION = SECTION
+    OWN = (SCRIPT, UNIT) + UNIT_LINKS + tuple("%s/%s" % (FOLDER, name) for name in RULES)
+    WATCHES = (SERVICE,)
+
+    def __init__(self, args):
+        Managed.__init__(self, init_system())
+        self.recover(args["check"] or args["state"] == "status")
 
     def now(self):
         return filter_of(section(SECTION), places_of(OPTION_FILTER, self.init)) or dict(NONE)
 
-    def save(self, facts):
-        """The files' record, and with it what was asked for."""
-        record = self.originals.record()
-        if record:
-            record.update(facts)
-        save_section(SECTION, record)
+    # -- what differs from others that leave something (host/managed_files.py) -----------------------------------------------
 
-    def left(self):
-        """Our own files that are there, recorded or not."""
-        return [name for name in OURS if self.originals.now(name) is not None]
+    def rest(self, facts, keeps):
+        if keeps:
+            return  # Not before those rules stand again: there is no moment without any.
+        method = facts.get("method")
+        if method in METHODS:
+            self.put({SCRIPT: file_image(script_text(method).encode("ascii"), 0o755)})
+        if self.originals.now(SCRIPT):
+            _run_script("stop")
 
-    def facts(self):
-        """What the record says beside the files."""
-        return dict((key, value) for key, value in section(SECTION).items() if key in NONE or key == "shown")
+    def resume(self, facts, instead_of):
+        _run_script("start")
+        _stop_other(instead_of, facts.get("method"))
+
+    def without_ours(self, name):
+        return None if name in self.OWN else without_line(self.originals.now(name), SCRIPT)
 
     def result(self, before, after, changed, checks=()):
-        return {"changed": changed, "before": before, "after": after, "checks": list(checks), "notes": self.notes}
+        return self.answer({"changed": changed, "before": before, "after": after, "checks": list(checks)})
 
 
 # -- states ------------------------------------------------------------------------------------------------------------
@@ -117,10 +114,10 @@ def _present(option_filter, args):
         return option_filter.result(before, before, False)
     method, trial = choose(option_filter, wish)
     files = wanted_files(option_filter, wish, method)
-    places = [name for name in files if name not in OURS] or [UNIT]
+    places = [name for name in files if name not in option_filter.OWN] or [UNIT]
     after = dict(wish, active=True, method=method, at_boot=places[0])
     if not args["check"]:
-        with HostLock():
+        with option_filter.lock():
             _change(option_filter, after, files, trial)
         after = option_filter.now()
     return option_filter.result(before, after, True, trial["checks"])
@@ -132,9 +129,7 @@ def _is_met(option_filter, wish, before):
     if not (same and before["active"] and before["at_boot"] and wish["method"] in ("auto", before["method"])):
         return False
     files = wanted_files(option_filter, wish, before["method"])
-    return not [
-        name for name, image in files.items() if digest_of(option_filter.originals.now(name)) != digest_of(image)
-    ]
+    return not option_filter.differing(files)
 
 
 def choose(option_filter, wish):
@@ -161,36 +156,22 @@ def choose(option_filter, wish):
 
 
 def _change(option_filter, after, files, trial):
-    """Record, write, load, read back; whatever fails, the host ends as it was."""
-    facts, record = option_filter.facts(), option_filter.originals.copy_of_record()
-    kept = dict((name, option_filter.originals.now(name)) for name in files)
-    stale = [name for name in option_filter.left() if name not in files]
-    kept.update((name, option_filter.originals.now(name)) for name in stale)
-    try:
-        for name in stale + [name for name in files if name in OURS and name not in option_filter.originals.files]:
-            option_filter.originals.change(name, None)
-        for name, image in sorted(files.items()):
-            option_filter.originals.keep(name, image)
-        option_filter.save(facts)
-        for name, image in sorted(files.items()):
-            option_filter.originals.change(name, image)
-        tell_daemons(kept)
-        _run_script("start")
-        if option_filter.init == "systemd":
-            start_by_init(SERVICE, TOOLS)
-        shown = digest_of_rules()
-        if not shown or (trial["shown"] and shown != digest_of_listing(trial["shown"])):
+    """Loaded by what loads them at boot, and then read back."""
+    facts = dict(after, shown="")
+
+    def read_back():
+        facts["shown"] = digest_of_rules()
+        if not facts["shown"] or (trial["shown"] and facts["shown"] != digest_of_listing(trial["shown"])):
             raise TargetError(
                 "option_filter_not_loaded",
                 "the rules are loaded otherwise than they were in the trial",
                 "see `/bin/sh %s show` on the host" % SCRIPT,
             )
         # Not before the new rules stand: there is no moment without any.
-        _stop_other(facts, after["method"])
-    except BaseException:
-        _put_back(option_filter, kept, record, facts, after["method"])
-        raise
-    option_filter.save(dict(after, shown=shown))
+        _stop_other(option_filter.facts, after["method"])
+
+    start = Step(files, run=lambda: _run_script("start"), units=[(SERVICE, TOOLS)], check=read_back)
+    option_filter.establish([start], facts)
 
 
 def _stop_other(facts, method):
@@ -207,61 +188,13 @@ def _stop_other(facts, method):
         shutil.rmtree(folder, True)
 
 
-def _put_back(option_filter, kept, record, facts, method):
-    if not facts:
-        _end_rules(option_filter)
-    for name, image in kept.items():
-        option_filter.originals.change(name, image)
-    option_filter.originals.return_to(record)
-    option_filter.save(facts)
-    tell_daemons(kept)
-    if facts:
-        _run_script("start")
-        if option_filter.init == "systemd":
-            _systemctl(option_filter, "reload-or-restart")
-        _stop_other({"method": method}, facts.get("method"))
-
-
-def _end_rules(option_filter):
-    """Whatever of the new rules is there goes; what failed first is what the operator is told."""
-    if option_filter.init == "systemd" and option_filter.originals.now(UNIT):
-        _systemctl(option_filter, "stop")
-    try:
-        _run_script("stop")
-    except TargetError:
-        pass
-
-
 def _absent(option_filter, args):
     before = option_filter.now()
     changed = bool(option_filter.originals.files or option_filter.left())
     if changed and not args["check"]:
-        with HostLock():
-            _take_away(option_filter)
+        with option_filter.lock():
+            option_filter.take_away()
     return option_filter.result(before, dict(NONE), changed)
-
-
-def _take_away(option_filter):
-    method = option_filter.record.get("method")
-    if method in METHODS:
-        option_filter.originals.change(SCRIPT, file_image(script_text(method).encode("ascii"), 0o755))
-    # The watch first, which would put the rules back.
-    if option_filter.init == "systemd" and option_filter.originals.now(UNIT):
-        _systemctl(option_filter, "stop")
-    if option_filter.originals.now(SCRIPT):
-        _run_script("stop")
-    foreign = option_filter.originals.restorable()[1]
-    changes = dict.fromkeys(option_filter.originals.files)
-    for name in foreign:
-        option_filter.originals.change(
-            name, None if name in OURS else without_line(option_filter.originals.now(name), SCRIPT)
-        )
-    option_filter.originals.restore()
-    for name in option_filter.left():
-        option_filter.originals.change(name, None)
-    option_filter.originals.remove_folder(FOLDER)
-    tell_daemons(changes)
-    option_filter.save({})
 
 
 def _run_script(verb, script=SCRIPT):
@@ -273,12 +206,6 @@ def _run_script(verb, script=SCRIPT):
             "`%s %s` failed: %s" % (SCRIPT, verb, " ".join((err or out).split())[:500]),
             "see what keeps the host's firewall from changing",
         )
-
-
-def _systemctl(option_filter, verb):
-    code, out, err = run(["systemctl", verb, SERVICE], timeout=60)
-    if code != 0:
-        option_filter.notes.append("systemctl %s %s: %s" % (verb, SERVICE, " ".join((err or out).split())[:300]))
 
 
 # -- what is wanted ----------------------------------------------------------------------------------------------------

@@ -16,20 +16,16 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text
-from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
-    Originals,
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import (
     data_of,
     digest_of,
     file_image,
-    tell_daemons,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed, Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import OUR_SCRIPTS
 from ansible_collections.realip.toa.plugins.module_utils.host.module_file import index
-from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, TOA_MODULES, under
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
-from ansible_collections.realip.toa.plugins.module_utils.startup.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.clearing import (
     UNIT,
     UNIT_LINK,
@@ -47,36 +43,31 @@ RECIPE_FOLDERS = ("/etc/rc.d", "/etc/sysconfig/modules")
 
 def main(args):
     """args: name, method, state, check; see plugins/modules/toa_persistence.py. `root`, `init` and `release` are for tests."""
-    return {"present": _present, "absent": _absent}[args["state"]](Persistence(args), args)
+    host = Persistence(args)
+    return {"present": _present, "absent": _absent}[args["state"]](host, args)
 
 
-class Persistence:
+class Persistence(Managed):
     """What loads TOA at boot on this host, and what should."""
 
+    SECTION = "persistence"
+
     def __init__(self, args):
-        self.root = args.get("root") or "/"
-        self.init = args.get("init") or init_system(self.root)
+        root = args.get("root") or "/"
+        Managed.__init__(self, args.get("init") or init_system(root), root)
         self.release = args.get("release") or os.uname()[2]
         self.module = (args.get("name") or "").replace("-", "_")
         if self.module not in STATS_FILES:
             raise TargetError(
                 "bad_option", "name: %s is no TOA module" % self.module, "use one of %s" % ", ".join(TOA_MODULES)
             )
-        self.state_file = under(self.root, STATE_FILE)
-        self.originals = Originals(section("persistence", self.state_file), self.root)
-        self.notes = []
+        self.recover(args["check"])
 
     def places(self):
         """Without our own scripts, which belong to toa_ebpf and toa_option_filter."""
         return [
             place for place in find_places(self.root, self.release, self.init) if place["module"] not in OUR_SCRIPTS
         ]
-
-    def lock(self):
-        return HostLock(LOCK_FILE if self.root == "/" else under(self.root, LOCK_FILE))
-
-    def save(self):
-        save_section("persistence", self.originals.record(), self.state_file)
 
     def resolve(self, name):
         """Where a path really is: CentOS has /etc/rc.local as a link to rc.d/rc.local. Stays below the root."""
@@ -101,6 +92,15 @@ class Persistence:
             image.update(uid=now["uid"], gid=now["gid"])
         return image
 
+    # -- what differs from others that leave something (host/managed_files.py) -----------------------------------------------
+
+    def returned(self, facts, instead_of, names):
+        if _of_kernel(names):
+            _index(self)
+
+    def without_ours(self, name):
+        return self.originals.now(name)
+
 
 # -- states ------------------------------------------------------------------------------------------------------------
 
@@ -120,32 +120,34 @@ def _present(host, args):
     if result["changed"] and not args["check"]:
         with host.lock():
             _change(host, method, path, changes, unindexed)
-    return result
+    return host.answer(result)
 
 
 def _change(host, method, path, changes, unindexed):
     """What is new comes first and is seen to work before anything that works now is taken away."""
-    kept = dict((name, host.originals.now(name)) for name in changes)
-    record = host.originals.copy_of_record()
-    new = dict(
-        (name, image) for name, image in changes.items() if name == path or name in (UNIT_LINK,) + _of_kernel(changes)
-    )
-    try:
-        if unindexed:
-            _apply(host, dict((name, changes[name]) for name in _of_kernel(changes)))
-            _index(host)
-            _require(why_not_found(host), host, path)
-        _apply(host, new)
+    of_kernel = dict((name, changes[name]) for name in _of_kernel(changes))
+    new = dict((name, image) for name, image in changes.items() if name in (path, UNIT_LINK) or name in of_kernel)
+
+    def verify():
         if method != SERVICE:
             _require(why_not_found(host) or _why_ineffective(host, path), host, path)
-        if method == "systemd" and host.root == "/":
-            start_by_init(os.path.basename(UNIT), ("modprobe", host.module))
-        _apply(host, changes)
-        if method != SERVICE:
-            _require(why_not_found(host) or _why_ineffective(host, path), host, path)
-    except BaseException:
-        _undo(host, kept, record)
-        raise
+
+    steps = []
+    if unindexed:
+        steps.append(Step(of_kernel, run=lambda: _index(host), check=lambda: _require(why_not_found(host), host, path)))
+    units = [(os.path.basename(UNIT), ("modprobe", host.module))] if method == "systemd" else []
+    steps.append(Step(new, units=units, check=verify))
+    steps.append(Step(changes, empty=_recipe_folders(changes), check=verify))
+    host.establish(steps, {})
+
+
+def _recipe_folders(changes):
+    """Those of a recipe out of which something goes."""
+    return [
+        folder
+        for folder in RECIPE_FOLDERS
+        if [name for name, image in changes.items() if image is None and os.path.dirname(name) == folder]
+    ]
 
 
 def _require(why, host, path):
@@ -193,15 +195,8 @@ def _absent(host, args):
     result.update(method="none", path="", changed=bool(changes or host.originals.files))
     if result["changed"] and not args["check"]:
         with host.lock():
-            for name in sorted(changes):
-                if name not in back:
-                    host.originals.change(name, changes[name])
-            host.originals.restore()
-            host.save()
-            if _of_kernel(changes):
-                _index(host)
-            _tell_daemons(host, changes)
-    return result
+            host.take_away(dict((name, changes[name]) for name in changes if name not in back))
+    return host.answer(result)
 
 
 def _result(host, names, changes):
@@ -223,21 +218,6 @@ def _shown(name, image):
     return {"mode": "%04o" % image["mode"], "content": to_text(data_of(image))}
 
 
-def _apply(host, changes):
-    """Record first, then change: a run that dies in between leaves a record that still says how to go back."""
-    for name, image in sorted(changes.items()):
-        host.originals.keep(name, image)
-    host.save()
-    for name, image in sorted(changes.items()):
-        host.originals.change(name, image)
-    for folder in RECIPE_FOLDERS:
-        if [name for name, image in changes.items() if image is None and os.path.dirname(name) == folder]:
-            if host.originals.remove_folder(folder):
-                host.notes.append("%s was empty after that, and is removed" % folder)
-    host.save()
-    _tell_daemons(host, changes)
-
-
 def _why_ineffective(host, path):
     """After writing, the host is read anew: what we wrote must be seen to run at the next boot. "" where it is."""
     ours = [
@@ -248,19 +228,3 @@ def _why_ineffective(host, path):
     if [place for place in ours if place["effective"]]:
         return ""
     return "; ".join(sorted(set(place["reason"] for place in ours))) or "it is not found there any more"
-
-
-def _undo(host, kept, record):
-    """Back to how it was before this call, which need not be how it was before the first."""
-    for name, image in kept.items():
-        host.originals.change(name, image)
-    host.originals.return_to(record)
-    host.save()
-    if _of_kernel(kept):
-        index(host.release, host.root)
-    _tell_daemons(host, kept)
-
-
-def _tell_daemons(host, changes):
-    if host.root == "/":
-        tell_daemons(changes)

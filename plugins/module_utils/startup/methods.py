@@ -10,7 +10,7 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, which
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import (
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import (
     data_of,
     file_image,
     link_image,

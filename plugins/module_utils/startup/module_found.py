@@ -14,7 +14,7 @@ __metaclass__ = type
 import os
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_bytes
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import file_image
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image
 from ansible_collections.realip.toa.plugins.module_utils.host.module_file import (
     content_of,
     is_loaded_one,

@@ -12,7 +12,7 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import data_of, file_image, runnable
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import data_of, file_image, runnable
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import boot_script

@@ -149,11 +149,19 @@ def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
         offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
         if item["code"] == "hold_gone" and offer.entry:
             offer.steps.append(f"hold {offer.entry.release} against updates again")
-    if case.policy["monitor"] and not case.facts["state"].get("monitor"):
+    if _was_interrupted(case, "ebpf" if offer.programs else "persistence"):
+        offer.steps.append("undo what an earlier run had begun and did not end, and do it again")
+    if case.policy["monitor"] and (not case.facts["state"].get("monitor") or _was_interrupted(case, "monitor")):
         offer.steps.append("leave the monitor, which writes metrics")
         if case.facts["security"]["fapolicyd"]:
             offer.tell("fapolicyd_monitor")
     return offer
+
+
+def _was_interrupted(case: Case, section: str) -> bool:
+    """Does the host's record say that a change of these files is under way? Nobody has seen then that they work."""
+    record = case.facts["state"].get(section)
+    return isinstance(record, dict) and bool(record.get("begun"))
 
 
 def wants_option_filter(case: Case, filters_sources: bool) -> bool:

@@ -18,8 +18,7 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader import (
     legacy_menu,
     menu,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
-from ansible_collections.realip.toa.plugins.module_utils.host import toa_modules
+from ansible_collections.realip.toa.plugins.module_utils.host import originals, toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
 from ansible_collections.realip.toa.plugins.module_utils.option_filter import state as option_filter_state
 from ansible_collections.realip.toa.plugins.module_utils.programs import facts as inspect_host

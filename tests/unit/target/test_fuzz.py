@@ -20,7 +20,7 @@ from ansible_collections.realip.toa.plugins.module_utils import runner
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import detect as boot_loader
 from ansible_collections.realip.toa.plugins.module_utils.bootloader import bls, environment, grub_script, legacy_menu, menu
 from ansible_collections.realip.toa.plugins.module_utils.bpf import settings as ebpf_settings
-from ansible_collections.realip.toa.plugins.module_utils.host import managed_files as originals
+from ansible_collections.realip.toa.plugins.module_utils.host import originals
 from ansible_collections.realip.toa.plugins.module_utils.host import state, toa_modules
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import drift
 from ansible_collections.realip.toa.plugins.module_utils.monitoring import files as monitor_files

@@ -108,3 +108,10 @@ def test_the_monitor_is_left_where_it_is_wanted():
     assert decide(toa_host(), monitor=True)["steps"] == ["leave the monitor, which writes metrics"]
     assert decide(toa_host(state={"monitor": {"minutes": 5}}), monitor=True)["state"] == "converged"
     assert decide(toa_host())["monitor"] is False
+    assert decide(toa_host(state={"monitor": {"begun": True}}), monitor=True)["state"] == "pending"
+
+
+@pytest.mark.parametrize(("section", "state"), [("persistence", "pending"), ("ebpf", "converged")])
+def test_what_a_killed_run_has_begun_is_not_taken_for_done(section, state):
+    assert decide(toa_host(state={section: {"begun": True}}))["state"] == state
+    assert decide(toa_host(state={section: {"files": {}}}))["state"] == "converged"

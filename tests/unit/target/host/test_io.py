@@ -17,8 +17,9 @@ import time
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
 from ansible_collections.realip.toa.plugins.module_utils.host.attributes import attributes_of, give_attributes
+from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, runnable
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, write_atomic
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals, file_image, runnable
+from ansible_collections.realip.toa.plugins.module_utils.host.originals import Originals
 
 LATIN = b"caf\xe9"
 

@@ -10,7 +10,7 @@ import re
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Originals
+from ansible_collections.realip.toa.plugins.module_utils.host.originals import Originals
 from ansible_collections.realip.toa.plugins.module_utils.host.module_file import resolves
 from ansible_collections.realip.toa.plugins.module_utils.programs import persistence as persist
 from ansible_collections.realip.toa.plugins.module_utils.startup.boot_places import find_places

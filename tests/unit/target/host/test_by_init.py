@@ -7,7 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
-from ansible_collections.realip.toa.plugins.module_utils.startup import by_init
+from ansible_collections.realip.toa.plugins.module_utils.host import by_init
 
 
 def answers(monkeypatch, code):
