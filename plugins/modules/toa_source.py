@@ -52,7 +52,7 @@ options:
     type: str
   tree:
     description:
-      - How the source is built. The key of a public tree (C(ucloud), C(dpvs), C(huawei), C(huawei-aad-centos7), C(alibaba-cdn), C(ip_vs_ca)), or a
+      - How the source is built. The key of a public tree (C(ucloud), C(dpvs), C(huawei), C(huawei-aad-centos7), C(alibaba-cdn)), or a
         description with some of C(module) (name of the .ko), C(subdirectory) (where its Makefile is), C(variables) (of make), C(dkms) (the
         source has a dkms.conf to keep) and C(option_kinds) (what the module reads).
       - Without it, a Makefile with C(obj-m += toa.o) at the top of the source.

@@ -21,7 +21,9 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.download impo
 LEFTOVERS = re.compile(r"^(.*\.(o|ko|mod|mod\.c)|\..*\.cmd|modules\.order|Module\.symvers)$")
 
 _ERROR = re.compile(
-    r"(?m)^(.*?:\d+(?::\d+)?: (?:fatal )?error: .*|ERROR: .*undefined!.*|ERROR: modpost: .*|WARNING: .* undefined!)$"
+    r"(?m)^(.*?:\d+(?::\d+)?: (?:fatal )?error: .*|ERROR: .*undefined!.*|ERROR: modpost: .*|WARNING: .* undefined!"
+    # The compiler of its options, the shell of a compiler that is not there, and a Makefile of the kernel's that asks for another one.
+    r"|[\w./+-]*(?:gcc|cc1|cc|clang|ld|as|c\+\+)(?:-[\w.]+)?: (?:fatal )?error: .*|.*: (?:command )?not found|\S+:\d+: \*\*\* .*)$"
 )
 _MAKE = re.compile(r"(?m)^(?:g?make(?:\[\d+\])?: )?\*\*\* .*$")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")

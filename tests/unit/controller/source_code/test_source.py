@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +19,7 @@ import types
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.realip.toa.plugins.action import toa_source
 from ansible_collections.realip.toa.plugins.module_utils.host.signature import signers_of_module
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import TOA_MODULES
@@ -28,16 +30,38 @@ from ansible_collections.realip.toa.plugins.plugin_utils.source_code import tree
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code.archive import SourceError
 
 ROOT = Path(__file__).resolve().parents[4]
+RECORDED = yaml.safe_load((ROOT / "tests/unit/vectors/source_trees.yml").read_text(encoding="utf-8"))
 
 
 # ---- trees
 
 
 def test_every_known_tree_makes_a_module_that_the_collection_knows():
-    assert {"ucloud", "dpvs", "huawei", "alibaba-cdn", "ip_vs_ca"} <= set(source_trees.known())
+    assert {"ucloud", "dpvs", "huawei", "alibaba-cdn"} <= set(source_trees.known())
     for tree in source_trees.known().values():
         assert tree.module in TOA_MODULES
         assert tree.key == source_trees.DEFAULT or (tree.repository and tree.option_kinds)
+
+
+@pytest.mark.parametrize("key", sorted(set(source_trees.known()) - {source_trees.DEFAULT}))
+def test_a_known_tree_is_what_its_repository_has(key):
+    """The other half of a description: what lay in the vendor's repository at that commit, and what its Makefile makes there."""
+    tree, recorded = source_trees.known()[key], RECORDED[key]
+    (described,) = [item for item in yaml.safe_load(source_trees.DATA.read_bytes()) if item["key"] == key]
+    assert re.fullmatch("[0-9a-f]{40}", described["commit"]) and described["commit"] == recorded["commit"]
+    folder = f"{tree.subdirectory}/" if tree.subdirectory else ""
+    assert f"{folder}Makefile" in recorded["files"]
+    assert (f"{folder}dkms.conf" in recorded["files"]) == tree.dkms
+    lines = "\n".join(recorded["makefile"])
+    name = re.search(r"^MODULE_NAME := (\w+)$", lines, re.M)
+    made = lines.replace("$(MODULE_NAME)", name[1]) if name else lines
+    (when, objects) = re.search(r"^obj-(\S+) \+= (.*)$", made, re.M).groups()
+    assert f"{tree.module}.o" in objects.split()
+    # What it is made by is m, or a variable of make that has to be said.
+    assert when == "m" or tree.variables == {when.strip("$()"): "m"}
+    of = re.search(rf"^{tree.module}-objs := (.*)$", made, re.M)
+    for source in of[1].split() if of else [f"{tree.module}.o"]:
+        assert f"{folder}{source.removesuffix('.o')}.c" in recorded["files"]
 
 
 def test_nothing_said_is_a_plain_tree():

@@ -30,6 +30,16 @@ cc1: some warnings being treated as errors
 make[1]: *** [scripts/Makefile.build:250: /var/lib/realip-toa/build-x/tree/toa.o] Error 1
 """
 MODPOST = '  MODPOST x\nERROR: modpost: "kallsyms_lookup_name" [/b/toa.ko] undefined!\nmake[2]: *** [Makefile.modpost:126] Error 1\n'
+# As kernels' own Makefiles and compilers say it: CentOS 7 with gcc 4.8.5 of the first day, Debian 12 without its gcc, a gcc of another age.
+RETPOLINE = (
+    "make: Entering directory `/usr/src/kernels/3.10.0-862.el7.x86_64'\n"
+    "arch/x86/Makefile:166: *** CONFIG_RETPOLINE=y, but not supported by the compiler. Compiler update recommended..  Stop.\n"
+    "make: Leaving directory `/usr/src/kernels/3.10.0-862.el7.x86_64'\n"
+)
+OPTION = "  CC [M]  /b/toa.o\ngcc: error: unrecognized command line option '-mrecord-mcount'\nmake[2]: *** [scripts/Makefile.build:250: /b/toa.o] Error 1\n"
+NO_GCC = "  CC [M]  /b/toa.o\n/bin/sh: 1: gcc-12: not found\nmake[2]: *** [/usr/src/x/scripts/Makefile.build:250: /b/toa.o] Error 127\n"
+NO_GCC7 = "  CC [M]  /b/toa.o\n/bin/sh: gcc: command not found\nmake[1]: *** [/b/toa.o] Error 127\n"
+CROSS = "x86_64-linux-gnu-gcc-12: fatal error: no input files\ncompilation terminated.\nmake[1]: *** [x] Error 1\n"
 NO_RULE = "make[1]: Entering directory\nmake[1]: *** No rule to make target 'modules'.  Stop.\n"
 
 
@@ -39,6 +49,14 @@ NO_RULE = "make[1]: Entering directory\nmake[1]: *** No rule to make target 'mod
         (GCC, "toa.c:14:2: error: implicit declaration of function 'proc_create' [-Werror]"),
         (MODPOST, 'ERROR: modpost: "kallsyms_lookup_name" [/b/toa.ko] undefined!'),
         (NO_RULE, "make[1]: *** No rule to make target 'modules'.  Stop."),
+        (
+            RETPOLINE,
+            "arch/x86/Makefile:166: *** CONFIG_RETPOLINE=y, but not supported by the compiler. Compiler update recommended..  Stop.",
+        ),
+        (OPTION, "gcc: error: unrecognized command line option '-mrecord-mcount'"),
+        (NO_GCC, "/bin/sh: 1: gcc-12: not found"),
+        (NO_GCC7, "/bin/sh: gcc: command not found"),
+        (CROSS, "x86_64-linux-gnu-gcc-12: fatal error: no input files"),
         ("", "it said nothing"),
         ("a\nlast words\n\n", "last words"),
     ],
