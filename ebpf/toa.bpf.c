@@ -205,7 +205,7 @@ static __always_inline void read_option(const __u8 *option, struct client *clien
 	client->has_port = length != 7 && length != 19;
 	if (client->has_port) {
 		__builtin_memcpy(&client->port, option + 2, 2);
-		if (length == 8)
+		if (length == 8 || length == 16) // 16 with an address of the load balancer's after it
 			read_ipv4(option + 4, client);
 		else // 20, or 40 with an address of the load balancer's after it
 			__builtin_memcpy(&client->address, option + 4, 16);

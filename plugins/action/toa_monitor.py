@@ -9,6 +9,7 @@ import functools
 import typing as t
 import zlib
 
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle
@@ -38,6 +39,7 @@ class ActionModule(ToaAction):
         "probe": {"type": "bool", "default": True},
         "option_kinds": {"type": "list", "elements": "str"},
         "vendor": {"type": "str", "choices": list(option_formats.VENDOR_CHOICES)},
+        "listeners": {"type": "list", "elements": "str", "choices": list(LISTENERS)},
     }
     RULES: t.ClassVar[dict[str, t.Any]] = {"required_if": [("state", "recorded", ("backend",))]}
     VARIABLES: t.ClassVar[dict[str, str]] = {
@@ -45,6 +47,7 @@ class ActionModule(ToaAction):
         "interval": "toa_monitor_interval",
         "option_kinds": "toa_option_kinds",
         "vendor": "toa_vendor",
+        "listeners": "toa_listeners",
     }
     TIMEOUT = 300
 
@@ -56,6 +59,7 @@ class ActionModule(ToaAction):
                 # The proof on the host follows the networks that the host trusts at that time.
                 **probe_addresses.for_proof(None),
                 "rows": "none",
+                "listeners": args["listeners"],
             }
         except ValueError as problem:
             raise ToaError("bad_option", str(problem), "see `ansible-doc realip.toa.toa_monitor`") from None

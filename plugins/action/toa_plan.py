@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses, trusted_lists
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
@@ -93,6 +94,7 @@ class ActionModule(ToaAction):
         "option_filter": {"type": "str", "choices": list(policy_module.OPTION_FILTERS)},
         "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
         "option_place": {"type": "str", "choices": list(PLACES)},
+        "listeners": {"type": "list", "elements": "str", "choices": list(LISTENERS)},
         "ports": {"type": "list", "elements": "int"},
         "monitor": {"type": "bool"},
         "push_packages": {"type": "bool"},
@@ -173,6 +175,7 @@ class ActionModule(ToaAction):
             "option_kinds": option_formats.wanted(policy["vendor"], policy["option_kinds"]),
             **probe_addresses.for_proof(policy["trusted_sources"]),
             "rows": args["rows"],
+            "listeners": policy["listeners"],
         }
         return {"check": args["check"], "probe": args["probe"], "probe_args": probe_args}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import GROUPS
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import GROUPS, LISTENERS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import probe_of
@@ -28,6 +28,7 @@ class ActionModule(ToaAction):
         "also_kinds": {"type": "list", "elements": "str"},
         "cases": {"type": "str", "choices": ["default", "full"], "default": "default"},
         "groups": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": []},
+        "listeners": {"type": "list", "elements": "str", "choices": list(LISTENERS)},
         "claims": {"type": "list", "elements": "str", "default": []},
         "peers": {"type": "list", "elements": "str"},
         "untrusted_peers": {"type": "list", "elements": "str"},
@@ -39,7 +40,11 @@ class ActionModule(ToaAction):
         "capabilities": {"type": "dict", "default": {}},
     }
 
-    VARIABLES: t.ClassVar[dict[str, str]] = {"option_kinds": "toa_option_kinds", "vendor": "toa_vendor"}
+    VARIABLES: t.ClassVar[dict[str, str]] = {
+        "option_kinds": "toa_option_kinds",
+        "vendor": "toa_vendor",
+        "listeners": "toa_listeners",
+    }
 
     def prepare(self, args: Result, task_vars: Variables) -> Result:
         if not 1 <= args["timeout"] <= LONGEST:

@@ -47,6 +47,12 @@ options:
     description: Formats that the proof must find translated. The default is C(toa_option_kinds), else the profile of the vendor, else what the host reads.
     type: list
     elements: str
+  listeners:
+    description:
+      - The families of sockets that programs on the host listen with, and that the proof asks for. V([inet]) is for modules that know AF_INET alone.
+    type: list
+    elements: str
+    choices: [inet, inet6]
 seealso:
   - module: realip.toa.toa_probe
 """

@@ -127,6 +127,12 @@ options:
     description: Where in the header it does so, where the profile of O(vendor) does not say so.
     type: str
     choices: [unknown, front, end]
+  listeners:
+    description:
+      - The families of sockets that programs on the host listen with, and that the proof asks for. V([inet]) is for modules that know AF_INET alone.
+    type: list
+    elements: str
+    choices: [inet, inet6]
   ports:
     description: TCP ports on which the option is read or stripped; all of them where none is named.
     type: list

@@ -48,6 +48,12 @@ options:
     elements: str
     choices: [ipv6, mptcp, defer_accept, syn_cookies, fastopen, spoof]
     default: []
+  listeners:
+    description:
+      - The families of sockets that programs on the host listen with, and that the proof asks for. V([inet]) is for modules that know AF_INET alone.
+    type: list
+    elements: str
+    choices: [inet, inet6]
   claims:
     description: Words for what says that it translates on this host, besides loaded modules. They tell V(inert) from V(absent).
     type: list

@@ -82,6 +82,11 @@ class Format(NamedTuple):
         """What it carries, "" where that is not known to be a client address."""
         return "" if self in OTHER_MEANINGS else LAYOUTS.get(self.length, (0, False, ""))[2]
 
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the client that it carries has an IPv6 address."""
+        return LAYOUTS.get(self.length, (0, False, ""))[0] == 6
+
 
 def parse(text: object) -> Format:
     """ "200/8" -> Format(200, 8); ValueError with one sentence for anything that cannot be an address option."""

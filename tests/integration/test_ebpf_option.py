@@ -201,6 +201,14 @@ def is_impossible(address: bytes, port: int | None) -> bool:
     return address[:12] == bytes(12) or address[0] == 255 or (address[0] == 254 and address[1] & 192 == 128)
 
 
+def test_what_follows_the_client_is_the_load_balancers_own(stage: EbpfStage) -> None:
+    """254/16 of toa-dkms: port and IPv4 address, then eight bytes that name no client."""
+    stage.ebpf(kinds=["254/8", "254/16"])
+    option = "fe10" + "1092" + "cb007107" + "01bb0000c6336442"
+    for row in stage.crafted([(option,), (option, "ack", "inet6"), (option + "01" * 4,)]):
+        assert all("203.0.113.7" in text and text.endswith(":4242") for text in row[:2]), row
+
+
 # ---- counters
 
 

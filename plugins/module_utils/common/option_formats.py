@@ -10,6 +10,7 @@ __metaclass__ = type
 # Length -> (address family inside, whether it carries a port, in words). All in network order after kind and length.
 LAYOUTS = {
     8: (4, True, "port, IPv4 address"),
+    16: (4, True, "port, IPv4 address, 8 bytes of the load balancer's own"),
     20: (6, True, "port, IPv6 address"),
     7: (4, False, "version 1, IPv4 address"),
     19: (6, False, "version, IPv6 address"),

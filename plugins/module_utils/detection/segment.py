@@ -101,8 +101,10 @@ def client(kind, length, body):
     if (kind, length) in OTHER_MEANINGS or length not in LAYOUTS:
         return None
     family, has_port, _words = LAYOUTS[length]
-    size = 4 if family == 4 else 16
-    address = socket.inet_ntop(socket.AF_INET if family == 4 else socket.AF_INET6, body[-size:])
+    # After port or version; what may follow is the load balancer's own.
+    begin = 2 if has_port else 1
+    packed = body[begin : begin + (4 if family == 4 else 16)]
+    address = socket.inet_ntop(socket.AF_INET if family == 4 else socket.AF_INET6, packed)
     if has_port:
         return address, struct.unpack("!H", body[:2])[0], None
     return address, None, ord(body[0:1])

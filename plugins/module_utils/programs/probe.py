@@ -15,6 +15,7 @@ __metaclass__ = type
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
@@ -50,7 +51,8 @@ def main(args):
     """`probe` of docs/contracts.md. Changes nothing, so check mode is no different.
 
     args, all optional: `option_kinds` (formats that must work; without any, those that the host reads), `also_kinds` (formats tried in order
-    to name what it reads), `cases` (default, full), `groups` (list out of probe_cases.GROUPS), `claims` (words for what else says that it
+    to name what it reads), `cases` (default, full), `groups` (list out of probe_groups.GROUPS), `listeners` (of LISTENERS, those that
+    are asked), `claims` (words for what else says that it
     translates), `peers` and `untrusted_peers` (addresses the packets come from, at most one of each family), `families` (4, 6: those in which
     a load balancer is believed; without `peers` all three follow the networks that this host trusts by its record), `option_filter` (load the
     host's own option filter into the namespace first), `rows` (all, failed, none), `timeout` in seconds.
@@ -127,7 +129,7 @@ def read_questions(args):
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
         raise TargetError("bad_group", "probe group %r is unknown" % unknown[0], "choose from %s" % ", ".join(GROUPS))
-    return Questions(
+    questions = Questions(
         [parse_format(text) for text in args.get("option_kinds") or []],
         [parse_format(text) for text in args.get("also_kinds") or KNOWN_FORMATS],
         groups,
@@ -136,6 +138,8 @@ def read_questions(args):
         chosen_addresses(args.get("untrusted_peers"), STRANGERS),
         args.get("families") or (4, 6),
     )
+    questions.listeners = args.get("listeners") or LISTENERS
+    return questions
 
 
 def chosen_addresses(given, default):

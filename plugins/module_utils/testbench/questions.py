@@ -7,7 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import GROUPS
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import GROUPS, LISTENERS
 from ansible_collections.realip.toa.plugins.module_utils.testbench.cases import PEERS, STRANGERS, Case, places, tricks
 from ansible_collections.realip.toa.plugins.module_utils.testbench.packets import CDN_KIND, Format
 from ansible_collections.realip.toa.plugins.module_utils.testbench.verdict import all_work, broken_controls, unique
@@ -35,12 +35,18 @@ class Questions:
         self.full = full
         self.peers = peers or PEERS
         self.strangers = strangers or STRANGERS
+        self.listeners = LISTENERS  # those that programs of this host have
         self.reads_data = True  # False where eBPF programs are told that the load balancer writes nothing there
         for option in list(wanted) + list(others):
             option.over = families
 
     def put(self, run):
         """Ask the host, stopping where controls fail; `run` takes a list of cases and returns it with what was seen. Returns the cases."""
+        ask = run
+
+        def run(cases):
+            return ask([case for case in cases if case.listener in self.listeners])
+
         done = run(self.controls())
         if broken_controls(done):
             return done

@@ -40,7 +40,14 @@ def is_drained(case: Case) -> bool:
 
 
 def agree_on_kinds(case: Case, offer: Offer, reads: Sequence[str], usual: Sequence[str]) -> bool:
-    """Settle which formats will be translated: the wanted ones that the backend reads, or `usual` where nothing was said."""
+    """Settle which formats will be translated: the wanted ones that the backend reads, or `usual` where nothing was said.
+
+    What the proof has just seen translated is read, whatever a table says: vendors ship modules of one name that read other kinds.
+    """
+    measured = _measured(case, offer)
+    if measured and not case.wanted:
+        usual = measured
+    reads = [*reads, *(text for text in measured if text not in reads)]
     offer.option_kinds = [text for text in case.wanted if text in reads] if case.wanted else list(usual)
     missing = [text for text in case.wanted if text not in reads]
     if missing and not offer.option_kinds:
@@ -49,6 +56,14 @@ def agree_on_kinds(case: Case, offer: Offer, reads: Sequence[str], usual: Sequen
     if missing:
         offer.tell("option_kinds_partial", what=offer.what, missing=listed(missing), reads=listed(offer.option_kinds))
     return True
+
+
+def _measured(case: Case, offer: Offer) -> list[str]:
+    """What the proof has seen translated by this offer's module, which is alive."""
+    module = case.modules.get(offer.module)
+    if not case.probe or not module or not module["loaded"] or not module["live"] or case.facts["ebpf"]["attached"]:
+        return []
+    return list(case.probe.get("option_kinds") or [])
 
 
 def settle_module(case: Case, offer: Offer) -> None:
@@ -141,6 +156,8 @@ def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
     if offer.rejected:
         return offer
     _settle_trust(case, offer, filters_sources)
+    if "inet6" not in case.policy["listeners"]:
+        offer.tell("ipv4_listeners_only")
     for item in case.facts.get("ahead") or []:
         offer.tell("next_kernel_without_toa", release=item["release"], detail=item["detail"])
     for item in case.facts["drift"]:

@@ -94,6 +94,8 @@ def case_of(
     """The arguments of decide(), checked and complete."""
     complete = policy_of(policy)
     wanted = formats.wanted(complete["vendor"], complete["option_kinds"])
+    if "inet6" not in complete["listeners"]:
+        wanted = [text for text in wanted if not formats.parse(text).is_ipv6]
     return Case(facts, complete, catalog, _locked(lock), probe or None, wanted, _trusted(facts, complete))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats as formats
 from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks as sources
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS, REGISTRY
@@ -27,6 +28,7 @@ POLICY: dict[str, Any] = {
     "trusted_sources": None,
     "option_packets": [],
     "option_place": "",
+    "listeners": list(LISTENERS),
     "option_filter": "auto",
     "ports": [],
     "monitor": False,
@@ -53,6 +55,12 @@ def policy_of(given: Mapping[str, Any]) -> dict[str, Any]:
     for key, words in (("accept", CONSENTS), ("install", INSTALLED)):
         if not isinstance(policy[key], list) or set(policy[key]) - set(words):
             raise PolicyError(f"toa_{key} is a list with some of {', '.join(words)}; got {policy[key]!r:.120}")
+    if (
+        not isinstance(policy["listeners"], list)
+        or not set(policy["listeners"]) & {"inet"}
+        or set(policy["listeners"]) - set(LISTENERS)
+    ):
+        raise PolicyError(f"toa_listeners is [inet], or [inet, inet6] for all; got {policy['listeners']!r:.80}")
     if policy["option_filter"] not in OPTION_FILTERS:
         raise PolicyError(
             f"toa_option_filter is one of {', '.join(OPTION_FILTERS)}; got {policy['option_filter']!r:.80}"

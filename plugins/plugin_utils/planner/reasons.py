@@ -138,6 +138,11 @@ REASONS = {
         "list the load balancers' networks in toa_trusted_sources (the playbook realip.toa.detect shows which addresses send the option), "
         "or set toa_trusted_sources: all where the network in front of the host lets nobody else through",
     ),
+    "ipv4_listeners_only": Reason(
+        WARNING,
+        "only AF_INET listeners are asked for (toa_listeners): a program that listens on IPv6, as Go's and Java's do by themselves, may see the load balancer",
+        "leave toa_listeners out where the backend can do both",
+    ),
     "sources_not_reviewed": Reason(
         WARNING, "{what}", "run the playbook realip.toa.lock, review toa.sources.yml, and commit it"
     ),

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
+from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
 from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, typed
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import BACKENDS
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.policy import (
@@ -43,6 +44,7 @@ _POLICY: dict[str, dict[str, Any]] = {
     "backends": {"type": "list", "elements": "str", "choices": list(BACKENDS)},
     "option_packets": {"type": "list", "elements": "str", "choices": list(PACKETS)},
     "option_place": {"type": "str", "choices": ["", *PLACES]},
+    "listeners": {"type": "list", "elements": "str", "choices": list(LISTENERS)},
     "ports": {"type": "list", "elements": "int"},
     "trusted_sources": {"type": "raw"},
 }

@@ -7,7 +7,19 @@ from __future__ import annotations
 import pytest
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 
-from tests.unit.controller.planner.cases import LOCK, OPTION_FILTER, UBUNTU, decide, host, named, toa_host
+from tests.unit.controller.planner.cases import (
+    CENTOS7,
+    LOCK,
+    OPTION_FILTER,
+    UBUNTU,
+    decide,
+    host,
+    module,
+    named,
+    place,
+    proof,
+    toa_host,
+)
 
 
 def test_a_module_is_filtered_where_somebody_is_trusted():
@@ -65,6 +77,33 @@ def test_drift_is_told():
     assert item["severity"] == "warning" and item["message"].endswith(
         "linux-image is not held any more (since 2026-11-20T10:00:00Z)"
     )
+
+
+def test_what_was_measured_goes_before_what_a_table_says():
+    """A module of ip_vs_ca that its owner has set to 254, and TencentOS with a 254 module of its own: no kernel is changed for these."""
+    tencentos = 'ID="tencentos"\nVERSION_ID="3.1"\nPLATFORM_ID="platform:el8"\n'
+    for known in (
+        host(*CENTOS7, modules=[module("ip_vs_ca")], persistence=[place("ip_vs_ca")]),
+        host(tencentos, "5.4.32-19-0001", modules=[module()], persistence=[place()]),
+    ):
+        plan = decide(known, proof(kinds=["254/8"]), vendor="huawei")
+        assert (plan["state"], plan["backend"], plan["option_kinds"]) == ("converged", "in_tree", ["254/8"]), plan
+        assert "option_kind_mismatch" in named(decide(known, proof("wrong_kind", kinds=["200/8"]), vendor="huawei"))
+        # Nothing was measured: the table is all there is.
+        assert "option_kind_mismatch" in named(decide(known, vendor="huawei"))
+
+
+def test_listeners_of_ipv4_alone():
+    """Of a vendor that has a format for IPv6 clients too, what can be asked is asked, and what is missing is said."""
+    known = host(*CENTOS7, modules=[module()], persistence=[place()])
+    plan = decide(known, proof(kinds=["254/8"]), vendor="dpvs", listeners=["inet"])
+    assert (plan["state"], plan["option_kinds"]) == ("converged", ["254/8"])
+    told = [item for item in plan["reasons"] if item["code"] == "ipv4_listeners_only" and item["backend"] == "in_tree"]
+    assert [item["severity"] for item in told] == ["warning"]
+    assert decide(known, proof(kinds=["254/8"]), vendor="dpvs")["state"] == "blocked"
+    for wrong in ([], ["inet6"], "inet", ["inet", "mptcp"]):
+        with pytest.raises(policy_module.PolicyError, match="toa_listeners"):
+            decide(known, listeners=wrong)
 
 
 def test_the_next_boot_is_told_before_it():

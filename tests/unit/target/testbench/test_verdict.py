@@ -168,6 +168,21 @@ def test_partial_names_the_listener(listeners, missing):
     assert word == "partial" and missing + ":" in reason
 
 
+@pytest.mark.parametrize("kinds", [["254/8"], []])
+@pytest.mark.parametrize("groups", [[], ["spoof", "mptcp"]])
+def test_a_host_of_which_only_ipv4_listeners_are_asked(kinds, groups):
+    """A module that knows AF_INET alone is then as it should be, and one that does not even know that is still found out."""
+    receiver = Receiver(["254/8"], listeners=["inet"])
+    receiver.answer = lambda case: (
+        Receiver.answer(receiver, case)
+        if case.variant != "spoof"
+        else [setattr(case, call, receiver.peer(case)) for call in ("accept", "getpeername")]
+    )
+    word, _reason, cases = judge(receiver, kinds=kinds, groups=groups, listeners=["inet"])
+    assert word == "translating" and set(case.listener for case in cases) == set(["inet"])
+    assert judge(Receiver(["254/8"], listeners=["inet6"]), kinds=["254/8"], listeners=["inet"])[0] != "translating"
+
+
 def test_partial_names_the_format():
     word, reason, _cases = judge(Receiver(["254/8"]), kinds=["254/8", "253/20"])
     assert word == "partial" and "253/20 ack inet6 from ipv6" in reason
