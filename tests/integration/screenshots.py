@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import base64
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils.report import data as report
 from ansible_collections.realip.toa.plugins.plugin_utils.report import writers
@@ -18,8 +21,50 @@ from browser import Browser
 from tests import report_samples
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-SCHEMES = ("light", "dark")
-WIDTH, HEIGHT = 1100, 1180
+AT = "2026-11-22T01:40:00Z"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a page shows, to whom."""
+
+    hosts: Callable[[], dict[str, dict[str, Any]]]
+    kind: str = "rollout"
+    scheme: str = "light"
+    width: int = 1000
+    height: int = 800
+
+
+def _fleet(count: int, **more: Any) -> Callable[[], dict[str, dict[str, Any]]]:
+    return lambda: report_samples.rollout(count, **more)
+
+
+def _wrong_keys() -> dict[str, dict[str, Any]]:
+    """300 hosts that refuse the controller's key, of 340."""
+    lost = {
+        "failed": True,
+        "toa_state": "lost",
+        "code": "auth_failed",
+        "remedy": "put the key of the controller onto the hosts",
+    }
+    refused = {
+        f"web{n:04d}": {"__toa": {**lost, "msg": f"10.0.0.{n}: Permission denied (publickey)"}} for n in range(300)
+    }
+    return refused | {f"web{n:04d}": report_samples.host(n) for n in range(300, 340)}
+
+
+USUAL = _fleet(240, failed=[17], lost=[19])
+PICTURES = {
+    "report-light": Picture(USUAL, width=1100, height=1180),
+    "report-dark": Picture(USUAL, scheme="dark", width=1100, height=1180),
+    "report-phone": Picture(USUAL, width=390, height=1400),
+    "report-1": Picture(_fleet(1)),
+    "report-8": Picture(_fleet(8)),
+    "report-1000": Picture(_fleet(1000, failed=[30, 31], lost=[32])),
+    "report-10000": Picture(_fleet(10_000, failed=[30, 31], lost=[32])),
+    "report-stopped": Picture(_fleet(240, failed=[3, 5], lost=[9], begun_waves=2), height=1000),
+    "report-wrong-keys": Picture(_wrong_keys, kind="plan"),
+}
 
 # The share of the pixels of two pictures of one size that differ by more than the edge of a letter drawn a little otherwise.
 DIFFERENCE = """
@@ -44,15 +89,16 @@ Promise.all(urls.map(async (url) => {
 """
 
 
-def take(browser: Browser, folder: Path, scheme: str) -> bytes:
-    """The page of a rollout in which two hosts did not end well, as PNG."""
+def take(browser: Browser, folder: Path, name: str) -> bytes:
+    """The page that a picture is of, as PNG."""
+    picture = PICTURES[name]
     page = folder / "picture.html"
-    made = report.build(report_samples.rollout(240, failed=[17], lost=[19]), "rollout", at="2026-11-22T01:40:00Z")
-    page.write_text(writers.to_html(made), encoding="utf-8")
-    size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+    page.write_text(writers.to_html(report.build(picture.hosts(), picture.kind, at=AT)), encoding="utf-8")
+    size = {"width": picture.width, "height": picture.height, "deviceScaleFactor": 1, "mobile": False}
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        browser.show(page, scheme)
+        browser.show(page, picture.scheme)
+        assert browser.run("return document.documentElement.scrollWidth") <= picture.width
         return base64.b64decode(browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -68,8 +114,8 @@ def difference(browser: Browser, one: bytes, other: bytes) -> float:
 def main() -> None:
     """Take them."""
     with tempfile.TemporaryDirectory() as folder, Browser() as browser:
-        for scheme in SCHEMES:
-            (IMAGES / f"report-{scheme}.png").write_bytes(take(browser, Path(folder), scheme))
+        for name in PICTURES:
+            (IMAGES / f"{name}.png").write_bytes(take(browser, Path(folder), name))
 
 
 if __name__ == "__main__":
