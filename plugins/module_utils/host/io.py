@@ -12,11 +12,10 @@ __metaclass__ = type
 
 import errno
 import os
-import signal
 import stat
-import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.attributes import attributes_of, give_attributes
+from ansible_collections.realip.toa.plugins.module_utils.host.pipes import Talk
 
 # subprocess and tempfile are imported where they are used: they cost a third of the start of a call (11 of 34 ms of
 # CPU measured), and a look at a healthy host needs neither.
@@ -54,6 +53,8 @@ def to_text(data):
 
 
 _AT_ONCE = 1 << 20
+# Bytes that a command may say, and complain.
+_MOST_SAID = (4 << 20, 1 << 20)
 
 
 def open_to_read(path):
@@ -138,58 +139,25 @@ def run(argv, timeout=120, stdin=None, env=None):
     """Run a command without a shell; returns (rc, stdout, stderr) as (int, text, text).
 
     `timeout` is in seconds; past it the whole process group is killed and rc is 124, as timeout(1) has it.
-    A command that cannot be started gives rc 127. Output goes through files, so that a child which leaves
-    a daemon behind (a package's postinst, say) cannot make us wait for its pipe to close.
+    A command that cannot be started gives rc 127. A child which leaves a daemon behind (a package's postinst, say) cannot
+    make us wait for its pipe to close.
     """
-    import tempfile
+    import subprocess
 
-    out = tempfile.TemporaryFile()
-    err = tempfile.TemporaryFile()
-    given = tempfile.TemporaryFile()
+    environment = {"PATH": COMMAND_PATH, "LC_ALL": "C", "LANG": "C", "HOME": os.environ.get("HOME", "/root")}
+    environment.update(env or {})
+    pipe = subprocess.PIPE
+    null = open(os.devnull, "rb")
     try:
-        if stdin is not None:
-            given.write(stdin if isinstance(stdin, bytes) else stdin.encode("utf-8"))
-            given.seek(0)
-        environment = {"PATH": COMMAND_PATH, "LC_ALL": "C", "LANG": "C", "HOME": os.environ.get("HOME", "/root")}
-        environment.update(env or {})
-        try:
-            child = start(argv, stdin=given, stdout=out, stderr=err, env=environment, preexec_fn=os.setsid)
-        except (IOError, OSError) as problem:
-            return 127, "", "%s: %s" % (argv[0], problem)
-        try:
-            rc = _wait(child, timeout)
-        except BaseException:  # the time of the whole call is over: nobody will wait for the child any more
-            _kill_group(child)
-            raise
-        out.seek(0)
-        err.seek(0)
-        return rc, to_text(out.read(4 << 20)), to_text(err.read(1 << 20))
+        given = null if stdin is None else pipe
+        child = start(argv, stdin=given, stdout=pipe, stderr=pipe, env=environment, preexec_fn=os.setsid)
+    except (IOError, OSError) as problem:
+        return 127, "", "%s: %s" % (argv[0], problem)
     finally:
-        out.close()
-        err.close()
-        given.close()
-
-
-def _wait(child, timeout):
-    deadline = time.time() + timeout
-    pause = 0.002
-    while True:
-        rc = child.poll()
-        if rc is not None:
-            return rc
-        if time.time() > deadline:
-            _kill_group(child)
-            return 124
-        time.sleep(pause)
-        pause = min(pause * 2, 0.1)
-
-
-def _kill_group(child):
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except OSError:
-        pass
-    child.wait()
+        null.close()
+    data = stdin if isinstance(stdin, bytes) else (stdin or "").encode("utf-8")
+    rc, out, err = Talk(child, data, _MOST_SAID, start).until_it_ends(timeout)
+    return rc, to_text(out), to_text(err)
 
 
 def make_dirs(path, mode=0o755):

@@ -147,6 +147,38 @@ def test_daemon_left_behind_does_not_keep_us_waiting(tmpdir):
     os.kill(int(pid_file.read()), signal.SIGKILL)
 
 
+def test_daemon_left_behind_may_go_on_talking(tmpdir):
+    """To nobody: one that its broken pipe kills is a service that a package has started, and that is down."""
+    alive = tmpdir.join("alive")
+    go_on = tmpdir.join("go-on")
+    script = "(until test -e %s; do sleep 0.05; done; echo a; sleep 0.2; echo b; echo b >&2; touch %s) & echo done"
+    assert run(["sh", "-c", script % (go_on, alive)]) == (0, "done\n", "")
+    go_on.write("")
+    wait_until(alive.exists)
+
+
+def test_daemon_that_never_stops_talking_does_not_keep_us_waiting(tmpdir):
+    pid_file = tmpdir.join("pid")
+    rc, out, err = run(["sh", "-c", "yes & echo $! >%s" % pid_file], timeout=60)
+    os.kill(int(pid_file.read()), signal.SIGKILL)
+    assert rc == 0 and not err
+
+
+def test_command_that_talks_past_its_time_is_killed():
+    assert run(["yes"], timeout=0.3)[0] == 124
+
+
+def test_command_that_reads_little_of_much():
+    assert run(["head", "-c", "3"], stdin="abc" * 1000000) == (0, "abc", "")
+    assert len(run(["cat"], stdin="abc" * 1000000)[1]) == 3000000
+
+
+def test_command_is_talked_to_through_pipes():
+    """SELinux gives those that it confines nothing in place of a file of ours, without a word."""
+    assert run(["sh", "-c", "for n in 0 1 2; do test -p /dev/fd/$n || exit $n; done"], stdin="x")[0] == 0
+    assert run(["sh", "-c", "test -c /dev/fd/0"])[0] == 0
+
+
 def test_endless_output_is_cut():
     assert len(run(["sh", "-c", "head -c 5000000 /dev/zero | tr '\\0' x"])[1]) == 4 << 20
 
