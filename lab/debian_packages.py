@@ -43,6 +43,13 @@ def offer(name: str, *wishes: Sequence[str]) -> list[str]:
     return [file.name for file in files]
 
 
+def fetch(name: str, packages: Sequence[str]) -> list[Path]:
+    """These packages and all that they need, on this machine, for the suite of the host `name`; each is given as to apt-get install."""
+    suite = IMAGES[HOSTS[name].image].suite
+    with locked(cache_dir() / "locks" / f"apt-{suite}"):
+        return [debian_archive.fetched(suite, url, file) for url, file in _wanted(suite, "", packages)]
+
+
 def newest(name: str, package: str) -> str:
     """The version that Debian has of a package today, for the machine's suite."""
     suite = IMAGES[HOSTS[name].image].suite

@@ -17,13 +17,16 @@ _spec = importlib.util.spec_from_file_location("lab_machines_of_tests", HERE.par
 _module = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = _module
 _spec.loader.exec_module(_module)
+Lab, ROOT = _module.Lab, _module.ROOT
+# from_source, which offers a machine what a build needs.
+sys.path.append(str(HERE.parent / "source"))
 
 
 @pytest.fixture(scope="module")
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The machine that the file is named after, stock; `machine.name` is what it is called."""
     name = request.path.stem.removeprefix("test_")
-    made = _module.Lab((name,), tmp_path_factory.mktemp(name))
+    made = Lab((name,), tmp_path_factory.mktemp(name))
     made.name = name
     made.command("up", name)
     made.reset(name)

@@ -9,7 +9,8 @@ prepare_loader() {
     uuid=$(blkid -s UUID -o value "${1}2")
     ln -sfn "../../${1##*/}2" "/dev/disk/by-uuid/$uuid"
     mkdir -p /boot/efi /boot/grub
-    echo "UUID=$uuid /boot/efi vfat umask=0077 0 1" >> /etc/fstab
+    # A busy computer emulates udev slowly.
+    echo "UUID=$uuid /boot/efi vfat umask=0077,x-systemd.device-timeout=10min 0 0" >> /etc/fstab
     mount /boot/efi
     grub-install --target=x86_64-efi --efi-directory=/boot/efi --no-nvram --force-extra-removable --uefi-secure-boot
     umount /boot/efi

@@ -15,7 +15,8 @@ prepare_loader() {
     umount /mnt
     rm -rf /boot/*
     mount "$volume" /boot
-    echo "UUID=$(blkid -s UUID -o value "$volume") /boot ext4 defaults 0 2" >> /etc/fstab
+    # A busy computer emulates udev slowly.
+    echo "UUID=$(blkid -s UUID -o value "$volume") /boot ext4 defaults,x-systemd.device-timeout=10min 0 0" >> /etc/fstab
     mkdir -p /boot/grub
     grub-install --target=i386-pc "$1"
     # The kernel packages' hook runs update-grub only where there is a configuration already.
