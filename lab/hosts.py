@@ -46,7 +46,7 @@ class Host:
     vtoa: whether its repository on the mirror has the package vtoa.
     loader, packages and init name the shell functions of lab/guest/ that install a boot loader, a package, and tell that the machine has
     finished booting. cpu: what is emulated. extra: not one of the fleet, and started only when it is named.
-    ubuntu: whether the mirror has its apt source (lab/ubuntu_archive.py). uefi: whether its firmware is UEFI with Secure Boot, and not a BIOS.
+    uefi: whether its firmware is UEFI with Secure Boot, and not a BIOS.
     layers: directories of lab/dress/ that come between `common` and the host's own. release_package: NAME-VERSION-RELEASE of the
     package that rpm knows the distribution by. variables: what the inventory says of this host beside how to reach it.
     """
@@ -64,7 +64,6 @@ class Host:
     cpu: str = qemu.CPU
     extra: bool = False
     uefi: bool = False
-    ubuntu: bool = False
     layers: tuple[str, ...] = ()
     release_package: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -241,7 +240,6 @@ HOSTS = {
             "5.15.199.toa",
             loader="grub2_partuuid",
             extra=True,
-            ubuntu=True,
         ),
         Host(
             "selinux12",

@@ -102,9 +102,8 @@ RELEASES = {
         Release("4.18.0-553.123.1.el8_10.toa.x86_64", "rpms", toa=True, wanted=False),
         Release("5.14.0-611.5.1.el9_7.x86_64", "rpms", toa=False, wanted=False),
         Release("5.14.0-611.5.1.el9_7.toa.x86_64", "rpms", toa=True, wanted=False),
-        # Ubuntu 22.04: what its image came with, what an update brings, and a kernel with TOA of the owner's
+        # Ubuntu 22.04: what its image came with, and a kernel with TOA of the owner's
         Release("5.15.0-161-generic", "deb", toa=False, version="5.15.0-161.171", wanted=False),
-        Release("5.15.0-164-generic", "deb", toa=False, version="5.15.0-164.174", wanted=False),
         Release("5.15.199.toa", "deb", toa=True, version="1.0", wanted=False),
         # TencentOS Server 3: the name has no architecture, the package has
         Release("5.4.119-19.0009.28", "rpm", toa=True, in_tree=True, wanted=False),

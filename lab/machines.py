@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab import images, inventory, kernels, mirror, qemu, ssh, ubuntu_archive
+from lab import images, inventory, kernels, mirror, qemu, ssh
 from lab.hosts import HOSTS, Host, select
 from lab.paths import locked, run_dir
 from lab.progress import LabError, say
@@ -290,8 +290,6 @@ def _offer(hosts: list[Host]) -> None:
             kernels.ensure(host.toa_kernel)
         if host.vtoa:
             kernels.ensure_vtoa()
-        if host.ubuntu:
-            ubuntu_archive.ensure()
 
 
 def _write_files() -> None:

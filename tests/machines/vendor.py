@@ -23,8 +23,9 @@ def catalog(name: str, **match: Any) -> list[dict[str, Any]]:
     release = HOSTS[name].toa_kernel
     assert release
     built = kernels.ensure(release)
-    roles = {"kernel-core": "image", "kernel-modules": "modules", "kernel": "modules"}
-    named = {path.name: path.name.split("-" + release.partition("-")[0])[0] for path in built.installs}
+    # The package `kernel` of a set has nothing in it.
+    roles = {path.name: role for path, role in zip(built.installs, ("", "image", "modules"), strict=False)}
+    roles = {file: role for file, role in roles.items() if role} or {built.image.name: "image"}
     return [
         {
             "key": f"own-{name}",
@@ -34,7 +35,7 @@ def catalog(name: str, **match: Any) -> list[dict[str, Any]]:
             "option_kinds": ["200/8"],
             "format": "deb" if built.image.suffix == ".deb" else "rpm",
             "base_url": "http://kernels.example.com",
-            "packages": [{"role": roles.get(package, "image"), "file": file} for file, package in named.items()],
+            "packages": [{"role": role, "file": file} for file, role in roles.items()],
         }
     ]
 
