@@ -72,7 +72,7 @@ def serve(sources, call):
     """Run one call and write its answer; never raises.
 
     `sources`: list of (module name, source bytes), in the order in which they must run, the entry module last.
-    `call`: dict of `args`, `nonce` (text), `timeout` (seconds) and `limit` (the longest answer, in bytes).
+    `call`: dict of `args`, `nonce` (text), `timeout` (seconds) and `limit` (the longest answer, in bytes); `image` for one that works in an image.
     """
     # What we and the commands that we run make is as it should be for everybody else, whatever the login's umask is.
     os.umask(0o022)
@@ -80,7 +80,7 @@ def serve(sources, call):
     _arm_timeout(call, answer_fd)
     try:
         try:
-            answer = run(sources, call["args"])
+            answer = run(sources, call["args"], call.get("image") and (lambda: _into_image(call, answer_fd)))
             signal.alarm(0)
         except CallTimeout:
             signal.alarm(0)
@@ -127,6 +127,14 @@ def _arm_timeout(call, answer_fd):
     signal.alarm(max(1, int(call["timeout"])))
 
 
+def _into_image(call, answer_fd):
+    """Whoever goes there is another process, and takes the time with it."""
+    signal.alarm(0)
+    leave = sys.modules[PACKAGE + ".inspection.image"].enter(call["image"])
+    _arm_timeout(call, answer_fd)
+    return leave
+
+
 def _timed_out(call):
     return {
         "failed": True,
@@ -136,8 +144,11 @@ def _timed_out(call):
     }
 
 
-def run(sources, args):
-    """main(args) of the last of these modules; whatever it raises goes through. A program that stays on a host (bundle.alone) begins here."""
+def run(sources, args, enter=None):
+    """main(args) of the last of these modules; whatever it raises goes through. A program that stays on a host (bundle.alone) begins here.
+
+    `enter` goes where the work is, and returns what to call at the end of it.
+    """
     _register_packages()
     module = None
     gc.disable()  # compiling makes many objects and no garbage
@@ -146,7 +157,12 @@ def run(sources, args):
             module = _load(name, source)
     finally:
         gc.enable()
-    answer = module.main(args)
+    leave = enter() if enter else None
+    try:
+        answer = module.main(args)
+    finally:
+        if leave:
+            leave()
     if not isinstance(answer, dict):
         raise TypeError("main() of %s returned %s, not a dict" % (module.__name__, type(answer).__name__))
     return answer

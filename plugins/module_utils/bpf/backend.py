@@ -9,6 +9,7 @@ __metaclass__ = type
 
 import os
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image
 from ansible_collections.realip.toa.plugins.module_utils.bpf.asking import asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.host_checks import REMEDIES
 from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import RESTORED, in_force
@@ -46,7 +47,8 @@ class Backend(Managed):
         Managed.__init__(self, init_system())
         self.generation = ""
         self.given = args.get("cgroup") or ""
-        self.top = cgroup2()
+        # In an image there is none yet; the loader takes that of the day.
+        self.top = "" if in_image() else cgroup2()
         self.cgroup = self.facts.get("cgroup") or self.top
         self.recover(args["check"] or args["state"] == "status")
         # Attaching goes where the operator says, everything else where the programs are.
@@ -118,7 +120,9 @@ class Backend(Managed):
 
 
 def load(verb):
-    """Run the loader; what it says becomes a TargetError."""
+    """Run the loader; what it says becomes a TargetError. In an image the first boot does."""
+    if in_image():
+        return
     code, out, err = run(["/bin/sh", LOADER, verb], timeout=120)
     if code != 0:
         words = [line for line in (err or out).split("\n") if line.strip()] or ["load_failed: exit status %d" % code]

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image, kernel
 from ansible_collections.realip.toa.plugins.module_utils.bpf.asking import asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MOST_NETWORKS
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import GETPEERNAME_HOOKS
@@ -34,7 +35,7 @@ REMEDIES = {
 
 def check_host(host):
     """TargetError where this host cannot have the backend."""
-    release = os.uname()[2]
+    release = kernel()
     numbers = re.match(r"(\d+)\.(\d+)", release)
     if not numbers or (int(numbers.group(1)), int(numbers.group(2))) < EBPF_KERNEL:
         raise TargetError(
@@ -62,7 +63,7 @@ def _check_cgroup(host):
             "cgroup %r: expected a path of letters, digits and _ . / @ : -" % host.given,
             "leave it out for the whole host",
         )
-    if not host.cgroup:
+    if not host.cgroup and not in_image():
         raise TargetError(
             "no_cgroup2", "no cgroup v2 is mounted, and eBPF programs attach to one", REMEDIES["no_cgroup2"]
         )
@@ -74,8 +75,8 @@ def _check_cgroup(host):
             "name the slice that it is in, %s; what counts is the cgroup of the process that made the listening socket, which with "
             "socket activation is systemd's own: then leave the cgroup out" % (passing.group(1) or host.top),
         )
-    if host.cgroup == OWN_CGROUP2 and not os.path.isdir(OWN_CGROUP2):
-        return  # the loader mounts it
+    if in_image() or (host.cgroup == OWN_CGROUP2 and not os.path.isdir(OWN_CGROUP2)):
+        return  # the loader looks, or mounts it
     if read_line(host.cgroup + "/cgroup.controllers") is None:
         raise TargetError(
             "no_cgroup2",

@@ -10,6 +10,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
 from ansible_collections.realip.toa.plugins.module_utils.host.selinux import denials
 
@@ -21,6 +22,8 @@ def start_by_init(service, words):
 
     `words`: what a denial of SELinux would name: the unit's programs and files.
     """
+    if in_image():
+        return  # its own init does, at the first boot
     code, out, err = run(["systemctl", "reload-or-restart", service], timeout=TIMEOUT)
     if code == 0:
         return

@@ -15,6 +15,7 @@ __metaclass__ = type
 import json
 import os
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image
 from ansible_collections.realip.toa.plugins.module_utils.host.by_init import start_by_init
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import digest_of, is_image
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
@@ -254,7 +255,7 @@ class Managed:
         """systemd reads changed units again, and SELinux gives new files the label of their place. `changes`: {path: image}."""
         if self.root != "/":
             return
-        if self.init == "systemd" and [name for name in changes if name.startswith(UNITS)]:
+        if self.init == "systemd" and not in_image() and [name for name in changes if name.startswith(UNITS)]:
             run(["systemctl", "daemon-reload"], timeout=60)
         restore_labels([name for name in changes if self.originals.now(name) is not None])
 
@@ -265,6 +266,8 @@ class Managed:
 
     def systemctl(self, verb, unit):
         """What systemd says against it is told, and no error."""
+        if in_image():
+            return
         code, out, err = run(["systemctl", verb, unit], timeout=60)
         if code != 0:
             self.notes.append("systemctl %s %s: %s" % (verb, unit, " ".join((err or out).split())[:300]))

@@ -62,12 +62,12 @@ def seconds_of(text):
 
 
 def proof_of(state):
-    """The record of the last rollout's proof as {backend, kernel, boot_id, time: texts; brings_kernel, runs_programs: bool}, or None."""
+    """The record of the last rollout's proof as {backend, kernel, boot_id, time: texts; brings_kernel, runs_programs, prepared: bool}, or None."""
     record = state.get(SECTION)
     if not isinstance(record, dict):
         return None
     proof = dict((key, "%s" % record.get(key, "")) for key in ("backend", "kernel", "boot_id", "time"))
-    for key in ("brings_kernel", "runs_programs"):
+    for key in ("brings_kernel", "runs_programs", "prepared"):
         proof[key] = record.get(key) is True
     return proof if proof["backend"] and proof["kernel"] and seconds_of(proof["time"]) is not None else None
 
@@ -109,7 +109,7 @@ def _finding(code, detail, since):
 def _translation(facts, proof, booted, installed):
     if is_live(facts):
         return None
-    proved = "it was proved at %s" % proof["time"]
+    proved = "it was %s at %s" % ("prepared as an image" if proof["prepared"] else "proved", proof["time"])
     if proof["runs_programs"]:
         return EBPF, "the eBPF programs are not attached any more; %s" % proved, None
     running = facts["uname"]["release"]

@@ -9,6 +9,7 @@ __metaclass__ = type
 
 import os
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image
 from ansible_collections.realip.toa.plugins.module_utils.host.io import run
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import FILTER_SCRIPT, OPTION_FILTER
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.rules import METHODS
@@ -16,6 +17,9 @@ from ansible_collections.realip.toa.plugins.module_utils.testbench.namespace imp
 
 # The section of state.json.
 SECTION = "option_filter"
+
+# In place of a listing: nobody has seen the rules loaded yet, for they came in an image.
+UNSEEN = "unseen"
 
 NONE = {"active": False, "method": "", "kinds": [], "trusted_sources": [], "ports": [], "at_boot": ""}
 
@@ -28,11 +32,18 @@ def filter_of(record, places, script=FILTER_SCRIPT):
     if not isinstance(record, dict) or record.get("method") not in METHODS:
         return None
     found = dict((key, record.get(key) or empty) for key, empty in NONE.items())
-    found["active"] = bool(record.get("shown")) and digest_of_rules(script) == record["shown"]
+    found["active"] = in_image() or _is_loaded(record.get("shown"), script)
     found["at_boot"] = (
         [place["path"] for place in places if place["module"] == OPTION_FILTER and place["effective"]] + [""]
     )[0]
     return found
+
+
+def _is_loaded(shown, script):
+    if not shown:
+        return False
+    rules = digest_of_rules(script)
+    return bool(rules) if shown == UNSEEN else rules == shown
 
 
 def digest_of_rules(script=FILTER_SCRIPT):

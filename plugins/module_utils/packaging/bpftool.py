@@ -8,9 +8,9 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import glob
-import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, KERNELS_BPFTOOL
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository, name_of
@@ -90,7 +90,7 @@ def packages():
     """The packages that bring bpftool here. On Ubuntu before 24.10 it comes with the tools of each kernel."""
     version = _ubuntu()
     if version and version < (24, 10):
-        return ["linux-tools-common", "linux-tools-" + os.uname()[2]]
+        return ["linux-tools-common", "linux-tools-" + kernel()]
     return ["bpftool"]
 
 

@@ -9,6 +9,7 @@ __metaclass__ = type
 
 import os
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TEXT, list_dir
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
@@ -26,7 +27,7 @@ class Host:
 
     def __init__(self, args, items):
         self.root = args.get("root") or "/"
-        self.running = args.get("running") or os.uname()[2]
+        self.running = args.get("running") or kernel()
         self.cache = os.path.join(self.root, CACHE)
         self.state_file = os.path.join(self.root, STATE_FILE.lstrip("/"))
         self.manager = manager_for(items or self.recorded())(self.root)

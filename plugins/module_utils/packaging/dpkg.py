@@ -16,6 +16,7 @@ import re
 import subprocess
 import tarfile
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, start, to_text
 from ansible_collections.realip.toa.plugins.module_utils.packaging.database_lock import TOOL_TIMEOUT, Locks, tail
 
@@ -172,7 +173,7 @@ class Dpkg:
         )
         rc, said = self._dpkg(["--purge"] + force + list(names))
         if rc == 0 and self.root == "/" and os.access(AUTOREMOVE_HOOK, os.X_OK):
-            run([AUTOREMOVE_HOOK, os.uname()[2]], env=QUIET)
+            run([AUTOREMOVE_HOOK, kernel()], env=QUIET)
         return rc, said
 
     def can_hold(self):

@@ -15,6 +15,7 @@ import base64
 import hashlib
 import zlib
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image
 from ansible_collections.realip.toa.plugins.module_utils.bpf.asking import asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.backend import Backend, load
 from ansible_collections.realip.toa.plugins.module_utils.bpf.host_checks import check_conflicts, check_host
@@ -93,9 +94,13 @@ def _attached(host, args):
     if installs and not args.get("install_bpftool"):
         require()
     wanted["at_boot"] = UNIT if UNIT in files else [name for name in files if name not in host.OWN][0]
-    changed = before != wanted or bool(host.differing(files)) or installs
+    changed = bool(host.differing(files)) or installs or (before != wanted and not in_image())
     if installs:
         host.notes.append("installs %s" % " ".join(packages()))
+    if in_image():
+        # What the files say is so once the image boots.
+        wanted["attached"] = False
+        before = before if changed else wanted
     if changed and not args["check"]:
         with host.lock():
             _change(host, files, wanted, installs)
@@ -115,7 +120,7 @@ def _change(host, files, wanted, installs):
 
     def verify():
         after = host.now()[0]
-        if after != wanted:
+        if after != wanted and not in_image():
             raise TargetError(
                 "not_attached",
                 "the loader said nothing, and yet it is %r in place of %r" % (after, wanted),
@@ -123,7 +128,7 @@ def _change(host, files, wanted, installs):
             )
 
     steps = [Step(run=bring)] if installs else []
-    if host.facts.get("cgroup", host.cgroup) != host.cgroup:
+    if (host.facts.get("cgroup") or host.cgroup) != host.cgroup:
         steps.append(Step(run=lambda: load("detach")))
     units = ((SERVICE, ("bpftool", OBJECT, PINS)), (TIMER, (LOADER,)))
     host.establish(steps + [Step(files, run=lambda: load("attach"), units=units, check=verify)], facts)

@@ -18,6 +18,7 @@ import os
 import re
 import sys
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image, uname
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.building.headers import look as look_at_build
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
@@ -67,15 +68,15 @@ OS_FILE_LIMIT = 4096  # bytes
 
 
 def main(args):
-    return Host(args.get("root") or "/", args.get("uname") or os.uname()).facts()
+    return Host(args.get("root") or "/", args.get("uname") or uname()).facts()
 
 
 class Host:
     """One look. Sections that several others need are read once and kept."""
 
-    def __init__(self, root="/", uname=None):
+    def __init__(self, root="/", names=None):
         self.root = root
-        self.uname = uname or os.uname()
+        self.uname = names or uname()
         self.release = self.uname[2]
         self.unread = []
         self.files = {}
@@ -99,6 +100,7 @@ class Host:
         ebpf = self.guarded("ebpf", lambda: look_at_ebpf(self), dict(NO_EBPF, reason="could not be found out"))
         return {
             "changed": False,
+            "image": in_image(),
             "os_files": self.os_files,
             "uname": {
                 "sysname": self.uname[0],

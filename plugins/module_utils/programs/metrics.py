@@ -124,7 +124,7 @@ def samples_of(facts, probe, since, now, asked=True):
             1,
         )
     ]
-    if proof:
+    if proof and not proof["prepared"]:
         samples.append(("proved_info", {"backend": proof["backend"], "release": proof["kernel"]}, 1))
         samples.append(("rollout_time_seconds", {}, seconds_of(proof["time"])))
     samples.append(("live", {}, int(is_live(facts))))

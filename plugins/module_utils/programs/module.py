@@ -14,6 +14,7 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, read_line, read_text, run
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
@@ -65,7 +66,7 @@ class Module:
 
     def __init__(self, args):
         self.root = args.get("root") or "/"
-        self.running = args.get("running") or os.uname()[2]
+        self.running = args.get("running") or kernel()
         self.name = (args.get("name") or "").replace("-", "_")
         self.params = dict((key, _parameter_text(value)) for key, value in (args.get("params") or {}).items())
         if self.name not in STATS_FILES:

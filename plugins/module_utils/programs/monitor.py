@@ -15,9 +15,16 @@ import re
 import time
 import zlib
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image, kernel
 from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
 from ansible_collections.realip.toa.plugins.module_utils.host.interpreter import OPTIONS, for_root
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_line,
+    read_text,
+    remove_file,
+    run,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed, Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
@@ -130,12 +137,13 @@ def _status(monitor, args):
 def _recorded(monitor, args):
     """Remember what was just proved, and when: what drift is measured from. A note of ours, and no change of the host."""
     if not args["check"]:
-        with monitor.lock():
-            boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
-            save_section(
-                PROOF,
-                dict(args["proved"], kernel=os.uname()[2], boot_id=boot_id, time=utc(time.time())),
-            )
+        boot_id = read_line("/proc/sys/kernel/random/boot_id") or ""
+        proof = dict(args["proved"], kernel=kernel(), boot_id=boot_id, time=utc(time.time()), prepared=in_image())
+        known = section(PROOF)
+        # An image that is prepared again was prepared when it was.
+        if not (in_image() and dict(known, time="") == dict(proof, time="")):
+            with monitor.lock():
+                save_section(PROOF, proof)
     return _status(monitor, args)
 
 
@@ -165,6 +173,8 @@ def _change(monitor, files, facts):
 
 
 def _run_once():
+    if in_image():
+        return  # on another kernel
     code, out, err = run(python_words() + ["%s/%s" % (FOLDER, PROGRAM)], timeout=120)
     if code != 0:
         words = [line for line in (err or out).split("\n") if line.strip()] or ["exit status %d" % code]
@@ -258,7 +268,7 @@ def confined_to(folder):
     if owner_of(folder) != 0:
         capabilities.append("CAP_DAC_OVERRIDE")
     more = ["ProtectKernelTunables=yes", "RestrictNamespaces=net", "DevicePolicy=closed", "DeviceAllow=/dev/net/tun rw"]
-    if not os.path.exists("/sys/fs/selinux/enforce"):
+    if not has_selinux():
         more.append("NoNewPrivileges=yes")
     if _is_below(folder, _HOMES):
         more.append("ProtectHome=read-only")
@@ -267,6 +277,13 @@ def confined_to(folder):
     # iptables asks for its lock even to list its rules.
     writes = (FOLDER, folder, "/proc/sys/net", "/run/xtables.lock", "/run/realip-toa")
     return confined(capabilities, ("AF_INET", "AF_INET6", "AF_NETLINK"), writes, more=more)
+
+
+def has_selinux():
+    """Does SELinux say what a unit may do here; in an image, will it?"""
+    if not in_image():
+        return os.path.exists("/sys/fs/selinux/enforce")
+    return bool(re.search(r"(?m)^SELINUX=(enforcing|permissive)", read_text("/etc/selinux/config", 65536) or ""))
 
 
 def owner_of(folder):

@@ -15,6 +15,7 @@ __metaclass__ = type
 
 import os
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, to_text
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import (
     data_of,
@@ -55,7 +56,7 @@ class Persistence(Managed):
     def __init__(self, args):
         root = args.get("root") or "/"
         Managed.__init__(self, args.get("init") or init_system(root), root)
-        self.release = args.get("release") or os.uname()[2]
+        self.release = args.get("release") or kernel()
         self.module = (args.get("name") or "").replace("-", "_")
         if self.module not in STATS_FILES:
             raise TargetError(

@@ -11,9 +11,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import HELPER_MODULES
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
@@ -68,7 +68,7 @@ class Service:
 
     def __init__(self, args):
         self.root = args.get("root") or "/"
-        self.running = args.get("running") or os.uname()[2]
+        self.running = args.get("running") or kernel()
         self.name = args.get("name") or "vtoa"
         for key in ("name", "unit"):
             if args.get(key) and not NAME.match(args[key]):

@@ -18,6 +18,7 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
@@ -55,7 +56,7 @@ RC_LOCAL_FILES = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local
 
 def find_places(root="/", release=None, init=None):
     """All findings on a host. `release` is the kernel to judge paths by (default: the running one)."""
-    release = release or os.uname()[2]
+    release = release or kernel()
     init = init or init_system(root)
     places = []
     places.extend(_modules_load(root, init, release))

@@ -10,6 +10,7 @@ __metaclass__ = type
 import os
 import re
 
+from ansible_collections.realip.toa.plugins.module_utils.host.running import in_image
 from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
@@ -43,6 +44,8 @@ def init_system(root="/"):
     """ "systemd", "upstart", "sysvinit" or "other": what started this host, not what is installed on it."""
     if os.path.isdir(under(root, "/run/systemd/system")):
         return "systemd"
+    if in_image() and os.path.basename(os.path.realpath(under(root, "/sbin/init"))) == "systemd":
+        return "systemd"  # nothing has started it yet
     started = re.search(r"\(([^)]*)\)", read_text(under(root, "/proc/1/stat"), 256) or "")
     if started and started.group(1) != "init":
         return "other"

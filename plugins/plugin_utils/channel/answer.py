@@ -23,6 +23,7 @@ STARTED = "@realip-toa-started"
 
 
 NO_PYTHON = "@realip-toa-no-python"
+NO_IMAGE = "@realip-toa-no-image"
 
 
 # What the controller alone decides. A host with such a code would pass for one that was left alone on purpose, or that nobody could ask.
@@ -221,6 +222,12 @@ def _explain_silence(outcome: dict[str, t.Any], nonce: str, pythons: t.Sequence[
             f"Python {old[1]} ({old[2]}) is too old: {oldest} or later is needed",
             install,
             python_version=old[1],
+        )
+    if NO_IMAGE in stdout:
+        raise NoAnswer(
+            "image_incomplete",
+            "there is no root file system in that folder: it has no /bin/sh, or no /dev",
+            "name the folder that the distribution was installed in (toa_image_root), on the host that has it",
         )
     if NO_PYTHON in stdout:
         raise NoAnswer(

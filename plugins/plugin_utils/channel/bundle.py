@@ -25,6 +25,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.channel.shrink import s
 PACKAGE = "ansible_collections.realip.toa.plugins.module_utils"
 TARGET_DIR = Path(__file__).resolve().parents[2] / "module_utils"
 RUNNER = "runner"
+IMAGE = "inspection.image"
 _USUAL_IMPORT = re.compile(
     rb"^from " + PACKAGE.replace(".", r"\.").encode("ascii") + rb"\.([\w.]+) import ", re.MULTILINE
 )
@@ -95,9 +96,12 @@ class Program:
     payload: str
     """zlib and base64."""
 
-    def render(self, args: t.Mapping[str, t.Any], nonce: str, timeout: int) -> bytes:
-        """The complete program text, ASCII, for one call. `timeout` in seconds."""
-        call = json.dumps({"args": args, "nonce": nonce, "timeout": timeout, "limit": ANSWER_LIMIT}, default=str)
+    def render(
+        self, args: t.Mapping[str, t.Any], nonce: str, timeout: int, image: t.Mapping[str, t.Any] | None = None
+    ) -> bytes:
+        """The complete program text, ASCII, for one call. `timeout` in seconds; `image`: arguments of inspection.image.enter()."""
+        words = {"args": args, "nonce": nonce, "timeout": timeout, "limit": ANSWER_LIMIT}
+        call = json.dumps({**words, **({"image": image} if image else {})}, default=str)
         major, minor = OLDEST_PYTHON
         return (
             _SHIM % {"major": major, "minor": minor, "nonce": nonce, "call": repr(call), "payload": self.payload}
@@ -111,14 +115,17 @@ def alone(entry: str) -> bytes:
 
 
 @functools.cache
-def build(entry: str, search: tuple[str, ...] = ()) -> Program:
+def build(entry: str, search: tuple[str, ...] = (), image: bool = False) -> Program:
     """Pack the module `entry` and everything of ours that it imports.
 
     `search` names folders that are looked into before plugins/module_utils (tests have target modules of their own).
+    `image`: with what it takes to work in a root file system that is not running.
     Cached per process; an action builds when it is imported, before Ansible forks its workers.
     """
     folders = [*map(Path, search), TARGET_DIR]
     sources: dict[str, bytes] = {}
+    if image:
+        _collect(IMAGE, folders, sources, ())
     _collect(entry, folders, sources, ())
     parts = [shrunk(_find(RUNNER, folders).read_bytes())]
     for name, source in sources.items():

@@ -25,6 +25,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.realip.toa.plugins.plugin_utils.channel import bundle, time_limit
 from ansible_collections.realip.toa.plugins.plugin_utils.channel.answer import (
     EXTRA_PATH,
+    NO_IMAGE,
     NO_PYTHON,
     STARTED,
     NoAnswer,
@@ -42,6 +43,11 @@ DEFAULT_TIMEOUT = 600
 GRACE = 15
 # A host whose power goes closes no connection. Last of ssh's arguments, so that what the operator has set counts.
 KEEPALIVE = "-o ServerAliveInterval=15 -o ServerAliveCountMax=8"
+
+# Set by the role image: where the image is.
+IMAGE_VARIABLE = "__toa_image"
+# Programs that look, and run nothing.
+LOOKS = ("programs.facts", "programs.plan")
 
 PYTHONS = (
     "python3",
@@ -75,16 +81,23 @@ def call(
     Never raises for what a host or a connection does.
     """
     nonce = secrets.token_hex(8)
-    program = bundle.build(entry, search).render(args, nonce, timeout or DEFAULT_TIMEOUT)
+    root = _image_root(action, task_vars)
+    image = {"look": entry in LOOKS} if root else None
+    program = bundle.build(entry, search, bool(root)).render(args, nonce, timeout or DEFAULT_TIMEOUT, image)
     pythons = _pythons(action, task_vars)
     try:
         with time_limit.within((timeout or DEFAULT_TIMEOUT) + GRACE):
-            return understand(_send(action, program, pythons), nonce, pythons)
+            return understand(_send(action, program, pythons, root), nonce, pythons)
     except NoAnswer as problem:
         return problem.answer
     except time_limit.Exceeded as problem:
         time_limit.end_children()
         return lost(f"nobody waits for this host any more: {problem}").answer
+
+
+def _image_root(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> str:
+    """Where a play that prepares an image (role image) has it: a folder of the host, "/" where the connection is inside; "" in every other play."""
+    return to_text(action._templar.template(task_vars.get(IMAGE_VARIABLE) or "")).strip()
 
 
 def _pythons(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> list[str]:
@@ -97,12 +110,13 @@ def _pythons(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> list[str]:
     return list(PYTHONS)
 
 
-def shell_command(pythons: t.Sequence[str], stdin: str = "", environment: str = "") -> str:
+def shell_command(pythons: t.Sequence[str], stdin: str = "", environment: str = "", root: str = "") -> str:
     """The one-line POSIX sh command that finds a Python and lets it run the program.
 
     It passes through the login shell, which may be csh or fish: no newline, single quote, backslash or exclamation mark of our own.
     A Python that cannot be executed (126, 127: a dangling link, a version manager's stub) has read nothing, so the next one is tried.
     `stdin`: file to read the program from (and remove) where stdin cannot be used. `environment`: `K=V K=V`, quoted.
+    `root`: folder of an image, whose Python it then is.
     """
     words = " ".join(_interpreter_words(python) for python in pythons)
     steps = [f"echo {STARTED}", f"PATH=$PATH:{EXTRA_PATH}"]
@@ -111,15 +125,22 @@ def shell_command(pythons: t.Sequence[str], stdin: str = "", environment: str = 
     if stdin:
         steps.append(f"exec <{shlex.quote(stdin)} || exit 1")
         steps.append(f"rm -f {shlex.quote(stdin)}")
-    steps.append(
+    find = (
         f"for p in {words}; do "
         "command -v ${p%% *} >/dev/null 2>&1 || continue; "
         "$p -ES -; r=$?; "
         "test $r = 126 || test $r = 127 || exit $r; "
-        "done"
+        f"done; echo {NO_PYTHON}"
     )
-    steps.append(f"echo {NO_PYTHON}")
-    return "; ".join(steps)
+    return "; ".join([*steps, _in_folder(root, find) if root.strip("/") else find])
+
+
+def _in_folder(root: str, command: str) -> str:
+    """A command in a chroot, with devices that are nobody else's business; what goes on from there is for inspection/image.py."""
+    folder = shlex.quote(root)
+    inside = f"PATH=$PATH:{EXTRA_PATH}; {command}"
+    chroot = f"mount --make-rprivate / && mount --bind /dev {folder}/dev && exec chroot {folder} /bin/sh -c {shlex.quote(inside)}"
+    return f"test -x {folder}/bin/sh && test -d {folder}/dev || {{ echo {NO_IMAGE}; exit 1; }}; exec unshare -m /bin/sh -c {shlex.quote(chroot)}"
 
 
 def _interpreter_words(python: str) -> str:
@@ -127,14 +148,14 @@ def _interpreter_words(python: str) -> str:
     return shlex.quote(" ".join(python.split()))
 
 
-def _send(action: ActionBase, program: bytes, pythons: t.Sequence[str]) -> dict[str, t.Any]:
+def _send(action: ActionBase, program: bytes, pythons: t.Sequence[str], root: str = "") -> dict[str, t.Any]:
     """Run the program on the host, through stdin where the connection can, else through a file."""
     _keep_alive(action)
     if _can_use_stdin(action):
-        outcome = _execute(action, shell_command(pythons, environment=_environment(action)), program)
+        outcome = _execute(action, shell_command(pythons, environment=_environment(action), root=root), program)
         if STARTED in outcome["stdout"] or not _NEEDS_TTY.search(outcome["stdout"] + outcome["stderr"]):
             return outcome
-    return _send_as_file(action, program, pythons)
+    return _send_as_file(action, program, pythons, root)
 
 
 def _environment(action: ActionBase) -> str:
@@ -161,7 +182,7 @@ def _can_use_stdin(action: ActionBase) -> bool:
     )
 
 
-def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) -> dict[str, t.Any]:
+def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str], root: str) -> dict[str, t.Any]:
     """The same program through a temporary file, which the host removes as it opens it, and we remove in any case."""
     shell = action._connection._shell
     folder = None
@@ -170,7 +191,8 @@ def _send_as_file(action: ActionBase, program: bytes, pythons: t.Sequence[str]) 
         path = shell.join_path(folder, "program")
         _guarded(action, lambda: action._transfer_data(path, program))
         _guarded(action, lambda: action._fixup_perms2((folder, path), execute=False))
-        return _execute(action, shell_command(pythons, stdin=path, environment=_environment(action)), None)
+        command = shell_command(pythons, stdin=path, environment=_environment(action), root=root)
+        return _execute(action, command, None)
     finally:
         if folder is not None:
             # Where the connection has gone, what happened before is what counts.

@@ -30,6 +30,7 @@ SCHEMA = 1
 
 # One line for each key of the table in docs/contracts.md, but for `os` and `kernel`, which are read out of raw text.
 CLEAN: dict[str, Cleaner] = {
+    "image": flag,
     "python": record(executable=text, version=many(number)),
     "init": one_of("systemd", "upstart", "sysvinit", "other"),
     "boot": record(

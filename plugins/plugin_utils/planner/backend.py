@@ -41,6 +41,8 @@ class Backend:
     """It translates with a kernel of its own, so the boot loader's default and the hold on it are part of what was proved."""
     runs_programs: ClassVar[bool] = False
     """It translates with programs that are attached to the kernel, and not with a module."""
+    in_image: ClassVar[bool] = False
+    """It can be put into a root file system that is not running."""
     needs_headers: ClassVar[bool] = False
     """It compiles for the running kernel, whose headers the host or its repositories must have."""
 

@@ -69,18 +69,23 @@ def _measured(case: Case, offer: Offer) -> list[str]:
 def settle_module(case: Case, offer: Offer) -> None:
     """Loaded, live, loaded again at the next boot, proved: what is missing of these becomes a step."""
     module = case.modules.get(offer.module)
-    if module is None or not module["loaded"]:
-        offer.tell("not_loaded", module=offer.module)
-        offer.steps.append(f"load {offer.module}")
-    elif not module["live"]:
-        offer.block("module_inert", module=offer.module, why=NO_STATISTICS)
+    if not case.is_image:  # whether it lives there, the first boot shows
+        _settle_loaded(offer, module)
     if not persistence_of(case, offer.module):
         offer.tell("not_persistent", module=offer.module)
         offer.steps.append(f"load {offer.module} at every boot")
     _tell_broken_persistence(case, offer)
     if module and module["loaded"] and module["live"]:
         judge(case, offer)
-    add_proof_step(offer)
+    add_proof_step(case, offer)
+
+
+def _settle_loaded(offer: Offer, module: Mapping[str, Any] | None) -> None:
+    if module is None or not module["loaded"]:
+        offer.tell("not_loaded", module=offer.module)
+        offer.steps.append(f"load {offer.module}")
+    elif not module["live"]:
+        offer.block("module_inert", module=offer.module, why=NO_STATISTICS)
 
 
 def persistence_of(case: Case, module: str) -> bool:
@@ -142,8 +147,8 @@ def check_conflicts(case: Case, offer: Offer) -> None:
             offer.block("conflict_other", accepted, detail=item["detail"] or item["code"])
 
 
-def add_proof_step(offer: Offer) -> None:
-    if offer.steps:
+def add_proof_step(case: Case, offer: Offer) -> None:
+    if offer.steps and not case.is_image:
         offer.steps.append(proof_step(offer))
 
 

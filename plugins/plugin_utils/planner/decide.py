@@ -18,6 +18,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils import option_formats a
 from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked
+from ansible_collections.realip.toa.plugins.plugin_utils.planner.backend import Backend
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.registry import REGISTRY
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.checks import (
     completed,
@@ -30,6 +31,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner.offer import (
     UNSUPPORTED,
     Case,
     Facts,
+    Offer,
     Plan,
     listed,
 )
@@ -58,7 +60,7 @@ def decide(
         return refused
     backends = [REGISTRY[name] for name in case.policy["backends"]]
     backends.sort(key=lambda backend: not backend.is_kept(case))
-    offers = [completed(case, backend.offer(case), backend.filters_sources) for backend in backends]
+    offers = [completed(case, _offer(case, backend), backend.filters_sources) for backend in backends]
     for state in (CONVERGED, PENDING, BLOCKED):
         for offer in offers:
             if offer.state == state:
@@ -70,6 +72,13 @@ def decide(
                     offer.steps.append("put the host back into service")
                 return chosen(case, offer, offers, REGISTRY[offer.backend].filters_sources)
     return none_fits(case, offers)
+
+
+def _offer(case: Case, backend: Backend) -> Offer:
+    """What a backend can do; in an image only what needs no running kernel."""
+    if case.is_image and not backend.in_image:
+        return Offer(backend.name, f"backend {backend.name}").reject("not_in_image", what=f"backend {backend.name}")
+    return backend.offer(case)
 
 
 def wants_headers(plan: Plan, facts: Facts) -> bool:
@@ -120,6 +129,8 @@ def _locked(lock: Any) -> Mapping[str, Locked]:
 
 
 def gate(case: Case) -> Plan | None:
+    if case.is_image and not case.running:
+        return empty_plan(case, BLOCKED, [reason("image_no_kernel")])
     if not case.kernel["upstream"]:
         return empty_plan(case, UNSUPPORTED, [reason("kernel_unparsable", release=repr(case.running[:80]))])
     if case.facts["container"]:

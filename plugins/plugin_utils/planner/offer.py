@@ -56,6 +56,11 @@ class Case:
     def running(self) -> str:
         return str(self.kernel["release"])
 
+    @property
+    def is_image(self) -> bool:
+        """Is it a root file system that is not running? Its kernel is then the one that it boots."""
+        return bool(self.facts.get("image"))
+
     @cached_property
     def distribution(self) -> str:
         return osrelease.describe(self.os)

@@ -50,6 +50,22 @@ REASONS = {
         BLOCK, "no usable Python was found on the host: {detail}", "install Python 2.6 or newer on the host"
     ),
     "facts_incomplete": Reason(WARNING, "a part of the host could not be read: {section} ({why})"),
+    # -- an image
+    "not_in_image": Reason(
+        BLOCK,
+        "{what} needs the machine to run: a root file system that is not running cannot have it",
+        "roll it out to the hosts when they run",
+    ),
+    "image_no_kernel": Reason(
+        BLOCK,
+        "there is no kernel in this image: nothing in /boot has modules in /lib/modules",
+        "install the distribution's kernel in the image before",
+    ),
+    "image_no_loader": Reason(
+        BLOCK,
+        "nothing would make {target} the kernel that the image boots: {why}",
+        "install and configure the boot loader in the image before",
+    ),
     # -- the kernel
     "kernel_too_old": Reason(
         BLOCK,

@@ -34,6 +34,7 @@ class Ebpf(Backend):
     name = EBPF
     policy: ClassVar = {"ebpf_getsockopt": [1348]}
     filters_sources = True
+    in_image = True
     records = (EBPF,)
     at_boot = (EBPF,)
     runs_programs = True
@@ -71,10 +72,10 @@ class Ebpf(Backend):
         offer.steps += _missing_of_ebpf(case, offer)
         if ebpf["complete"] and not offer.steps:
             judge(case, offer)
-        if not persistence_of(case, EBPF):
+        if not persistence_of(case, EBPF) and not case.is_image:
             offer.tell("not_persistent", module="the eBPF programs")
             offer.steps.append("attach them at every boot")
-        add_proof_step(offer)
+        add_proof_step(case, offer)
         return offer
 
     def left(self, case: Case) -> Left | None:
@@ -97,6 +98,8 @@ def _check_bpftool(case: Case, offer: Offer) -> None:
 def _missing_of_ebpf(case: Case, offer: Offer) -> list[str]:
     """Steps from what the programs do to what they should; none where that is so already."""
     ebpf, networks = case.facts["ebpf"], case.trusted or []
+    if case.is_image:
+        return [f"attach the eBPF programs for {listed(offer.option_kinds)} from the first boot on"]
     if not ebpf["complete"]:
         return [f"attach the eBPF programs for {listed(offer.option_kinds)} to {ebpf['cgroup2']}"]
     steps = []

@@ -29,6 +29,7 @@ class InTree(Backend):
     """The module that came with the running kernel."""
 
     name = "in_tree"
+    in_image = True
 
     def offer(self, case: Case) -> Offer:
         module = _own_module(case)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalogs
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog.entries import Entry, Locked, Package
@@ -34,6 +34,7 @@ class PackagedKernel(Backend):
         "push_packages": False,
     }
     brings_kernel = True
+    in_image = True
     none_code: ClassVar[str]
     """The reason where the catalog has no kernel for a host."""
 
@@ -125,7 +126,7 @@ def _keep_kernel(case: Case, offer: Offer, entry: Entry) -> None:
 
 def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     """The TOA kernel is not running: install, arm, reboot, and all that speaks against it."""
-    offer.reboot = True
+    offer.reboot = not case.is_image
     here = [other for other in case.facts["kernels"] if other["release"] == entry.release]
     installed = bool(here)
     target = kernel.parse(entry.release)
@@ -160,6 +161,9 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
     # What the image itself says is better than what the catalog says of it.
     signers = here[0].get("signers") if here else [entry.signed_by] if entry.signed_by else []
     check_kernel(case, offer, f"kernel {entry.release}", signers or [])
+    if case.is_image:
+        _settle_image(offer, entry, boot)
+        return
     if boot["one_shot"]:
         offer.steps.append(f"arm one boot of {entry.release}; {case.running} stays the default")
     else:
@@ -168,8 +172,19 @@ def _bring_kernel(case: Case, offer: Offer, entry: Entry) -> None:
         )
         offer.steps.append(f"make {entry.release} the default, without a way back by itself")
     offer.steps += [f"drain, reboot and wait for {entry.release}", f"load {entry.module} now and at every boot"]
-    add_proof_step(offer)
+    add_proof_step(case, offer)
     offer.steps.append(f"make {entry.release} the default and hold it against updates")
+
+
+def _settle_image(offer: Offer, entry: Entry, boot: Mapping[str, Any]) -> None:
+    """An image has nothing to go back to at its first boot; its own kernel stays in the menu."""
+    if entry.format == "tree":
+        offer.block("not_in_image", what=f"kernel {entry.release}, which is compiled on the host,")
+    if boot["loader"] == "other":
+        offer.block("image_no_loader", target=entry.release, why=boot["reason"] or "no boot loader was found")
+    offer.steps.append(
+        f"make {entry.release} the default, load {entry.module} at every boot, and hold that kernel against updates"
+    )
 
 
 def _check_packages(case: Case, offer: Offer, entry: Entry) -> None:

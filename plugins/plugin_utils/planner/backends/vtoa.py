@@ -104,7 +104,7 @@ def _check_service(case: Case, offer: Offer) -> None:
     elif not offer.steps:
         offer.tell("not_loaded", module="vtoa")
         offer.steps.append("restart the service of vtoa")
-    add_proof_step(offer)
+    add_proof_step(case, offer)
 
 
 def _check_legacy(case: Case, offer: Offer) -> None:
