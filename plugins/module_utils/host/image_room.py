@@ -164,12 +164,17 @@ def _is_disk(source):
 
 
 def _bind_device(source, path):
-    """A device of the host's, under its own name."""
+    """A device of the host's, under its own name; but that of a whole loop device would have GRUB's generator leave out every Linux."""
     if not os.path.exists(source):
         return
-    _make_folder(os.path.dirname(path + source))
-    _write(path + source, b"")
-    _mount(source, path + source, None, MS_BIND)
+    place = path + source
+    _make_folder(os.path.dirname(place))
+    if source.startswith("/dev/loop") and source[len("/dev/loop") :].isdigit():
+        other = "/dev/image" + source[len("/dev/loop") :]
+        os.symlink(other, place)
+        place = path + other
+    _write(place, b"")
+    _mount(source, place, None, MS_BIND)
 
 
 def _name_servers(path, text):
