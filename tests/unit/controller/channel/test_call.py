@@ -208,6 +208,17 @@ def test_file_is_removed_before_the_program_runs(shell: list[str], tmp_path: Pat
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("name", ["golden", "it's golden"])
+def test_a_folder_without_a_root_file_system_is_said(shell: list[str], tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "dev").mkdir(parents=True)
+    out = sh(shell, channel.shell_command(channel.PYTHONS, root=str(tmp_path / name)), program(), "/usr/bin:/bin")
+    assert out.splitlines() == [answer.STARTED, answer.NO_IMAGE]
+    with pytest.raises(answer.NoAnswer) as caught:
+        answer.understand({"stdout": out, "stderr": "", "rc": 1, "become": False}, NONCE, [])
+    assert caught.value.answer["code"] == "image_incomplete"
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_environment_is_passed_on(shell: list[str], tmp_path: Path) -> None:
     fake = tmp_path / "python"
     fake.write_text('#!/bin/sh\necho "<$TOA_TEST>"\n')
