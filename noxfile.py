@@ -183,7 +183,7 @@ def lab_source(session: nox.Session) -> None:
     on_machines(session, "-s", "--durations=20", tests=["tests/source"])
 
 
-@nox.session(tags=["rest"])
+@nox.session
 def lab_image(session: nox.Session) -> None:
     """disks that are prepared without being booted; two copies of each boot, and translate with no controller"""
     on_machines(session, "-s", "--durations=5", tests=["tests/images"])

@@ -27,7 +27,7 @@ def look(folder, name, *layers, **options):
 
 KEYS = set(
     (
-        "changed os_files uname package_manager python init boot kernels modules counters ebpf persistence service security build container "
+        "changed image os_files uname package_manager python init boot kernels modules counters ebpf persistence service security build container "
         "conflicts firewall hardware held ahead drift traffic state unread"
     ).split()
 )
