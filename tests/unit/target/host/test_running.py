@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import running
 from ansible_collections.realip.toa.plugins.module_utils.inspection.image import in_order, kernel_of
 from ansible_collections.realip.toa.plugins.module_utils.option_filter.state import UNSEEN, filter_of
-from ansible_collections.realip.toa.plugins.module_utils.startup import by_init
+from ansible_collections.realip.toa.plugins.module_utils.host import by_init
 from ansible_collections.realip.toa.plugins.module_utils.startup.init import init_system
 
 OF_IMAGE = "3.10.0-693.el7.toa.x86_64"
