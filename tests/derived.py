@@ -51,9 +51,9 @@ Each is named by the message or the guide that it is for.
 # For rare cases, and for tests.
 RARE = frozenset((
     "toa_build_store", "toa_catalog_file", "toa_detect_redact", "toa_ebpf_getsockopt", "toa_image_root", "toa_install", "toa_listeners",
-    "toa_lock_cache", "toa_lock_mirror", "toa_lock_update", "toa_monitor_interval", "toa_monitor_textfile_dir", "toa_option_packets", "toa_option_place", "toa_persistence_method",
-    "toa_report_keep", "toa_report_kinds", "toa_report_parts", "toa_stage_all", "toa_sources_max_age", "toa_takeover",
-    "toa_trusted_sources_url", "toa_wait_for_traffic",
+    "toa_lock_cache", "toa_lock_mirror", "toa_lock_update", "toa_monitor_interval", "toa_monitor_textfile_dir", "toa_option_packets",
+    "toa_option_place", "toa_persistence_method", "toa_report_keep", "toa_report_kinds", "toa_report_parts", "toa_sources_max_age", "toa_stage_all",
+    "toa_takeover", "toa_trusted_sources_url", "toa_wait_for_traffic",
 ))  # fmt: skip
 
 DEFAULTS_HEAD = """---

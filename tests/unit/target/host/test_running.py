@@ -24,19 +24,19 @@ def image(monkeypatch):
 
 
 def test_a_host_runs_what_it_runs():
-    assert not running.is_image()
+    assert not running.in_image()
     assert running.uname() == tuple(os.uname()) and running.kernel() == os.uname()[2]
 
 
 def test_an_image_runs_its_own(image):
-    assert running.is_image() and running.kernel() == OF_IMAGE
+    assert running.in_image() and running.kernel() == OF_IMAGE
     assert [os.uname()[place] for place in (1, 3) if os.uname()[place] in running.uname()] == []
 
 
 def test_an_image_without_a_kernel_is_one(monkeypatch):
     monkeypatch.setattr(running, "_IMAGE", {})
     running.now_in_image("")
-    assert running.is_image() and running.kernel() == ""
+    assert running.in_image() and running.kernel() == ""
 
 
 def test_nothing_is_started_in_it(image, monkeypatch):
