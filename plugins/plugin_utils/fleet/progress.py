@@ -14,6 +14,7 @@ ENDS = (
     "removed",
     "planned",
     "converged",
+    "idle",
     "pending",
     "waiting",
     "blocked",
