@@ -133,7 +133,7 @@ notes:
   elements: str
 code:
   description: >-
-    Why it failed. C(kernel_too_old), C(arch_not_supported), C(lockdown), C(no_cgroup2), C(no_bpffs), C(ebpf_impossible),
+    Why it failed. C(kernel_too_old), C(arch_not_supported), C(lockdown), C(no_btf), C(no_cgroup2), C(no_bpffs), C(ebpf_impossible),
     C(bpftool_missing), C(bpftool_too_old), C(conflict_ebpf_getpeername), C(load_failed), C(attach_refused), C(maps_refused),
     C(not_attached), C(no_persistence), C(unknown_format), C(spoofable) or C(bad_option).
   returned: failure

@@ -214,13 +214,23 @@ def test_a_big_endian_host(stage: EbpfStage) -> None:
     refused(stage, "arch_not_supported", before="import sys; sys.byteorder = 'big'\n")
 
 
+def cut_short() -> str:
+    """An object that no kernel takes."""
+    return base64.b64encode(zlib.compress(b"\x7fELF" + ebpf_object.OBJECT[4:2000])).decode()
+
+
 def test_lockdown(stage: EbpfStage) -> None:
     stage.sh(
         "mount -t tmpfs none /sys/kernel/security; echo 'none integrity [confidentiality]' >/sys/kernel/security/lockdown"
     )
-    broken = base64.b64encode(zlib.compress(b"\x7fELF" + ebpf_object.OBJECT[4:2000])).decode()
-    refused(stage, "lockdown", "confidentiality", object=broken)
+    refused(stage, "lockdown", "confidentiality", object=cut_short())
     assert stage.ebpf()["after"]["attached"], "where the kernel does not mind, neither do we"
+
+
+def test_a_kernel_without_types_of_its_own(stage: EbpfStage) -> None:
+    """A kernel without BTF refuses our own object, as this one refuses what is cut short."""
+    stage.sh("mount -t tmpfs none /sys/kernel/btf")
+    refused(stage, "no_btf", "/sys/kernel/btf/vmlinux", object=cut_short())
 
 
 def test_no_cgroup2(stage: EbpfStage) -> None:
@@ -308,7 +318,7 @@ def test_bpftool_is_installed_where_that_is_allowed_and_removed_with_the_rest(st
 
 
 def test_an_object_that_the_kernel_does_not_take(stage: EbpfStage) -> None:
-    broken = base64.b64encode(zlib.compress(b"\x7fELF" + ebpf_object.OBJECT[4:2000])).decode()
+    broken = cut_short()
     refused(stage, "load_failed", object=broken)
 
 
@@ -342,7 +352,7 @@ def test_a_hook_that_is_held_exclusively(stage: EbpfStage) -> None:
 def test_what_fails_leaves_what_was_attached_before(stage: EbpfStage) -> None:
     stage.ebpf(trusted_sources=["10.0.0.0/8"])
     before = host_of(stage)
-    broken = base64.b64encode(zlib.compress(b"\x7fELF" + ebpf_object.OBJECT[4:2000])).decode()
+    broken = cut_short()
     assert stage.ebpf(kinds=["254/8"], object=broken, trusted_sources=["192.0.2.0/24"])["code"] == "load_failed"
     assert host_of(stage) == before
     state = stage.ebpf("status")["after"]

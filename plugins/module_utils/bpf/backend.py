@@ -119,6 +119,9 @@ class Backend(Managed):
         return None if name in self.OWN else without_line(self.originals.now(name), LOADER)
 
 
+BTF = "/sys/kernel/btf/vmlinux"
+
+
 def load(verb):
     """Run the loader; what it says becomes a TargetError. In an image the first boot does."""
     if in_image():
@@ -132,6 +135,9 @@ def load(verb):
         if name == "load_failed" and "[confidentiality]" in (read_text("/sys/kernel/security/lockdown", 256) or ""):
             # Kernels of today do not mind programs that read no kernel memory (measured on 6.1); one that does means this.
             name, text = "lockdown", "the kernel is locked down (confidentiality); " + text
+        elif name == "load_failed" and not os.path.exists(BTF):
+            # A function of ours takes the context of its program, which the kernel knows by its own types alone (measured on 6.1).
+            name, text = "no_btf", "the kernel has no BTF (%s); %s" % (BTF, text)
         raise TargetError(name, "the eBPF programs: %s" % text.strip()[:2000], REMEDIES[name])
 
 

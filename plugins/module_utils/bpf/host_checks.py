@@ -27,6 +27,7 @@ REMEDIES = {
     "no_bpffs": "mount it: mount -t bpf bpf /sys/fs/bpf",
     "conflict_ebpf_getpeername": "remove the other program (Cilium: its socket load balancer), or set toa_accept: [conflicts]",
     "load_failed": "see the kernel's words; a kernel without BPF_SYSCALL, CGROUP_BPF or the BPF JIT cannot do it",
+    "no_btf": "boot the distribution's own kernel, or one with CONFIG_DEBUG_INFO_BTF; or choose another backend",
     "lockdown": "boot with lockdown=integrity, or choose another backend",
     "attach_refused": "another program holds the hook alone: see `bpftool cgroup show` on the host, or attach ours to a slice (cgroup)",
     "maps_refused": "see the words of bpftool; the list of trusted sources may have %d networks" % MOST_NETWORKS,
