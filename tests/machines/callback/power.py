@@ -45,8 +45,8 @@ class CallbackModule(CallbackBase):
         # What changes nothing, by its own word, and does not work on kernels or boot loaders, is no step.
         if not result._result.get("changed") and not result._task.action.endswith(STEPS):
             return
-        name = result._task.get_name().strip()
-        answer = {"task": name, **self.observer.ask(confirmed=name.startswith("Confirm | New default"))}
+        confirmed = result._task.args.get("state") == "confirmed"
+        answer = {"task": result._task.get_name().strip(), **self.observer.ask(confirmed)}
         with self.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(answer) + "\n")
 
