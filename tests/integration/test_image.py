@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.realip.toa.plugins.plugin_utils.variables.table import KNOWN
 from sshd import ROOT, VENVS
 
 KERNEL = "6.1.0-18-amd64"
@@ -209,3 +213,67 @@ def test_what_cannot_be_prepared_is_left_alone(stage: Stage, spoilt: str, code: 
     said = stage.prepare(check=False, root=None if spoilt else "")
     assert code in said and "changed=0" in said, said
     assert stage.files() == before and not Path("/var/lib/realip-toa").exists()
+
+
+# ---- machines of a stock image: the guide's cloud-init, as a dry run on this machine
+
+
+def cloud_config() -> dict[str, t.Any]:
+    page = (ROOT / "docs/guides/images.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(#cloud-config\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return t.cast("dict[str, t.Any]", yaml.safe_load(text))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The collection as a repository to pull from."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for name in ("ansible.cfg", "galaxy.yml", "rollout.yml", "collections", "meta", "playbooks", "plugins", "roles"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(
+            ROOT / name, folder / name, **({"symlinks": True} if (ROOT / name).is_dir() else {})
+        )
+    git = ["git", "-c", "user.name=me", "-c", "user.email=me@example.com", "-C", str(folder)]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"], ["tag", "1.0.0"]):
+        subprocess.run([*git, *words], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("more", "state", "word"),
+    [
+        ({"toa_accept": ["conflicts"]}, "pending", "attach the eBPF programs"),
+        ({"toa_backends": ["vtoa"]}, "unsupported", "vtoa: "),
+    ],
+    ids=["ebpf", "refused"],
+)
+def test_a_stock_image_rolls_out_to_itself(
+    repository: Path, core: str, tmp_path: Path, more: dict[str, t.Any], state: str, word: str
+) -> None:
+    config = cloud_config()
+    (settings,) = config["write_files"]
+    given = yaml.safe_load(settings["content"])
+    assert given["toa_backends"] == ["ebpf"] and given.keys() <= KNOWN
+    words = config["runcmd"][-1]
+    assert words[0] == "/opt/ansible/bin/ansible-pull" and f"@{settings['path']}" in words
+    variables = tmp_path / "variables.yml"
+    variables.write_text(json.dumps({**given, "toa_report_dir": str(tmp_path / "reports"), **more}))
+    program = VENVS / core / "bin" / "ansible-pull"
+    here = {
+        words[0]: str(program),
+        "https://git.example.com/realip-toa.git": f"file://{repository}",
+        "/opt/realip-toa": str(tmp_path / "pulled"),
+        f"@{settings['path']}": f"@{variables}",
+        # This machine boots nothing, so of what would be attached here the plan alone is made.
+        **({"rollout.yml": "playbooks/plan.yml"} if state == "pending" else {}),
+    }
+    done = subprocess.run(
+        [*(here.get(word, word) for word in words), "--check"], text=True, capture_output=True, timeout=280,
+        env={"PATH": f"{program.parent}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    (report,) = (tmp_path / "reports").glob("*/2*/*.json")
+    (host,) = json.loads(report.read_text())["hosts"]
+    # A host for which there is nothing is no failure of a rollout; the report and the output say why.
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert host["state"] == state and word in json.dumps(host) and word in done.stdout, host
+    assert not [step for step in host["steps"] if "reboot" in step], host
