@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses, trusted_lists
+from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
@@ -21,11 +21,10 @@ from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import as
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
 from ansible_collections.realip.toa.plugins.plugin_utils.fleet.limits import seconds
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import decide as planner
-from ansible_collections.realip.toa.plugins.plugin_utils.planner import own_machine, removal
+from ansible_collections.realip.toa.plugins.plugin_utils.planner import own_machine, published, removal
 from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy as policy_module
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
-from ansible_collections.realip.toa.plugins.plugin_utils.planner.reasons import reason
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
@@ -162,12 +161,11 @@ class ActionModule(ToaAction):
         try:
             networks, fetched = self.reviewed_sources(task_vars)
         except ValueError as problem:
-            return None, [reason("sources_not_reviewed", what=problem)]
+            return None, [published.not_reviewed(problem)]
         age = self.setting("toa_sources_max_age", {"type": "raw"}, task_vars)
         limit = seconds(table.SPECS["toa_sources_max_age"]["default"] if age is None else age, "toa_sources_max_age")
         days = (datetime.datetime.now(datetime.timezone.utc).date() - fetched).days if fetched else 0
-        old = networks is not None and limit and days * 86400 > limit
-        return networks, [reason("sources_old", days=days, file=trusted_lists.FILE)] if old else []
+        return networks, published.out_of_date(days, limit)
 
     def _survey(self, args: Result, policy: Mapping[str, t.Any]) -> Result:
         """The arguments of survey.main(). Packets of the proof come from where a load balancer's may come from."""
