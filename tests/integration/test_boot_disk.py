@@ -27,9 +27,9 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import conftest
 from ansible_collections.realip.toa.plugins.module_utils.host import disk_sync as boot_disk
-from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
+from ansible_collections.realip.toa.plugins.module_utils.host import writing
 if sys.argv[3]:
-    hostio.write_atomic(sys.argv[2] + "/grub/grub.cfg", sys.argv[3])
+    writing.write_atomic(sys.argv[2] + "/grub/grub.cfg", sys.argv[3])
 if sys.argv[4] == "settled":
     boot_disk.settle([(sys.argv[2] + "/grub/none", sys.argv[5]), (sys.argv[2] + "/grub", sys.argv[5])])
 if sys.argv[4] == "killed":

@@ -41,9 +41,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bootloader.watchdog_fil
     UNIT_LINKS,
     UNIT_TEXT,
 )
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TargetError,
-    list_dir,
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
     make_dirs,
     remove_empty,
     remove_file,

@@ -28,7 +28,8 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.units import (
 )
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import OWN_CGROUP2
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import EBPF
 from ansible_collections.realip.toa.plugins.module_utils.packaging.bpftool import remove

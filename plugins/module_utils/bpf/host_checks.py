@@ -16,7 +16,11 @@ from ansible_collections.realip.toa.plugins.module_utils.bpf.asking import asked
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import MOST_NETWORKS
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import GETPEERNAME_HOOKS
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, OWN_CGROUP2
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_line,
+    read_text,
+)
 
 _CGROUP = r"/[A-Za-z0-9_./@:-]*\Z"
 

@@ -14,13 +14,11 @@ import shutil
 from ansible_collections.realip.toa.plugins.module_utils.building.module_host import module_file, record_of
 from ansible_collections.realip.toa.plugins.module_utils.building.tools import BuildPackages, bring
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import build_failed
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TargetError,
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_bytes, which
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
     make_dirs,
-    read_bytes,
     remove_empty,
     remove_file,
-    which,
     write_own,
 )
 

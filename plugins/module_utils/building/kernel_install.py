@@ -15,7 +15,8 @@ import os
 import re
 import shutil
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, remove_file, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
 _RELEASE = re.compile(r"^[0-9][A-Za-z0-9._+~-]{0,127}\Z")

@@ -24,8 +24,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     list_dir,
     read_line,
     read_text,
-    write_own,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 
 OPTIONS = ("--with", "baseonly", "--without", "kabichk", "--with", "firmware", "--without", "debuginfo")
 

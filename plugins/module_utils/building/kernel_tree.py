@@ -20,9 +20,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     list_dir,
     read_line,
     read_text,
-    remove_empty,
-    write_own,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_empty, write_own
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section

@@ -38,12 +38,8 @@ from ansible_collections.realip.toa.plugins.module_utils.building.tools import (
     signing_hash,
 )
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import clean, digest, subdirectory, unpack
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    STATE_DIR,
-    TargetError,
-    make_dirs,
-    write_own,
-)
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import make_dirs, write_own
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
 
 # Kept free for a build, in KiB.

@@ -12,7 +12,12 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.building.tree import digest, variables_checked
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_bytes, read_line, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_bytes,
+    read_line,
+    run,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.state import STATE_FILE, save_section, section
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (

@@ -32,8 +32,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     start,
     to_text,
     which,
-    write_own,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.packaging.download import adopt, digest_of, matches
 

@@ -17,7 +17,12 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.building.headers import COMPILERS, build_folder, has_headers
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_text,
+    run,
+    which,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository
 

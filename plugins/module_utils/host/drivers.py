@@ -15,7 +15,12 @@ import fnmatch
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_bytes, read_line, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    list_dir,
+    read_bytes,
+    read_line,
+    read_text,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
 # A disk or network device may stand on others (LVM, RAID, bonds), which may stand on others again.

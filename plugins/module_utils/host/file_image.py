@@ -20,8 +20,10 @@ import stat
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     TEXT,
     TargetError,
-    not_a_file,
     open_to_read,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
+    not_a_file,
     refuse_folder,
     remove_file,
     sync_dir,

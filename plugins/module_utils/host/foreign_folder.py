@@ -16,7 +16,8 @@ import errno
 import os
 import stat
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, kind_of
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import kind_of
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | os.O_NOFOLLOW | os.O_NONBLOCK
 _MOST_LINKS = 40

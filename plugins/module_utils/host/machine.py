@@ -17,13 +17,15 @@ import struct
 from ansible_collections.realip.toa.plugins.module_utils.host.disk_sync import settle
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     TargetError,
-    make_dirs,
     open_to_read,
     read_line,
     read_text,
-    remove_file,
     run,
     which,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
+    make_dirs,
+    remove_file,
     write_atomic,
     write_own,
 )

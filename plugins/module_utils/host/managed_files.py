@@ -22,10 +22,12 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     STATE_DIR,
     TargetError,
     list_dir,
+    run,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
     remove_empty,
     remove_file,
     restore_labels,
-    run,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.originals import Originals, is_path

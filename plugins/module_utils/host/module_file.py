@@ -10,7 +10,13 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_bytes, read_line, read_text, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    list_dir,
+    read_bytes,
+    read_line,
+    read_text,
+    run,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import module_of_file, toa_files, under
 
 _LARGEST = 64 << 20

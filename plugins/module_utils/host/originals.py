@@ -23,9 +23,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.file_image import 
     put,
 )
 from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    STATE_DIR,
-    TargetError,
+from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
     make_dirs,
     refuse_what_is_no_file,
 )

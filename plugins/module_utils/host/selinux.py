@@ -12,7 +12,12 @@ __metaclass__ = type
 
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import SELINUX_FOLDERS, read_line, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    SELINUX_FOLDERS,
+    read_line,
+    run,
+    which,
+)
 
 _DENIAL = re.compile(
     r"avc: +denied +\{ ([^}]*) \} for .*?\bcomm=\"?([^\" ]+)\"?.*?\bscontext=\S+?:\S+?:(\w+)\S* tcontext=\S+?:\S+?:(\w+)\S* tclass=(\w+)"

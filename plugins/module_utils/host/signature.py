@@ -13,7 +13,11 @@ __metaclass__ = type
 import re
 import struct
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes, read_line, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    read_bytes,
+    read_line,
+    read_text,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import under
 
 _FIRMWARE = "8be4df61-93ca-11d2-aa0d-00e098032b8c"

@@ -19,9 +19,11 @@ import stat
 from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     STATE_DIR,
     TargetError,
+    read_text,
+)
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
     kind_of,
     make_dirs,
-    read_text,
     remove_empty,
     remove_file,
     write_own,

@@ -16,7 +16,8 @@ import re
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import look as look_at_boot
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.menu import release_of_image
 from ansible_collections.realip.toa.plugins.module_utils.host.image_room import Room
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, make_dirs, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import make_dirs
 from ansible_collections.realip.toa.plugins.module_utils.host.running import now_in_image
 
 _BPF = ("CONFIG_BPF_SYSCALL", "CONFIG_CGROUP_BPF")

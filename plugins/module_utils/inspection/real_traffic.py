@@ -14,7 +14,8 @@ import time
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import counters_now
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import BpfError
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line, write_own
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import wait_for
 from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import own_folder
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, parse_counters, stats

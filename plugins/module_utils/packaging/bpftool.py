@@ -12,7 +12,12 @@ import re
 
 from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
 from ansible_collections.realip.toa.plugins.module_utils.common.kernels import EBPF_KERNEL, KERNELS_BPFTOOL
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_text,
+    run,
+    which,
+)
 from ansible_collections.realip.toa.plugins.module_utils.packaging.repository import Repository, name_of
 
 

@@ -14,7 +14,8 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_atomic
 
 SETTINGS = "etc/sysconfig/kernel"
 _MARKER = "# realip.toa, while a kernel is installed; the line was: "

@@ -41,8 +41,8 @@ except ImportError:
     HTTPError, HTTPSHandler, Request = urllib2.HTTPError, urllib2.HTTPSHandler, urllib2.Request
     HTTPRedirectHandler, URLError, build_opener = urllib2.HTTPRedirectHandler, urllib2.URLError, urllib2.build_opener
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import (
-    TargetError,
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import (
     remove_file,
     restore_labels,
     sync_dir,

@@ -17,7 +17,13 @@ import subprocess
 import tarfile
 
 from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_text, run, start, to_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    read_text,
+    run,
+    start,
+    to_text,
+)
 from ansible_collections.realip.toa.plugins.module_utils.packaging.database_lock import TOOL_TIMEOUT, Locks, tail
 
 QUERY = "${Package}\t${Status}\t${Version}\t${Architecture}\n"

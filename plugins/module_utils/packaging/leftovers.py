@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir, remove_file
+from ansible_collections.realip.toa.plugins.module_utils.host.io import list_dir
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file
 from ansible_collections.realip.toa.plugins.module_utils.packaging.wanted import RELEASE
 
 # depmod(8) makes these in /lib/modules/RELEASE after the package is unpacked, so no package owns them.

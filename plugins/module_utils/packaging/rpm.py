@@ -18,7 +18,8 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, remove_file, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, run
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file
 from ansible_collections.realip.toa.plugins.module_utils.packaging.database_lock import TOOL_TIMEOUT, RpmLocks
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_hold import Holds, words_for
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_words import (

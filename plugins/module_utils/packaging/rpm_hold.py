@@ -17,7 +17,8 @@ __metaclass__ = type
 import os
 import re
 
-from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import read_bytes
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_atomic
 
 DNF = "etc/dnf/dnf.conf"
 CONFIGURATIONS = (DNF, "etc/yum.conf")

@@ -16,7 +16,7 @@ import os
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
-from ansible_collections.realip.toa.plugins.module_utils.host.io import write_own
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import (
     CODES,
     is_live,

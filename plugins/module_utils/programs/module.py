@@ -15,7 +15,13 @@ import os
 import re
 
 from ansible_collections.realip.toa.plugins.module_utils.host.running import kernel
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, list_dir, read_line, read_text, run
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    TargetError,
+    list_dir,
+    read_line,
+    read_text,
+    run,
+)
 from ansible_collections.realip.toa.plugins.module_utils.host.lock import LOCK_FILE, HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import (
     STATS_FILES,

@@ -22,9 +22,9 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     TargetError,
     read_line,
     read_text,
-    remove_file,
     run,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed, Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import MARKER

@@ -20,7 +20,8 @@ from ansible_collections.realip.toa.plugins.module_utils.host.running import in_
 from ansible_collections.realip.toa.plugins.module_utils.bpf.maps import read_network
 from ansible_collections.realip.toa.plugins.module_utils.bpf.settings import network_key
 from ansible_collections.realip.toa.plugins.module_utils.common.trusted_sources import list_in_force
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which, write_own
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, which
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
 from ansible_collections.realip.toa.plugins.module_utils.host.managed_files import Managed, Step
 from ansible_collections.realip.toa.plugins.module_utils.host.marks import OPTION_FILTER

@@ -17,7 +17,8 @@ import shutil
 from functools import reduce
 
 from ansible_collections.realip.toa.plugins.module_utils.bootloader.detect import look
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, make_dirs
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import make_dirs
 from ansible_collections.realip.toa.plugins.module_utils.host.machine import Machine
 from ansible_collections.realip.toa.plugins.module_utils.packaging.brought import CACHE, UNFINISHED, Host, along_of
 from ansible_collections.realip.toa.plugins.module_utils.packaging.checks import need_room, preflight, refuse_bricking

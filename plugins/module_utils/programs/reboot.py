@@ -24,11 +24,10 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
     list_dir,
     read_line,
     read_text,
-    remove_file,
     run,
     which,
-    write_own,
 )
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file, write_own
 
 # Seconds that the reboot waits at most for our answer to be on its way.
 PATIENCE = 1.0

@@ -15,7 +15,7 @@ TARGET = ROOT / "plugins" / "module_utils"
 
 # Where a file is opened for writing by hand, and why that is right.
 WRITERS = {
-    "host/io.py": "writes the new file that then takes the old one's place",
+    "host/writing.py": "writes the new file that then takes the old one's place",
     "host/foreign_folder.py": "the same, in a folder of somebody else",
     "host/lock.py": "opens without following links, and looks at the owner",
     "host/machine.py": "a word of the boot loader's, by its place on the disk",
@@ -29,7 +29,7 @@ WRITERS = {
     "packaging/database_lock.py": "the package manager's own lock, which is not written",
 }
 # write_atomic follows links: for files that are not ours alone.
-SHARED = {"host/io.py", "host/machine.py", "packaging/rpm_hold.py", "packaging/default_kernel.py"}
+SHARED = {"host/writing.py", "host/machine.py", "packaging/rpm_hold.py", "packaging/default_kernel.py"}
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

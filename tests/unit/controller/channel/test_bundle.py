@@ -68,9 +68,11 @@ def test_modules_come_after_what_they_import(folder: Path) -> None:
 
 
 def test_search_path_comes_first_but_ours_is_found_too(folder: Path) -> None:
-    search = write(folder, entry=f"{OURS}.host.io import run\n{OURS}.state import load\n", state="def load(): pass\n")
+    search = write(
+        folder, entry=f"{OURS}.host.writing import make_dirs\n{OURS}.state import load\n", state="def load(): pass\n"
+    )
     program = build("entry", search)
-    assert set(program.modules) == {"host.attributes", "host.pipes", "host.io", "state", "entry"}
+    assert set(program.modules) == {"host.attributes", "host.pipes", "host.io", "host.writing", "state", "entry"}
     parts = zlib.decompress(base64.b64decode(program.payload)).split(b"\0")
     assert parts[parts.index(b"state") + 1] == b"def load(): pass\n"
 

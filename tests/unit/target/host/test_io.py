@@ -16,9 +16,11 @@ import time
 
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
+from ansible_collections.realip.toa.plugins.module_utils.host import writing
 from ansible_collections.realip.toa.plugins.module_utils.host.attributes import attributes_of, give_attributes
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, runnable
-from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run, write_atomic
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_atomic
 from ansible_collections.realip.toa.plugins.module_utils.host.originals import Originals
 
 LATIN = b"caf\xe9"
@@ -246,19 +248,19 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmpdir, monkeypatch):
 def test_removing_says_whether_there_was_something(tmpdir):
     path = tmpdir.join("file")
     path.write("")
-    assert hostio.remove_file(str(path)) is True
-    assert hostio.remove_file(str(path)) is False
+    assert writing.remove_file(str(path)) is True
+    assert writing.remove_file(str(path)) is False
     with pytest.raises(OSError):
-        hostio.remove_file(str(tmpdir))
+        writing.remove_file(str(tmpdir))
 
 
 def test_making_folders_says_whether_one_was_made(tmpdir):
     path = str(tmpdir.join("a", "b"))
-    assert hostio.make_dirs(path) is True
-    assert hostio.make_dirs(path) is False
+    assert writing.make_dirs(path) is True
+    assert writing.make_dirs(path) is False
     with pytest.raises(OSError):
         tmpdir.join("file").write("")
-        hostio.make_dirs(str(tmpdir.join("file", "c")))
+        writing.make_dirs(str(tmpdir.join("file", "c")))
 
 
 def test_refusal_carries_what_is_needed_to_act():
@@ -341,7 +343,7 @@ def with_attributes(tmpdir):
 
 
 def test_attributes_are_kept(with_attributes):
-    hostio.write_atomic(str(with_attributes), "new")
+    writing.write_atomic(str(with_attributes), "new")
     assert with_attributes.read() == "new" and attributes(str(with_attributes)) == {b"user.note": b"a\0b"}
 
 
@@ -352,14 +354,14 @@ def test_an_acl_is_kept(with_attributes):
     if subprocess.call(["setfacl", "-m", "u:65534:r", path]) != 0:
         pytest.skip("this file system keeps no ACL")
     before = subprocess.check_output(["getfacl", "-np", path])
-    hostio.write_atomic(path, "new")
+    writing.write_atomic(path, "new")
     assert subprocess.check_output(["getfacl", "-np", path]) == before and b"65534" in before
 
 
 def test_a_file_whose_attributes_would_be_lost_is_left_alone(with_attributes, monkeypatch):
-    monkeypatch.setattr(hostio, "give_attributes", lambda path, wanted: sorted(wanted) and ["user.note"])
+    monkeypatch.setattr(writing, "give_attributes", lambda path, wanted: sorted(wanted) and ["user.note"])
     with pytest.raises(TargetError) as problem:
-        hostio.write_atomic(str(with_attributes), "new")
+        writing.write_atomic(str(with_attributes), "new")
     assert problem.value.code == "attributes_lost" and "user.note" in problem.value.message
     assert with_attributes.read() == "old" and os.listdir(with_attributes.dirname) == ["file"]
 
@@ -369,11 +371,11 @@ def test_a_file_with_another_name_is_left_alone_where_it_is_not_ours(tmpdir):
     path.write("old")
     os.link(str(path), str(other))
     with pytest.raises(TargetError) as problem:
-        hostio.write_atomic(str(path), "new")
+        writing.write_atomic(str(path), "new")
     assert problem.value.code == "hard_linked" and str(path) in problem.value.remedy
     assert path.read() == other.read() == "old"
     # Of a file of ours somebody may have kept the old text; that does not keep us from writing it.
-    hostio.write_own(str(path), "new")
+    writing.write_own(str(path), "new")
     assert (path.read(), other.read()) == ("new", "old")
 
 
@@ -388,7 +390,7 @@ def test_nothing_is_written_through_what_stands_in_place_of_a_file_of_ours(tmpdi
     else:
         os.symlink(str(victim) + ("" if kind == "link" else ".new"), str(path))
     with pytest.raises(TargetError) as problem:
-        hostio.write_own(str(path), "ours")
+        writing.write_own(str(path), "ours")
     assert problem.value.code == "not_a_file" and str(path) in problem.value.message
     assert victim.read() == "untouched" and sorted(os.listdir(str(tmpdir))) == ["file", "victim"]
 
@@ -399,7 +401,7 @@ def test_a_file_of_ours_does_not_stay_somebody_elses(tmpdir):
     path.write("theirs")
     os.chown(str(path), 65534, 65534)
     os.chmod(str(path), 0o666)
-    hostio.write_own(str(path), "ours")
+    writing.write_own(str(path), "ours")
     found = os.stat(str(path))
     assert (found.st_uid, found.st_mode & 0o7777) == (0, 0o644)
 
@@ -408,10 +410,10 @@ def test_a_file_of_ours_does_not_stay_somebody_elses(tmpdir):
 def test_modes_do_not_follow_the_umask(tmpdir, umask):
     old = os.umask(umask)
     try:
-        hostio.make_dirs(str(tmpdir.join("a/b")))
-        hostio.make_dirs(str(tmpdir.join("c")), 0o700)
-        hostio.write_own(str(tmpdir.join("own")), "x")
-        hostio.write_atomic(str(tmpdir.join("shared")), "x")
+        writing.make_dirs(str(tmpdir.join("a/b")))
+        writing.make_dirs(str(tmpdir.join("c")), 0o700)
+        writing.write_own(str(tmpdir.join("own")), "x")
+        writing.write_atomic(str(tmpdir.join("shared")), "x")
     finally:
         os.umask(old)
     modes = [os.stat(str(tmpdir.join(name))).st_mode & 0o7777 for name in ("a", "a/b", "c", "own", "shared")]

@@ -13,7 +13,11 @@ import signal
 import pytest
 from ansible_collections.realip.toa.plugins.module_utils.host import managed_files
 from ansible_collections.realip.toa.plugins.module_utils.host.file_image import file_image, link_image
-from ansible_collections.realip.toa.plugins.module_utils.host.io import STATE_DIR, TargetError, read_text
+from ansible_collections.realip.toa.plugins.module_utils.host.io import (
+    STATE_DIR,
+    TargetError,
+    read_text,
+)
 from persistence_samples import Tree
 
 # What changes a file system, or has it keep a change.

@@ -6,7 +6,7 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-from ansible_collections.realip.toa.plugins.module_utils.host import io as hostio
+from ansible_collections.realip.toa.plugins.module_utils.host import writing
 from ansible_collections.realip.toa.plugins.module_utils.host import selinux
 
 LOG = """type=AVC msg=audit(1763000000.123:99): avc:  denied  { read } for  pid=812 comm="nft" name="rules.nft" dev="vda1" ino=3 \
@@ -59,8 +59,8 @@ def test_what_is_renamed_into_its_place_gets_the_label_of_the_place(tmpdir, monk
     ran = []
     if there:
         tmpdir.join("selinux", "enforce").write("1", ensure=True)
-    monkeypatch.setattr(hostio, "SELINUX_FOLDERS", (str(tmpdir.join("selinux")),))
-    monkeypatch.setattr(hostio, "which", lambda name: "/sbin/" + name)
-    monkeypatch.setattr(hostio, "run", lambda argv, **unused: ran.append((argv, tmpdir.join("grub").read())))
-    hostio.write_atomic(str(tmpdir.join("grub")), "new")
+    monkeypatch.setattr(writing, "SELINUX_FOLDERS", (str(tmpdir.join("selinux")),))
+    monkeypatch.setattr(writing, "which", lambda name: "/sbin/" + name)
+    monkeypatch.setattr(writing, "run", lambda argv, **unused: ran.append((argv, tmpdir.join("grub").read())))
+    writing.write_atomic(str(tmpdir.join("grub")), "new")
     assert ran == ([(["restorecon", str(tmpdir.join("grub"))], "new")] if there else [])
