@@ -14,7 +14,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Emulated machines on a busy two-core computer are slow; a limit only exists so that nothing waits for ever.
-PATIENCE = float(os.environ.get("REALIP_LAB_PATIENCE", "900"))
+TIME_LIMIT = float(os.environ.get("REALIP_LAB_TIME_LIMIT", "900"))
 
 # Set when the command is to end: whoever waits, in whichever thread, stops waiting.
 interrupted = threading.Event()
@@ -35,7 +35,11 @@ def say(text: str) -> None:
 
 
 def wait_until(
-    condition: Callable[[], T | None], what: str, limit: float = PATIENCE, every: float = 0.25, tell_every: float = 30.0
+    condition: Callable[[], T | None],
+    what: str,
+    limit: float = TIME_LIMIT,
+    every: float = 0.25,
+    tell_every: float = 30.0,
 ) -> T:
     """The first truthy answer of `condition`, asked every `every` seconds; LabError after `limit` seconds.
 

@@ -98,10 +98,10 @@ def run(port: int, known: Path, script: str, limit: float = 600) -> str:
     return done.stdout
 
 
-def greets(port: int, patience: float = 5.0) -> bool:
+def greets(port: int, time_limit: float = 5.0) -> bool:
     """Whether an SSH server answers. QEMU itself accepts the connection, so only the server's greeting counts."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=time_limit) as connection:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False

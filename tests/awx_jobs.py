@@ -23,7 +23,7 @@ DATA = yaml.safe_load((ROOT / "awx" / "controller.yml").read_text())
 TEMPLATES = {item["name"]: item for item in DATA["controller_templates"]}
 WORKFLOWS = {item["name"]: item for item in DATA["controller_workflows"]}
 # Seconds after which a job is given up. Nobody sits at its terminal.
-PATIENCE = 1500
+TIME_LIMIT = 1500
 SCHEMA = json.loads((writers.PAGE / "report.schema.json").read_text())
 
 # What AWX gives every job beside what somebody has answered, under its present and its former name.
@@ -132,7 +132,7 @@ def launch(
     )
     ansible_runner.run(
         private_data_dir=str(private), ident=ident, project_dir=str(project), playbook=item["playbook"], inventory=inventory, limit=limit or None,
-        forks=item["forks"], timeout=PATIENCE, extravars={**own, **settings, **variables}, cmdline=" ".join(options) or None, quiet=True,
+        forks=item["forks"], timeout=TIME_LIMIT, extravars={**own, **settings, **variables}, cmdline=" ".join(options) or None, quiet=True,
         # AWX puts what it installed for the project in front of what the project's ansible.cfg says.
         envvars={
             "PATH": f"{BIN}:{os.environ['PATH']}",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""toa_module: load or unload a TOA module, and detect one that is loaded but dead."""
+"""toa_module: load or unload a TOA module, and detect one that is loaded but not working."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.3, 1.0
 """Seconds between two looks at a host that is not back yet."""
 FIRST_CONNECT, LONGEST_CONNECT = 4, 10
 """Seconds that one connection may take. It grows, because a slow machine answers slowly and a dead one not at all."""
-LONGEST_KNOCK = 120
-"""Seconds that a port is knocked at without a look in between, in case that only ssh finds the way by now."""
+LONGEST_WAIT_FOR_PORT = 120
+"""Seconds to wait for the port without a look in between, in case that only ssh finds the way by now."""
 LOOK_TIMEOUT = 30
 """Seconds that one look may take on the host."""
 
@@ -49,7 +49,7 @@ class ActionModule(ToaAction):
             return _result(before, before, 0.0, changed=False)
         if args["check"]:
             return _result(before, {"boot_id": "", "kernel": args["kernel"] or before["kernel"]}, 0.0)
-        address = self._door()
+        address = self._ssh_port()
         began, started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
         # Sent twice, it reboots once: it ends the boot that was seen, and no other.
         request = {
@@ -82,8 +82,8 @@ class ActionModule(ToaAction):
                 "reach it over SSH from another machine, or leave it out",
             )
 
-    def _door(self) -> tuple[str, int] | None:
-        """Where the host's SSH is knocked at, if it opens now: behind a jump host, or a name that only ssh knows, it does not."""
+    def _ssh_port(self) -> tuple[str, int] | None:
+        """Address and port of the host's SSH server, if it opens now: behind a jump host, or a name that only ssh knows, it does not."""
         connection = self._connection
         if connection.transport != "ssh":
             return None
@@ -91,7 +91,7 @@ class ActionModule(ToaAction):
             str(connection.get_option("host") or self._play_context.remote_addr),
             int(connection.get_option("port") or 22),
         )
-        return address if ssh_port.opens(address, ssh_port.PATIENCE) else None
+        return address if ssh_port.opens(address, ssh_port.TIME_LIMIT) else None
 
     def _wait(
         self, before: Result, args: Result, task_vars: Variables, started: float, address: tuple[str, int] | None
@@ -100,12 +100,12 @@ class ActionModule(ToaAction):
         deadline = started + args["timeout"]
         pause, looks = FIRST_PAUSE, 0
         last: Result = {"failed": True, "msg": "it was not asked"}
-        knock = False
+        wait_for_port = False
         self._drop_connection()
         while time.monotonic() < deadline:
-            if knock and address:
+            if wait_for_port and address:
                 # Every look that succeeds costs the host little; one that fails may cost us its whole timeout, in which the host comes up.
-                ssh_port.opens(address, min(LONGEST_KNOCK, deadline - time.monotonic()))
+                ssh_port.opens(address, min(LONGEST_WAIT_FOR_PORT, deadline - time.monotonic()))
                 address = None
             last = self._look(task_vars, min(FIRST_CONNECT + looks // 2, LONGEST_CONNECT), deadline)
             looks += 1
@@ -113,7 +113,7 @@ class ActionModule(ToaAction):
                 f"{time.monotonic() - started:.1f} s after the reboot was asked for: {_told(last)}",
                 host=self._play_context.remote_addr,
             )
-            knock = bool(last.get("failed"))
+            wait_for_port = bool(last.get("failed"))
             if not last.get("failed"):
                 if last["boot_id"] != before["boot_id"] and (last["up"] or not args["wait_for_boot"]):
                     return last

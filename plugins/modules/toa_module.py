@@ -10,7 +10,7 @@ __metaclass__ = type
 
 DOCUMENTATION = r"""
 module: toa_module
-short_description: Load or unload a TOA module, and detect one that is loaded but dead
+short_description: Load or unload a TOA module, and detect one that is loaded but not working
 version_added: 1.0.0
 author: The realip.toa authors (@realip)
 description:
@@ -39,7 +39,7 @@ options:
       - With O(state=status), the installed kernel in which to look for the module.
     type: str
   reload:
-    description: Unload and load once where the module is loaded but dead, or has other parameters.
+    description: Unload and load once where the module is loaded but not working, or has other parameters.
     type: bool
     default: false
   force:

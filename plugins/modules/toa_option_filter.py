@@ -34,7 +34,7 @@ options:
     default: present
   trusted_sources:
     description:
-      - Networks of the load balancers, IPv4 and IPv6. Of a family that is not named nobody is believed.
+      - Networks of the load balancers, IPv4 and IPv6. If only IPv4 networks are listed, the option is stripped from all IPv6 packets, and the other way round.
       - The default is C(toa_trusted_sources), else the list that is in force. It must not be empty.
     type: raw
   option_kinds:

@@ -114,7 +114,7 @@ options:
         default the tree's own C(.config), or that of the running kernel.
     type: str
   buildid:
-    description: What the kernel's release gets appended, such as C(.toa).
+    description: Suffix for the kernel's release, such as C(.toa).
     type: str
   arch:
     description: Architecture to build for. The default is that of the build host.

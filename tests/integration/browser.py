@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-PATIENCE = 30
+TIME_LIMIT = 30
 
 # Root has no sandbox, and a container's /dev/shm is small.
 ARGUMENTS = (
@@ -67,7 +67,7 @@ class Browser:
     def show(self, page: Path, scheme: str = "light", fragment: str = "") -> None:
         """The same with a report, and waits until it is drawn."""
         self.open(page, scheme, fragment)
-        WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda driver: self.drawn() is not None)
+        WebDriverWait(self.driver, TIME_LIMIT, 0.05).until(lambda driver: self.drawn() is not None)
 
     def drawn(self) -> int | None:
         """Milliseconds from the start of the page's script until its first picture."""

@@ -112,7 +112,7 @@ class Fleet:
         }
         folder = self.folder / f"run-{core}"
         folder.mkdir(exist_ok=True)
-        return Controller(core, folder, settings, patience=400)
+        return Controller(core, folder, settings, time_limit=400)
 
     def words(
         self, playbook: str, names: t.Sequence[str], variables: dict[str, t.Any], options: t.Sequence[str]

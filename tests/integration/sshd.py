@@ -238,7 +238,7 @@ class Controller:
     core: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
-    patience: float = 120
+    time_limit: float = 120
     """Seconds after which a command has not ended."""
 
     def environment(self) -> dict[str, str]:
@@ -304,7 +304,7 @@ class Controller:
             start_new_session=True,
         )
         try:
-            output, _none = child.communicate(stdin, timeout=self.patience)
+            output, _none = child.communicate(stdin, timeout=self.time_limit)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             output, _none = child.communicate()

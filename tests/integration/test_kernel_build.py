@@ -121,8 +121,8 @@ class BuildHost:
             **more,
         }
 
-    def run(self, source: Path, patience: float = 120, **more: t.Any) -> dict[str, t.Any]:
-        deadline = time.monotonic() + patience
+    def run(self, source: Path, time_limit: float = 120, **more: t.Any) -> dict[str, t.Any]:
+        deadline = time.monotonic() + time_limit
         while True:
             answer: dict[str, t.Any] = kernel_build.main(self.args(source, **more))
             self.steps.append(answer["step"])
@@ -439,7 +439,7 @@ def test_the_callers_environment_and_home_have_no_say(
     monkeypatch.setenv("MAKEFLAGS", "CONFIG_IPV6=n")
     monkeypatch.setenv("KERNELRELEASE", "6.6.6-evil")
     monkeypatch.setenv("SLOW", "600")
-    assert host.run(archive, patience=60, **wish)["packages"][0]["release"] == "6.1.0.toa"
+    assert host.run(archive, time_limit=60, **wish)["packages"][0]["release"] == "6.1.0.toa"
     assert not (evil / "path").exists() and not (root / "boot/vmlinuz-6.6.6-evil").exists()
 
 

@@ -80,7 +80,7 @@ class Machine:
         """What was put into the home belongs to whom it is of."""
         subprocess.run(["chown", "-R", f"{ID}:{ID}", str(self.home)], check=True)
 
-    def type(self, commands: t.Sequence[str], patience: float = 600, **environment: str) -> list[Typed]:
+    def type(self, commands: t.Sequence[str], time_limit: float = 600, **environment: str) -> list[Typed]:
         """Commands one after the other, in one shell; those behind one that left the shell are missing in the answer."""
         script = "cd\n" + "".join(f'{command}\necho "\n{MARK}{number} $?"\n' for number, command in enumerate(commands))
         self.write(".typed.sh", script)
@@ -99,7 +99,7 @@ class Machine:
             "sh",
         ]
         words += [str(self.root), f"{ID}:{ID}", f"/home/{USER}/.typed.sh", *settings]
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=patience, check=False,
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=time_limit, check=False,
                               env={**os.environ, "SHARED": " ".join(map(str, self.shared))})  # fmt: skip
         print("+", shlex.join(commands), done.stdout, sep="\n")
         typed, output = [], ""

@@ -70,7 +70,8 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Newcomer]:
             checkout.rename(machine.home / "checkout")
             machine.own()
             said = {
-                typed.command: typed for typed in machine.type(COMMANDS, patience=3000, ANSIBLE_GALAXY_SERVER=shop.url)
+                typed.command: typed
+                for typed in machine.type(COMMANDS, time_limit=3000, ANSIBLE_GALAXY_SERVER=shop.url)
             }
             yield Newcomer(machine, shop.url, said)
     finally:

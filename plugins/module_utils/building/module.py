@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TOA module built from source for the running kernel: by DKMS where that is to be had, by make alone otherwise, or taken ready from a twin.
+"""A TOA module built from source for the running kernel: by DKMS where that is available, by make alone otherwise, or copied from an identical host.
 
 A build happens in a folder of its own. The module that is in use stays where it is until its successor has been built, signed and looked at;
 whatever fails before that leaves the host as it was. What was done is recorded in the section `source` of state.json.

@@ -20,9 +20,9 @@ from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import 
 LOCK_FILE = "/run/realip-toa/lock"
 
 
-def wait_for(take, patience, refusal):
-    """Call `take` until it returns None, which says that what it wants is there; after `patience` seconds raises refusal(what it returned)."""
-    deadline = time.time() + patience
+def wait_for(take, time_limit, refusal):
+    """Call `take` until it returns None, which says that what it wants is there; after `time_limit` seconds raises refusal(what it returned)."""
+    deadline = time.time() + time_limit
     pause = 0.05
     while True:
         holder = take()
@@ -35,13 +35,13 @@ def wait_for(take, patience, refusal):
 
 
 class HostLock:
-    """Held around everything that changes the host, so that two controllers never do at once.
+    """One controller at a time: held around everything that changes the host.
 
-    The lock belongs to the open file, so a run that dies lets go of it. What a controller that died has begun ends by itself, as a package manager
-    should: the next run waits for it, up to PATIENCE seconds.
+    The lock belongs to the open file, so a run that dies lets go of it. The next run waits up to TIME_LIMIT seconds for a step of a controller
+    that died, such as a package manager's.
     """
 
-    PATIENCE = 90
+    TIME_LIMIT = 90
 
     def __init__(self, path=LOCK_FILE):
         self.path = path
@@ -52,7 +52,7 @@ class HostLock:
 
     def __enter__(self):
         self.handle = self._opened()
-        wait_for(self._take, self.PATIENCE, self._refusal)
+        wait_for(self._take, self.TIME_LIMIT, self._refusal)
         self.handle.truncate(0)
         self.handle.write("pid %d since %s UTC\n" % (os.getpid(), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())))
         self.handle.flush()
@@ -98,7 +98,7 @@ class HostLock:
         return TargetError(
             "host_locked",
             "another run of realip.toa is changing this host (%s), and still was after %d seconds"
-            % (holder, self.PATIENCE),
+            % (holder, self.TIME_LIMIT),
             "wait until it has ended, then run again",
         )
 

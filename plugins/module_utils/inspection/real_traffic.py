@@ -28,7 +28,7 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.traffic impo
 )
 
 # Seconds to wait for another proof to end.
-PATIENCE = 15
+TIME_LIMIT = 15
 
 
 def all_counters():
@@ -65,7 +65,7 @@ class Counted(object):
         try:
             own_folder(os.path.dirname(os.path.realpath(self.path)))
             self.lock = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            wait_for(self._take, PATIENCE, lambda holder: TargetError("proof_runs", holder))
+            wait_for(self._take, TIME_LIMIT, lambda holder: TargetError("proof_runs", holder))
             self.before = all_counters()
         except (IOError, OSError, TargetError):
             self._let_go()

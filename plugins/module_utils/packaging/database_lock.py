@@ -34,19 +34,19 @@ class Locks:
     A file that is not there is not made: dpkg before 1.19.1 knows no frontend lock.
     """
 
-    def __init__(self, paths, patience):
+    def __init__(self, paths, time_limit):
         self.paths = paths
-        self.patience = patience
+        self.time_limit = time_limit
         self.handles = []
 
     def __enter__(self):
-        wait_for(self._take, self.patience, self._refusal)
+        wait_for(self._take, self.time_limit, self._refusal)
         return self
 
     def _refusal(self, holder):
         return TargetError(
             "package_lock_held",
-            "the package database is locked by %s, and still was after %d seconds" % (holder, self.patience),
+            "the package database is locked by %s, and still was after %d seconds" % (holder, self.time_limit),
             "wait until that has ended (or end it), then run again",
         )
 
@@ -92,8 +92,8 @@ def _holder(path):
 class RpmLocks(Locks):
     """Waits until yum, dnf and rpm are done. Nothing is held afterwards: rpm takes its lock itself, and waits for it."""
 
-    def __init__(self, root, path, patience):
-        Locks.__init__(self, [path], patience)
+    def __init__(self, root, path, time_limit):
+        Locks.__init__(self, [path], time_limit)
         self.root = root
 
     def _take(self):

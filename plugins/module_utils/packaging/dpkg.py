@@ -220,9 +220,9 @@ class Dpkg:
         )
         return rc, tail(out + "\n" + err)
 
-    def locked(self, patience):
-        """Context in which no other package tool is at work; waits up to `patience` seconds for one that is."""
-        return Locks([os.path.join(self.root, name) for name in self.LOCKS], patience)
+    def locked(self, time_limit):
+        """Context in which no other package tool is at work; waits up to `time_limit` seconds for one that is."""
+        return Locks([os.path.join(self.root, name) for name in self.LOCKS], time_limit)
 
 
 def _corrupt(path, why):

@@ -19,7 +19,7 @@ from ansible_collections.realip.toa.plugins.module_utils.packaging.dpkg import Q
 from ansible_collections.realip.toa.plugins.module_utils.packaging.rpm_words import NEEDED
 
 # Seconds for which another package tool is waited for.
-PATIENCE = 120
+TIME_LIMIT = 120
 
 
 class Tool:
@@ -35,7 +35,7 @@ class Tool:
 
 
 # apt knows the option for the lock from 1.9.11 on, and older ones do not mind it; dnf and yum wait by themselves.
-_APT = ["-y", "-o", "DPkg::Lock::Timeout=%d" % PATIENCE]
+_APT = ["-y", "-o", "DPkg::Lock::Timeout=%d" % TIME_LIMIT]
 TOOLS = (
     Tool(
         "apt-get",
@@ -134,7 +134,7 @@ class Repository:
         """One run of the package tool, when no other is at work; returns (rc, out, err)."""
         if self.name == "apt-get":
             # Held for a moment only: apt takes it itself, and where it is too old to wait, nobody else has it by then.
-            with Locks([os.path.join(self.root, name) for name in Dpkg.LOCKS], PATIENCE):
+            with Locks([os.path.join(self.root, name) for name in Dpkg.LOCKS], TIME_LIMIT):
                 pass
         root = [] if self.root == "/" or not self.tool.root else [self.tool.root + self.root]
         return run([self.name] + self.tool.first + root + list(words) + list(packages), timeout=TOOL_TIMEOUT, env=QUIET)

@@ -252,10 +252,10 @@ class Rpm:
     def _let_go(self, names):
         Holds(self.root).change(names, False)
 
-    def locked(self, patience):
-        """Context that begins when no other package tool is at work; waits up to `patience` seconds for one that is."""
+    def locked(self, time_limit):
+        """Context that begins when no other package tool is at work; waits up to `time_limit` seconds for one that is."""
         database = self._asked(["--eval", "%{_dbpath}"]).strip()
-        return RpmLocks(self.root, os.path.join(self.root, database.lstrip("/"), ".rpm.lock"), patience)
+        return RpmLocks(self.root, os.path.join(self.root, database.lstrip("/"), ".rpm.lock"), time_limit)
 
     # -- asking --------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
 
 host.lock.HostLock keeps two calls apart; the minutes between the calls of one rollout belong to its claim. It stands in the section `claim`
 of state.json: `owner` (for people), `key` (of the controller's process), `boot_id` and `uptime` (when it was last renewed), `since`, `drained`
-(the run has begun to take the host out of service, so somebody has to put it back). Age is told by the host's uptime, which no clock can upset.
+(the run has begun to take the host out of service, so somebody has to put it back). Age uses the host's uptime, so clock changes do not matter.
 
 A claim of somebody else is respected for LEASE seconds after its last sign of life. It is taken over at once where the controller knows
 that its owner has ended, or where the operator says so.

@@ -30,7 +30,7 @@ from ansible_collections.realip.toa.plugins.module_utils.host.io import (
 from ansible_collections.realip.toa.plugins.module_utils.host.writing import remove_file, write_own
 
 # Seconds that the reboot waits at most for our answer to be on its way.
-PATIENCE = 1.0
+TIME_LIMIT = 1.0
 MESSAGE = re.compile(r"^[^\x00-\x1f\x7f]{0,200}$")
 RUN_DIR = "/run" if os.path.isdir("/run") else "/var/run"
 # What the reboot commands said when none of them worked; a file, because by then there is nobody to tell.
@@ -203,10 +203,10 @@ def _let_go_of_session(keep):
 
 
 def _wait_for_end(waiting, callers):
-    """Until our parent and those who called it have ended, or PATIENCE is over."""
-    deadline = time.time() + PATIENCE
+    """Until our parent and those who called it have ended, or TIME_LIMIT is over."""
+    deadline = time.time() + TIME_LIMIT
     try:
-        select.select([waiting], [], [], PATIENCE)
+        select.select([waiting], [], [], TIME_LIMIT)
     except select.error as problem:
         if problem.args[0] != errno.EINTR:
             raise

@@ -34,7 +34,7 @@ SHOWN = ("LoadState", "ActiveState", "UnitFileState", "Type", "RemainAfterExit",
 # What systemd shows of a unit that it makes out of a script of System V; systemctl is-enabled asks the script's links then.
 FROM_SCRIPT = ("", "bad", "generated")
 # Seconds; systemd itself gives a unit 90 to start and as many to stop.
-PATIENCE = 200
+TIME_LIMIT = 200
 
 
 def main(args):
@@ -162,8 +162,8 @@ class Service:
 
     def order(self, verb, now):
         if now["reload"]:
-            run(["systemctl", "daemon-reload"], timeout=PATIENCE)
-        rc, out, err = run(["systemctl", verb, self.unit], timeout=PATIENCE)
+            run(["systemctl", "daemon-reload"], timeout=TIME_LIMIT)
+        rc, out, err = run(["systemctl", verb, self.unit], timeout=TIME_LIMIT)
         if rc != 0:
             raise self.failed(verb, (err or out).strip() or "systemctl ended with %d" % rc)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether something listens at a host's SSH port, told within a second of when it begins to.
+"""Waits until the SSH port of a host accepts connections, checking every second.
 
 ssh itself waits for the answer to a packet that went out while the host was away, and TCP repeats that after 1, 2 and 4 seconds; a new
 connection every second is answered sooner.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import time
 
-PATIENCE = 1.0
+TIME_LIMIT = 1.0
 """Seconds that one connection may take."""
 PAUSE = 0.2
 """Seconds between two, where the first was refused at once."""
@@ -22,7 +22,7 @@ def opens(address: tuple[str, int], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         try:
-            socket.create_connection(address, timeout=min(PATIENCE, left)).close()
+            socket.create_connection(address, timeout=min(TIME_LIMIT, left)).close()
             return True
         except TimeoutError:
             continue

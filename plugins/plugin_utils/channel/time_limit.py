@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The realip.toa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An end to waiting for a host, and to listening to it: some never answer, some never stop."""
+"""Time and memory limit for one call: some hosts never answer, some never stop."""
 
 from __future__ import annotations
 

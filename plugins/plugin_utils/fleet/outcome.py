@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.realip.toa.plugins.plugin_utils import host_text, redaction
 
-# Failures that are none: the host was left alone, on purpose.
+# Results that do not count as failures: the host was left alone, on purpose.
 NOT_YET = ("outside_window",)
 # The action that tells so; tasks name it in either way.
 CLAIM = ("realip.toa.toa_claim", "toa_claim")

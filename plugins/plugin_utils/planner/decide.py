@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The decision: what a host is, what the operator allows, what exists -> what shall be done to this host, and why.
 
-Pure: no I/O, no clock. Every backend looks at the host and comes back with an `Offer`: converged, pending, blocked (something that
-the operator can allow or put right stands in the way) or rejected (not for this host). The first converged one wins, so that what works
+Pure: no I/O, no clock. Every backend looks at the host and comes back with an `Offer`: converged, pending, blocked (it needs the
+operator's approval, or a fix) or rejected (not for this host). The first converged one wins, so that what works
 is left alone; then the first pending one, then the first blocked one, in the operator's order of preference.
 """
 

@@ -118,7 +118,7 @@ REASONS = {
     "not_loaded": Reason(INFO, "module {module} is there but not loaded"),
     "module_inert": Reason(
         BLOCK,
-        "module {module} is loaded but dead: {why}",
+        "module {module} is loaded but not working: {why}",
         "see its lines in dmesg (a start that failed leaves it loaded; IPv6 switched off is a common cause), unload it, and run again",
     ),
     "not_persistent": Reason(INFO, "nothing that really runs at boot loads {module}"),

@@ -23,7 +23,7 @@ from pathlib import Path
 # Sent with a call of the channel, in bytes; a module's source has some hundred kilobytes.
 LIMIT = 8 << 20
 # Seconds that one command of git may take.
-PATIENCE = 600
+TIME_LIMIT = 600
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 
 _REMOTE = re.compile(r"(?:https?|git|ssh|file)://|[\w.-]+@[\w.-]+:")
@@ -156,11 +156,11 @@ def _git(folder: str, *words: str) -> bytes:
         raise SourceError("git is not installed on the controller, and the source is a commit") from None
     with child:
         try:
-            data, said = child.communicate(timeout=PATIENCE)
+            data, said = child.communicate(timeout=TIME_LIMIT)
         except BaseException as problem:
             os.killpg(child.pid, signal.SIGKILL)
             if isinstance(problem, subprocess.TimeoutExpired):
-                raise SourceError(f"git {words[0]} did not end within {PATIENCE} seconds") from None
+                raise SourceError(f"git {words[0]} did not end within {TIME_LIMIT} seconds") from None
             raise
     if child.returncode != 0:
         raise SourceError(f"git {words[0]}: {' '.join(said.decode(errors='replace').split())[-400:]}")

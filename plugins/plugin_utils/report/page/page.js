@@ -15,7 +15,7 @@ const GLYPHS = { proved: "✓", converged: "=", idle: "z", rolled_back: "↶", r
 const MEANINGS = {
   proved: "changed in this run, and a crafted connection showed its client", converged: "was in order, and is left alone", idle: "proved, but no real connection has carried an option for an hour",
   rolled_back: "back on the kernel of before", removed: "back to stock", planned: "a dry run: would be changed", pending: "would be changed by a rollout",
-  waiting: "its wave did not start", blocked: "something that you can allow or put right stands in the way",
+  waiting: "its wave did not start", blocked: "needs your approval or a fix",
   unsupported: "no backend suits this host", failed: "a step failed, or the host could not be looked at", lost: "the host could not be reached",
 };
 // States by another word than their own.

@@ -385,7 +385,7 @@ def test_only_a_greeting_counts_as_ssh() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen(1)
         port = server.getsockname()[1]
-        assert not ssh.greets(port, patience=0.1)
+        assert not ssh.greets(port, time_limit=0.1)
         server.accept()[0].close()
 
         def greet() -> None:
@@ -395,7 +395,7 @@ def test_only_a_greeting_counts_as_ssh() -> None:
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert ssh.greets(port, patience=10)
+        assert ssh.greets(port, time_limit=10)
         thread.join()
 
 

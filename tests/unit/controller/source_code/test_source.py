@@ -564,7 +564,7 @@ def test_git_is_told_to_ask_nobody(stand_in, tmp_path, monkeypatch):
 
 def test_a_git_that_does_not_end_is_ended_with_its_helpers(stand_in, tmp_path, monkeypatch):
     """git itself is killed soon; a helper of it that waits for a server holds on to its output."""
-    monkeypatch.setattr(source_archive, "PATIENCE", 1)
+    monkeypatch.setattr(source_archive, "TIME_LIMIT", 1)
     stand_in("sleep 300 &\necho $! >$HERE/helper; sleep 300")
     began = time.monotonic()
     with pytest.raises(SourceError, match="did not end within 1 seconds"):

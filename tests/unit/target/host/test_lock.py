@@ -23,7 +23,7 @@ def lock_of(tmpdir):
 
 
 def test_second_run_is_refused_and_told_who_holds_the_lock(tmpdir, monkeypatch):
-    monkeypatch.setattr(HostLock, "PATIENCE", 0.3)
+    monkeypatch.setattr(HostLock, "TIME_LIMIT", 0.3)
     path = lock_of(tmpdir)
     with HostLock(path):
         with pytest.raises(TargetError) as problem:
@@ -54,7 +54,7 @@ def test_what_a_dead_controller_has_begun_is_waited_for(tmpdir):
 
 
 def test_lock_of_a_run_that_died_is_free(tmpdir, monkeypatch):
-    monkeypatch.setattr(HostLock, "PATIENCE", 0)
+    monkeypatch.setattr(HostLock, "TIME_LIMIT", 0)
     path = lock_of(tmpdir)
     holder = subprocess.Popen(
         [

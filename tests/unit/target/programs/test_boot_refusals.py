@@ -180,7 +180,7 @@ def test_bad_options_name_the_option(host, args):
 def test_two_controllers_at_once(host, monkeypatch):
     from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 
-    monkeypatch.setattr(HostLock, "PATIENCE", 0)
+    monkeypatch.setattr(HostLock, "TIME_LIMIT", 0)
     with HostLock(host.path("/run/realip-toa/lock")):
         refused(host, "host_locked", "default", STOCK)
         assert host.do("default", STOCK, check=True)["changed"]

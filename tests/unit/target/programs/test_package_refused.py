@@ -205,7 +205,7 @@ def test_locked_database_names_who_locks_it(root, mirror, tmpdir, lock):
 
 
 def test_another_run_of_ours(root, mirror, tmpdir, monkeypatch):
-    monkeypatch.setattr(HostLock, "PATIENCE", 0)
+    monkeypatch.setattr(HostLock, "TIME_LIMIT", 0)
     item = mirror.serve(build_deb(tmpdir))
     os.mkdir(os.path.join(root, "run/realip-toa"), 0o700)
     handle = open(os.path.join(root, "run/realip-toa/lock"), "a+")
