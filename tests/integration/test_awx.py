@@ -334,7 +334,7 @@ def test_who_answers_nothing_overrides_nothing(item: dict) -> None:
     assert not {
         name
         for name in given
-        if name.startswith(("toa_accept_", "toa_trusted_")) or name in ("toa_vendor", "toa_only", "toa_window")
+        if name.startswith(("toa_accept", "toa_trusted_")) or name in ("toa_vendor", "toa_only", "toa_window")
     }
 
 
