@@ -13,6 +13,8 @@ from ansible_collections.realip.toa.plugins.plugin_utils import redaction
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import lockfile
 
+# Keys of entries that a build has written begin so.
+BUILT = "built-"
 HEADER = """\
 ---
 # TOA kernels that were built by realip.toa.build_kernel, as entries of the catalog (toa_catalog). toa_plan reads this file beside the lock file.
@@ -85,7 +87,7 @@ def render_catalog(
     """toa.catalog.yml with an entry for this build, in place of one for the same kernel and distribution. Raises CatalogError."""
     image = next(package for package in built if package["role"] == "image")
     ids = [match["id"]] if isinstance(match["id"], str) else list(match["id"])
-    key = re.sub(r"[^a-z0-9._-]+", "-", f"built-{'-'.join(ids)}-{image['release']}".lower())[:64]
+    key = re.sub(r"[^a-z0-9._-]+", "-", f"{BUILT}{'-'.join(ids)}-{image['release']}".lower())[:64]
     entry = {
         "key": key,
         "backend": "source_kernel",
@@ -100,9 +102,23 @@ def render_catalog(
         "source": redaction.text(source),
     }
     entries = [item for item in read_catalog(before) if item.get("key") != key]
+    _check_others(built, entries)
     text = HEADER + yaml.safe_dump([entry, *entries], sort_keys=False)
     catalog.load(yaml.safe_load(text))
     return text
+
+
+def _check_others(built: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse files of an entry that somebody wrote by hand: its digests are reviewed, and a build host has no say in them."""
+    for entry in entries:
+        packages = entry.get("packages") if not str(entry.get("key")).startswith(BUILT) else None
+        theirs = {item.get("file") for item in packages or () if isinstance(item, dict)}
+        for package in built:
+            if package["file"] in theirs:
+                raise catalog.CatalogError(
+                    f"the build host answers with {package['file']}, which the entry {entry.get('key')} of toa.catalog.yml has already; a build does "
+                    "not replace it: give the kernel a name of its own (toa_kernel.buildid)"
+                )
 
 
 def render_lock(built: Sequence[Mapping[str, Any]], before: str) -> str:

@@ -174,6 +174,18 @@ def test_a_build_does_not_replace_what_was_reviewed():
     assert yaml.safe_load(before)["packages"][0]["sha256"] == "ab" * 32
 
 
+def test_a_build_does_not_replace_what_the_operator_wrote_into_the_catalog():
+    """An entry of his own has no address where `toa_package_mirror` has the files, so that the lock file alone cannot tell."""
+    chosen = built_kernels.packages(RPMS)
+    text = built_kernels.render_catalog(chosen, CENTOS7, ["200/8"], "kernel.src.rpm", "")
+    again = built_kernels.render_catalog(chosen, {**CENTOS7, "id": "rhel"}, ["200/8"], "kernel.src.rpm", text)
+    assert len(yaml.safe_load(again)) == 2, "one kernel for two distributions"
+    with pytest.raises(CatalogError, match="the entry reviewed of toa.catalog.yml has already"):
+        built_kernels.render_catalog(
+            chosen, CENTOS7, ["200/8"], "kernel.src.rpm", text.replace("key: built-centos-" + RELEASE, "key: reviewed")
+        )
+
+
 @pytest.mark.parametrize("key, value", [("sha256", "x"), ("sha256", None), ("size", "7")])
 def test_a_build_without_digest_or_size_is_refused(key, value):
     with pytest.raises(CatalogError, match="no digest or no size"):
