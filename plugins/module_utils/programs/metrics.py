@@ -16,6 +16,7 @@ import os
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.host.foreign_folder import ForeignFolder
+from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError
 from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.drift import (
     CODES,
@@ -86,7 +87,14 @@ ORDER = (
 
 def main(args):
     """`args["folder"]` holds the settings: {textfile_dir, probe (bool), probe_args}."""
-    settings = read_json(os.path.join(args["folder"], SETTINGS))
+    path = os.path.join(args["folder"], SETTINGS)
+    settings = read_json(path)
+    if not isinstance(settings, dict) or not settings.get("textfile_dir"):
+        raise TargetError(
+            "bad_option",
+            "%s is not what the monitor was set up with" % path,
+            "run realip.toa.rollout again, or the role monitor",
+        )
     now = int(time.time())
     found = survey(
         {"check": False, "probe": bool(settings.get("probe")), "probe_args": settings.get("probe_args") or {}}
