@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Interfaces in other network namespaces that take their packets past this host's firewall, so that the option filter does not see them.
 
-A veth pair or a bridge leads through the host; these do not: macvlan and ipvlan children, which have their packets from the driver of the host's
-interface, and interfaces of hardware (functions of SR-IOV, network cards of a cloud) that were given to a namespace as they are.
+A veth pair leads through the host; these do not: macvlan and ipvlan children, which have their packets from the driver of the host's interface,
+interfaces of hardware (functions of SR-IOV, network cards of a cloud) that were given to a namespace as they are, and bridges that join a container to
+the network outside, as LXC's do, unless bridged packets are shown to the firewall (br_netfilter).
 """
 
 from __future__ import absolute_import, division, print_function
@@ -24,7 +25,7 @@ MOST, TIMEOUT = 64, 5
 
 def unseen_interfaces(look):
     """What the option filter does not see, in words; [] where it sees everything."""
-    return _of_hardware(look) + _children(look)
+    return _of_hardware(look) + _bridges(look) + _children(look)
 
 
 def _of_hardware(look):
@@ -36,6 +37,33 @@ def _of_hardware(look):
             if os.path.isdir(folder) and not list_dir(folder):
                 found.append("the interface of the network device %s (%s)" % (name, bus))
     return found
+
+
+def _bridges(look):
+    """Frames that a bridge passes from a card to a container are no business of IP's here, but for br_netfilter."""
+    if read_line(look.path("/proc/sys/net/bridge/bridge-nf-call-iptables")) == "1":
+        return []
+    found = []
+    for name in list_dir(look.path("/sys/class/net")):
+        ports = list_dir(look.path("/sys/class/net/%s/brif" % name))
+        containers = [port for port in ports if _leads_elsewhere(look, port)]
+        if containers and [port for port in ports if _leads_outside(look, port)]:
+            found.append("the bridge %s, which joins %s to the network outside" % (name, containers[0]))
+    return found
+
+
+def _leads_outside(look, port):
+    """A card, or what is made of one: a bond, a VLAN."""
+    folder = "/sys/class/net/%s" % port
+    parts = list_dir(look.path(folder))
+    return "device" in parts or "bonding" in parts or bool([part for part in parts if part.startswith("lower_")])
+
+
+def _leads_elsewhere(look, port):
+    """One end of a pair whose other end is a container's. A virtual machine (tun_flags) has a kernel of its own."""
+    folder = look.path("/sys/class/net/%s" % port)
+    ends = [read_line("%s/%s" % (folder, name)) for name in ("ifindex", "iflink")]
+    return ends[0] != ends[1] and not _leads_outside(look, port) and "tun_flags" not in list_dir(folder)
 
 
 def _children(look):

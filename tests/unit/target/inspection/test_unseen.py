@@ -44,6 +44,43 @@ def test_hardware_that_was_given_away(tmpdir):
     ]
 
 
+def port(tmpdir, name, index, link, *parts):
+    folder = tmpdir.ensure("sys/class/net", name, dir=True)
+    folder.join("ifindex").write("%d\n" % index)
+    folder.join("iflink").write("%d\n" % link)
+    for part in parts:
+        folder.ensure(part, dir=True)
+
+
+@pytest.mark.parametrize(
+    "ports, shown, found",
+    [
+        (("eth0", "veth1"), None, True),
+        (("bond0", "veth1"), "0", True),
+        (("eth0.7", "veth1"), "0", True),
+        (("eth0", "veth1"), "1", False),
+        (("eth0", "tap0"), None, False),
+        (("veth1", "veth2"), None, False),
+        (("eth0",), None, False),
+    ],
+)
+def test_a_bridge_that_joins_a_container_to_the_network_outside(tmpdir, ports, shown, found):
+    """As LXC has them; docker's leads no card, a virtual machine has a kernel of its own, and with br_netfilter the firewall sees what is bridged."""
+    port(tmpdir, "eth0", 2, 2, "device")
+    port(tmpdir, "bond0", 3, 3, "bonding")
+    port(tmpdir, "eth0.7", 4, 2, "lower_eth0")
+    port(tmpdir, "tap0", 5, 5, "tun_flags")
+    port(tmpdir, "veth1", 6, 40)
+    port(tmpdir, "veth2", 7, 41)
+    port(tmpdir, "br0", 8, 8, "bridge")
+    for name in ports:
+        tmpdir.ensure("sys/class/net/br0/brif", name, dir=True)
+    if shown is not None:
+        tmpdir.ensure("proc/sys/net/bridge/bridge-nf-call-iptables").write(shown + "\n")
+    wanted = ["the bridge br0, which joins veth1 to the network outside"] if found else []
+    assert unseen.unseen_interfaces(Look(tmpdir)) == wanted
+
+
 @pytest.mark.parametrize("maker", unseen.MAKERS + ("",))
 def test_namespaces_are_looked_into_only_where_children_can_be(tmpdir, monkeypatch, maker):
     asked = []
