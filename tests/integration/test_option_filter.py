@@ -453,3 +453,36 @@ def test_ssh_goes_on(stage: OptionFilterStage) -> None:
         stage.command("python3", "-c", script), capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout == "talks\n", done.stderr
+
+
+BEFORE_OURS = """
+set -e
+export PATH={tools}:$PATH
+filter="sh {folder}/filter.sh"
+$filter start
+$filter show >{folder}/shown
+for command in iptables ip6tables; do $command -t mangle -I PREROUTING 1 -m conntrack --ctstate ESTABLISHED -j ACCEPT; done
+! $filter show >/dev/null
+$filter start
+$filter start
+$filter show | diff {folder}/shown -
+for command in iptables ip6tables; do $command -t mangle -S PREROUTING | sed 1d; done
+$filter stop
+iptables -t mangle -S PREROUTING | sed 1d
+"""
+
+
+@pytest.mark.parametrize("way", ["nft", "legacy"])
+def test_no_rule_of_others_goes_before_ours(tmp_path: Path, way: str) -> None:
+    """Calico puts rules first in the table mangle that accept whatever belongs to a connection: the ACK with the option is of that kind."""
+    for name in ("iptables", "ip6tables"):
+        for tool in ("", "-restore"):
+            (tmp_path / f"{name}{tool}").symlink_to(f"/usr/sbin/xtables-{way}-multi")
+    option_filter_check.write_rules(str(tmp_path), "iptables", KINDS, TRUSTED, [])
+    script = tmp_path / "filter.sh"
+    script.write_text(script.read_text().replace("\nPATH=", f"\nPATH={tmp_path}:"))
+    words = ["unshare", "--net", "sh", "-c", BEFORE_OURS.format(tools=tmp_path, folder=tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    theirs = "-A PREROUTING -m conntrack --ctstate ESTABLISHED -j ACCEPT"
+    assert done.stdout.splitlines() == ["-A PREROUTING -p tcp -j REALIP-TOA", theirs] * 2 + [theirs]

@@ -147,11 +147,27 @@ jumps() { # COMMAND
     "$1" -t mangle -S PREROUTING | grep -e '-j %(chain)s$'
 }
 
+first() { # COMMAND: the jump, where no rule comes before it
+    "$1" -t mangle -S PREROUTING | sed -n '/^-A/{p;q;}' | grep -e '-j %(chain)s$'
+}
+
+surplus() { # COMMAND: the number of the last jump that is not the first one
+    "$1" -t mangle -S PREROUTING | sed -n '/^-A/p' | grep -n -e '-j %(chain)s$' | sed -n '2,$s/:.*//p' | tail -n 1
+}
+
+# A rule before ours may accept a packet for good, as those of Calico do with whatever belongs to a connection.
+come_first() { # COMMAND
+    first "$1" >/dev/null || patiently "$1" -t mangle -I PREROUTING 1 -p tcp -j %(chain)s || return 1
+    while at=$(surplus "$1") && [ -n "$at" ]; do
+        patiently "$1" -t mangle -D PREROUTING "$at" || return 1
+    done
+}
+
 load() { # COMMAND FILE
     rules_in "$2" || return 1
     patiently restore "$1" || return 1
     is_loaded "$1" "$2" || return 1
-    jumps "$1" >/dev/null || patiently "$1" -t mangle -I PREROUTING 1 -p tcp -j %(chain)s
+    come_first "$1"
 }
 
 unload() { # COMMAND
@@ -163,7 +179,7 @@ unload() { # COMMAND
 }
 
 show() { # COMMAND
-    "$1" -t mangle -S %(chain)s && jumps "$1"
+    "$1" -t mangle -S %(chain)s && first "$1"
 }
 
 start_iptables() {
