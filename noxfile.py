@@ -203,8 +203,8 @@ def adversary(session: nox.Session) -> None:
 
 @nox.session
 def adversary_lab(session: nox.Session) -> None:
-    """the same against vtoa and a vendor's kernel, on lab machines"""
-    on_machines(session, "-s", tests=["tests/lab/test_adversary.py"])
+    """the same on lab machines: vtoa and a vendor's kernel; Redis, nginx, sshd and PostgreSQL on a machine of each backend"""
+    on_machines(session, "-s", tests=["tests/lab/test_adversary.py", "tests/lab/adversary_servers.py"])
 
 
 @nox.session
