@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import kernels, machines, qemu
-from lab.images import DEBIAN_MIRROR, content_key
+from lab.debian_archive import DEBIAN_MIRROR
+from lab.images import content_key
 from lab.paths import cache_dir, locked
 from lab.progress import LabError, say
 
