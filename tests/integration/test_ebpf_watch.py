@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,6 +134,27 @@ def test_no_change_has_a_moment_in_which_strangers_are_trusted_or_clients_are_no
     assert answer["wrong"] == [], answer["wrong"][:5]
     counted = stage.ebpf("status")["counters"]
     assert counted["translated"] - before["translated"] >= answer["genuine"]
+
+
+def test_from_all_to_a_list(stage: EbpfStage) -> None:
+    """Everybody was believed; once the change is done no stranger is, and the load balancer is at every moment."""
+    stage.ebpf(trusted_sources=[])
+    stop, begun = Path(stage.base, "stop"), Path(stage.base, "begun")
+    with ThreadPoolExecutor() as pool:
+        seen = pool.submit(stage.target, "stream", stop=str(stop), begun=str(begun), seconds=100)
+        try:
+            while not begun.exists():
+                assert not seen.done(), seen.result()
+                time.sleep(0.02)
+            assert stage.ebpf(trusted_sources=["192.0.2.0/24"]).get("changed")
+            done = time.time()
+            assert stage.ebpf(trusted_sources=["192.0.2.0/24"], kinds=["200/8", "254/8"]).get("changed")
+        finally:
+            stop.touch()
+        answer = seen.result()
+    assert answer["wrong"], "nobody was believed before"
+    late = [row for row in answer["wrong"] if row[0] != "peer" or row[1] != "client" or row[-1] > done]
+    assert late == [], late[:5]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ _PORTS = 20000  # before client ports begin again
 
 
 def main(args):
-    """args: `stop`, a file that ends it; `seconds`, at most. Returns `genuine` and `strangers`, how many connections of each; `wrong`, what was
-    shown in place of what should have been."""
+    """args: `stop`, a file that ends it; `seconds`, at most; `begun`, a file that is made after the first of each. Returns `genuine` and `strangers`,
+    how many connections of each; `wrong`, what was shown in place of what should have been, and when that connection began."""
     return dict(in_child(lambda: _work(args), args["seconds"] + 20), changed=False)
 
 
@@ -32,10 +32,13 @@ def _work(args):
     while time.time() < end and not os.path.exists(args["stop"]):
         for expected, address in (("client", PEERS[4]), ("peer", STRANGERS[4])):
             case = Case(expected, option, "ack", "inet", 4, address)
+            began = time.time()
             bench.run([case], end)
             counted[expected] += 1
             if case.seen != expected:
-                wrong.append([expected, case.seen, case.accept, case.getpeername, case.problem])
+                wrong.append([expected, case.seen, case.accept, case.getpeername, case.problem, began])
+        if args.get("begun") and counted["peer"] == 1:
+            open(args["begun"], "w").close()
         if bench.client_port > first + _PORTS:
             bench.client_port = first
     return {"genuine": counted["client"], "strangers": counted["peer"], "wrong": wrong}
