@@ -71,7 +71,8 @@ class CallTimeout(BaseException):
 def serve(sources, call):
     """Run one call and write its answer; never raises.
 
-    `sources`: list of (module name, source bytes), in the order in which they must run, the entry module last.
+    `sources`: list of (module name, source bytes), in the order in which they must run, the entry module last; before a module that leaves a shell
+    script on hosts, the path of that and its bytes.
     `call`: dict of `args`, `nonce` (text), `timeout` (seconds) and `limit` (the longest answer, in bytes); `image` for one that works in an image.
     """
     # What we and the commands that we run make is as it should be for everybody else, whatever the login's umask is.
@@ -154,7 +155,10 @@ def run(sources, args, enter=None):
     gc.disable()  # compiling makes many objects and no garbage
     try:
         for name, source in sources:
-            module = _load(name, source)
+            if name.endswith(".sh"):
+                sys.modules[PACKAGE].SCRIPTS[name] = source
+            else:
+                module = _load(name, source)
     finally:
         gc.enable()
     leave = enter() if enter else None
@@ -178,6 +182,7 @@ def _register_packages():
         if parent is not None:
             setattr(parent, parts[depth - 1], package)
         parent = package
+    parent.SCRIPTS = {}  # shell scripts that came with it, for host/scripts.py
 
 
 def _room(name):

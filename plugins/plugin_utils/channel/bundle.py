@@ -29,6 +29,8 @@ IMAGE = "inspection.image"
 _USUAL_IMPORT = re.compile(
     rb"^from " + PACKAGE.replace(".", r"\.").encode("ascii") + rb"\.([\w.]+) import ", re.MULTILINE
 )
+# What host/scripts.py is asked for.
+_SCRIPT = re.compile(rb"\bscript\(\s*\"([\w/]+\.sh)\"")
 _RELATIVE_IMPORT = re.compile(rb"^\s*from\s*\.", re.MULTILINE)
 
 OLDEST_PYTHON = (2, 6)
@@ -129,7 +131,7 @@ def build(entry: str, search: tuple[str, ...] = (), image: bool = False) -> Prog
     _collect(entry, folders, sources, ())
     parts = [shrunk(_find(RUNNER, folders).read_bytes())]
     for name, source in sources.items():
-        parts += [name.encode("ascii"), shrunk(source)]
+        parts += [name.encode("ascii"), source if name.endswith(".sh") else shrunk(source)]
     if any(b"\0" in part for part in parts):
         raise BundleError(f"a module of {entry} contains a NUL byte")
     payload = base64.b64encode(zlib.compress(b"\0".join(parts), 6)).decode("ascii")
@@ -146,15 +148,22 @@ def _collect(name: str, folders: list[Path], sources: dict[str, bytes], chain: t
     source = path.read_bytes()
     for wanted in our_imports(source, path):
         _collect(wanted, folders, sources, (*chain, name))
+    for script in _SCRIPT.findall(source):
+        script_name = script.decode("ascii")
+        sources[script_name] = _file(script_name, folders).read_bytes()
     sources[name] = source
 
 
 def _find(name: str, folders: list[Path]) -> Path:
+    return _file(f"{name.replace('.', '/')}.py", folders)
+
+
+def _file(name: str, folders: list[Path]) -> Path:
     for folder in folders:
-        path = folder / f"{name.replace('.', '/')}.py"
+        path = folder / name
         if path.is_file():
             return path
-    raise BundleError(f"there is no target module {name}.py in " + ", ".join(map(str, folders)))
+    raise BundleError(f"there is no target module {name} in " + ", ".join(map(str, folders)))
 
 
 def our_imports(source: bytes, path: Path) -> list[str]:

@@ -77,6 +77,34 @@ def test_search_path_comes_first_but_ours_is_found_too(folder: Path) -> None:
     assert parts[parts.index(b"state") + 1] == b"def load(): pass\n"
 
 
+def test_a_shell_script_comes_with_the_module_that_leaves_it(folder: Path) -> None:
+    """As it stands in its file, but for the head about our sources, and with what the module sets in it."""
+    text = '# about our sources\n\n# realip.toa\ndir=/nowhere\necho "$dir" # said\n'
+    (folder / "left.sh").write_text(text)
+    entry = f'{OURS}.host.scripts import script\nTEXT = script("left.sh", dir="/var/lib/a b")\n\n\ndef main(args):\n    return {{"text": TEXT}}\n'
+    program = build("entry", write(folder, entry=entry))
+    assert program.modules[-2:] == ("left.sh", "entry")
+    told = json.loads(run(program, {}).partition("@realip-toa abc ")[2].partition(" ")[2].partition(" @end")[0])
+    assert told["text"] == "#!/bin/sh\n# realip.toa\ndir='/var/lib/a b'\necho \"$dir\" # said\n"
+
+
+def test_a_shell_script_that_is_not_there_is_a_defect_of_ours(folder: Path) -> None:
+    with pytest.raises(BundleError, match=r"missing\.sh"):
+        build("entry", write(folder, entry='x = script("missing.sh")\n'))
+
+
+def test_every_shell_script_is_packed_with_some_program() -> None:
+    scripts = {str(path.relative_to(bundle.TARGET_DIR)) for path in found(bundle.TARGET_DIR, "**/*.sh")}
+    programs = [
+        f"programs.{path.stem}" for path in found(bundle.TARGET_DIR, "programs/*.py") if path.stem != "__init__"
+    ]
+    packed = {name for program in programs for name in build(program).modules if name.endswith(".sh")}
+    assert packed == scripts
+    for name in scripts:
+        text = (bundle.TARGET_DIR / name).read_text(encoding="ascii")
+        assert not text.startswith("#!") and "SPDX-License-Identifier" in text.partition("\n\n")[0], name
+
+
 def test_packed_once_per_process(folder: Path) -> None:
     search = write(folder, entry="x = 1\n")
     first = build("entry", search)

@@ -176,6 +176,11 @@ def test_what_is_needed_of_the_programs():
     assert all(len(name) < 16 for name, hook in ebpf_maps.PROGRAMS), "the kernel keeps 15 characters"
 
 
+def test_the_loader_knows_every_program_and_its_hook():
+    for name, hook in ebpf_maps.PROGRAMS:
+        assert "\n    %s) echo %s ;;\n" % (name, hook) in ebpf_loader.SCRIPT_TEXT
+
+
 @pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]])
 def test_the_loader_is_posix_sh(shell, tmpdir):
     script = tmpdir.join("loader.sh")
