@@ -10,12 +10,11 @@ import typing as t
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
+from ansible import context
 from ansible_collections.realip.toa.plugins.module_utils.common.option_formats import PACKETS, PLACES
 from ansible_collections.realip.toa.plugins.module_utils.common.probe_groups import LISTENERS
-from ansible_collections.realip.toa.plugins.plugin_utils import option_formats, places, probe_addresses
+from ansible_collections.realip.toa.plugins.plugin_utils import operator_files, option_formats, places, probe_addresses
 from ansible_collections.realip.toa.plugins.plugin_utils.action import Result, ToaAction, ToaError, Variables
-from ansible_collections.realip.toa.plugins.plugin_utils.catalog import built_kernels
 from ansible_collections.realip.toa.plugins.plugin_utils.catalog import entries as catalog
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.assumed import assumed_facts
 from ansible_collections.realip.toa.plugins.plugin_utils.facts.build import CLEAN, facts_of, probe_of
@@ -26,6 +25,7 @@ from ansible_collections.realip.toa.plugins.plugin_utils.planner import policy a
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends import registry
 from ansible_collections.realip.toa.plugins.plugin_utils.planner.backends.packaged_kernel import backend_of
 from ansible_collections.realip.toa.plugins.plugin_utils.source_code import archive as source_archive
+from ansible_collections.realip.toa.plugins.plugin_utils.source_code import trees
 from ansible_collections.realip.toa.plugins.plugin_utils.variables import table
 
 
@@ -38,12 +38,10 @@ def _first_line(path: Path) -> str:
 
 # Read once, when Ansible imports this file, and not again in the worker of each host.
 CATALOG = catalog.load()
-
-LOCKFILE = "toa.lock.yml"
-# Kernels that were built by realip.toa.build_kernel.
-CATALOG_FILE = "toa.catalog.yml"
-# A lock file of a large fleet has some kilobytes; what has more is something else, in bytes.
-LOCKFILE_LIMIT = 1 << 20
+trees.known()
+_GIVEN = context.CLIARGS.get("args") or ()
+# A command for one module has a pattern there.
+operator_files.read_ahead(() if isinstance(_GIVEN, str) else _GIVEN, context.CLIARGS.get("inventory") or ())
 
 # Of the kernel that this runs on; "" where no Linux tells it.
 OWN_BOOT = _first_line(Path("/proc/sys/kernel/random/boot_id"))
@@ -126,11 +124,7 @@ class ActionModule(ToaAction):
             policy = policy_module.policy_of({key: args[key] for key in policy_module.POLICY})
             if args["goal"] == "install":
                 policy = self._with_digest(policy, task_vars)
-            own = [*(args["catalog"] or []), *self._read_catalog(args["catalog_file"], task_vars)]
-            entries = _checked(catalog.load(own)) if own else CATALOG
-            lock = catalog.read_lock(
-                args["lock"] if args["lock"] is not None else self._read_lockfile(args["lockfile"], task_vars)
-            )
+            entries, lock = self._entries(args, task_vars), self._lock(args, task_vars)
         except ValueError as problem:
             raise ToaError(
                 "bad_policy", str(problem), "correct the option or variable; see `ansible-doc realip.toa.toa_plan`"
@@ -190,28 +184,16 @@ class ActionModule(ToaAction):
         taken = source_archive.take(url, "", sha256, places.folders(task_vars))
         return {**policy, "source": {**policy["source"], "reference": taken.sha256}}
 
-    def _read_catalog(self, path: str | None, task_vars: Variables) -> list[dict[str, t.Any]]:
-        """Entries of toa.catalog.yml, none where there is no such file. Raises CatalogError."""
-        found = places.found(path or CATALOG_FILE, places.folders(task_vars))
-        return built_kernels.read_catalog(found.read_text(encoding="utf-8")) if found else []
+    def _entries(self, args: Result, task_vars: Variables) -> list[catalog.Entry]:
+        """The catalog with the operator's own entries. Raises CatalogError."""
+        file = places.found(args["catalog_file"] or operator_files.CATALOG_FILE, places.folders(task_vars))
+        if args["catalog"]:
+            return _checked(catalog.load([*args["catalog"], *(operator_files.kernels(file) if file else [])]))
+        return _checked(operator_files.with_kernels(file)) if file else CATALOG
 
-    def _read_lockfile(self, path: str | None, task_vars: Variables) -> t.Any:
-        """Contents of the lock file, None where there is none yet. Raises CatalogError for one that cannot be read."""
-        found = places.found(path or LOCKFILE, places.folders(task_vars))
-        if found is None:
-            return None
-        try:
-            if found.stat().st_size > LOCKFILE_LIMIT:
-                raise catalog.CatalogError(
-                    f"lock file {found} has more than {LOCKFILE_LIMIT} bytes; that is no lock file"
-                )
-            content = catalog.parse_yaml(found.read_bytes())
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
-            raise catalog.CatalogError(f"lock file {found} cannot be read: {problem}") from problem
-        if content is None:
-            return None
-        if not isinstance(content, Mapping):
-            raise catalog.CatalogError(
-                f"lock file {found} holds no `packages`; write it with the playbook realip.toa.lock"
-            )
-        return content
+    def _lock(self, args: Result, task_vars: Variables) -> Mapping[str, catalog.Locked]:
+        """What may be installed; nothing where there is no lock file yet. Raises CatalogError."""
+        if args["lock"] is not None:
+            return catalog.read_lock(args["lock"])
+        file = places.found(args["lockfile"] or operator_files.LOCKFILE, places.folders(task_vars))
+        return operator_files.lock(file) if file else {}

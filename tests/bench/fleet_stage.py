@@ -19,6 +19,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import yaml
 from ebpf_stage import EbpfStage
 from sshd import ROOT, VENVS
 
@@ -124,6 +125,11 @@ class FleetStage(EbpfStage):
             "toa_trusted_sources": "all",
             "toa_report_dir": str(self.folder / "reports"),
         }
+        # As real fleets have them, beside the inventory.
+        (self.folder / "toa.lock.yml").write_text(
+            yaml.safe_dump({"packages": [_locked(number) for number in range(40)]})
+        )
+        (self.folder / "toa.catalog.yml").write_text(yaml.safe_dump([_built(number) for number in range(4)]))
         path = self.folder / f"inventory-{size}.json"
         path.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
         return path
@@ -183,6 +189,20 @@ class Memory(threading.Thread):
             # Of what runs in that process now: sh, nsenter, at last ansible-playbook. One that has ended has no such line.
             found = re.search(r"^VmHWM:\s+(\d+) kB$", self.status.read_text(), re.MULTILINE)
             self.most = max(self.most, int(found[1]) / 1024 if found else 0)
+
+
+def _locked(number: int) -> dict[str, t.Any]:
+    """A package of the lock file."""
+    file = f"linux-image-4.4.{number}.toa_1.0_amd64.deb"
+    return {"file": file, "url": f"http://mirror.example/toa/{file}", "size": 1, "sha256": f"{number:064x}"}
+
+
+def _built(number: int) -> dict[str, t.Any]:
+    """A kernel that the operator has built, for hosts that are not in this fleet."""
+    return {
+        "key": f"own{number}", "vendor": "tencent", "backend": "source_kernel", "match": {"id": "centos", "major": 7, "arch": "x86_64"},
+        "release": f"3.10.{number}.toa", "option_kinds": ["200/8"], "format": "rpm", "packages": [{"role": "image", "file": f"own{number}.rpm"}],
+    }  # fmt: skip
 
 
 def used(cgroup: Path) -> float:
