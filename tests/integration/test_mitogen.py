@@ -57,7 +57,7 @@ def test_rollout(core: str, tmp_path: Path) -> None:
         inventory = tmp_path / "inventory.json"
         inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
         for state in ("proved", "converged"):
-            controller = Controller(core, tmp_path / state, settings(core), patience=300)
+            controller = Controller(core, tmp_path / state, settings(core))
             controller.folder.mkdir()
             run = controller.command(["ansible-playbook", "-i", str(inventory), str(tmp_path / "rollout.yml")])
             assert run.rc == 0, run.output
