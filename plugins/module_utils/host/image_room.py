@@ -130,7 +130,7 @@ def _furnish(path, look, names):
         _bind_device(source, path)
     for name, target in _LINKS:
         os.symlink(target, "%s/dev/%s" % (path, name))
-    os.mkdir(path + "/dev/shm", 0o1777)
+    os.mkdir("%s/dev/shm" % path, 0o1777)
     os.mkdir(path + _STORE, 0o700)
     _tmpfs(path + "/sys", "0755", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     if _is_folder(path + "/run"):

@@ -171,7 +171,7 @@ def completed(case: Case, offer: Offer, filters_sources: bool) -> Offer:
         offer.tell("drifted", detail=item["detail"], since=f" (since {item['since']})" if item["since"] else "")
         if item["code"] == "hold_gone" and offer.entry:
             offer.steps.append(f"hold {offer.entry.release} against updates again")
-    if _was_interrupted(case, "ebpf" if offer.programs else "persistence"):
+    if _was_interrupted(case, offer.boot_record):
         offer.steps.append("undo what an earlier run had begun and did not end, and do it again")
     if case.policy["monitor"] and (not case.facts["state"].get("monitor") or _was_interrupted(case, "monitor")):
         offer.steps.append("leave the monitor, which writes metrics")

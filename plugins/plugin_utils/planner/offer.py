@@ -92,6 +92,8 @@ class Offer:
     ipv6: bool = False
     programs: bool = False
     """It is this collection's eBPF programs, attached to the kernel."""
+    boot_record: str = "persistence"
+    """Section of the host's record that has what it runs at boot."""
     reboot: bool = False
     service: str = ""
     """Package of the host's repositories, and unit, that loads the module now and at boot."""

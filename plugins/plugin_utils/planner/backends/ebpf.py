@@ -40,7 +40,7 @@ class Ebpf(Backend):
     runs_programs = True
 
     def offer(self, case: Case) -> Offer:
-        offer = Offer("ebpf", "the eBPF backend", programs=True, ipv6=True)
+        offer = Offer("ebpf", "the eBPF backend", programs=True, boot_record=EBPF, ipv6=True)
         offer.getsockopt_1348 = 1348 in case.policy["ebpf_getsockopt"]
         ebpf = case.facts["ebpf"]
         if not kernel.at_least(case.kernel, OLDEST_KERNEL):
