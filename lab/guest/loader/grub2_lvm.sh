@@ -15,7 +15,7 @@ prepare_loader() {
     mount "$volume" /mnt
     cp -a /boot/. /mnt/
     umount /mnt
-    rm -rf /boot/*
+    find /boot -mindepth 1 -delete
     mount "$volume" /boot
     # A busy computer emulates udev slowly.
     echo "UUID=$(blkid -s UUID -o value "$volume") /boot ext4 defaults,x-systemd.device-timeout=10min 0 0" >> /etc/fstab
