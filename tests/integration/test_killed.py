@@ -28,7 +28,7 @@ for _name in ("rename", "unlink", "symlink", "mkdir", "rmdir"):
     setattr(os, _name, _counted(getattr(os, _name)))
 subprocess.Popen.__init__ = _counted(subprocess.Popen.__init__)
 """
-MOMENTS = (0, 3, 6, 9, 12, 15, 18, 21, 24, 28, 32, 36, 41, 46, 52, 60)
+MOMENTS = tuple(range(40))
 PYTHONS = {version: path for version, path in pythons().items() if version in ("2.7", "3.6", "3.13")}
 Wish = dict[str, t.Any]
 USERS: dict[str, tuple[str, Wish, Wish, Wish]] = {
