@@ -18,6 +18,7 @@ import re
 import stat
 
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, run
+from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
 
 try:
     import ctypes
@@ -80,13 +81,14 @@ class Room:
 
     def leave(self):
         """Whoever this image becomes was not found out here."""
-        for name, before in self.identities.items():
+        for name in _IDENTITIES:
+            before = self.identities[name]
             if _bytes(name) == before:
                 continue
             if before is None:
                 os.unlink(name)
             else:
-                _write(name, before)
+                write_own(name, before)
 
 
 def _outside():
@@ -286,7 +288,8 @@ def _bytes(path):
 
 
 def _write(path, text):
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    """A new file, in a file system that the room has just mounted."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:
         while text:
             text = text[os.write(handle, text) :]

@@ -7,17 +7,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import fcntl
 import json
-import os
 import time
 
 from ansible_collections.realip.toa.plugins.module_utils.bpf.in_force import counters_now
 from ansible_collections.realip.toa.plugins.module_utils.bpf.syscalls import BpfError
 from ansible_collections.realip.toa.plugins.module_utils.host.io import TargetError, read_line
 from ansible_collections.realip.toa.plugins.module_utils.host.writing import write_own
-from ansible_collections.realip.toa.plugins.module_utils.host.lock import wait_for
-from ansible_collections.realip.toa.plugins.module_utils.host.own_folder import own_folder
+from ansible_collections.realip.toa.plugins.module_utils.host.lock import HostLock
 from ansible_collections.realip.toa.plugins.module_utils.host.toa_modules import STATS_FILES, parse_counters, stats
 from ansible_collections.realip.toa.plugins.module_utils.monitoring.traffic import (
     EBPF,
@@ -27,8 +24,11 @@ from ansible_collections.realip.toa.plugins.module_utils.monitoring.traffic impo
     traffic_of,
 )
 
-# Seconds to wait for another proof to end.
-TIME_LIMIT = 15
+
+class ProofLock(HostLock):
+    """One proof at a time is counted; another one waits for it for some seconds."""
+
+    TIME_LIMIT = 15
 
 
 def all_counters():
@@ -63,9 +63,7 @@ class Counted(object):
 
     def __enter__(self):
         try:
-            own_folder(os.path.dirname(os.path.realpath(self.path)))
-            self.lock = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            wait_for(self._take, TIME_LIMIT, lambda holder: TargetError("proof_runs", holder))
+            self.lock = ProofLock(self.path + ".lock").__enter__()
             self.before = all_counters()
         except (IOError, OSError, TargetError):
             self._let_go()
@@ -82,14 +80,7 @@ class Counted(object):
         self._let_go()
         return False
 
-    def _take(self):
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (IOError, OSError):
-            return "another proof runs"
-        return None
-
     def _let_go(self):
         if self.lock is not None:
-            os.close(self.lock)
+            self.lock.__exit__()
             self.lock = None
