@@ -136,7 +136,7 @@ def test_a_selection_that_is_one(expression):
         ("fact.os.id", "there is no fact; did you mean facts?"),
         ("!(plan.reboot && facts.os.idd)", "there is no facts.os.idd; did you mean facts.os.id?"),
         ("contains(facts.os.id_lik, 'rhel')", "did you mean facts.os.id_like?"),
-        ("facts | zzz", "there is no facts.zzz; there are boot, "),
+        ("facts | zzz", "there is no facts.zzz; there are ahead, boot, "),
         ("plan.reason[?code == 'x']", "did you mean plan.reasons?"),
         ("foo(plan)", "Unknown function: foo()"),
         ("length(plan, facts)", "Expected 1 argument"),

@@ -223,7 +223,7 @@ def test_any_record_of_changed_files(value: object, name: str) -> None:
 
 @given(JSON, JSON, st.none() | st.integers() | st.floats())
 def test_any_record_of_a_proof(proof: object, packages: object, booted: float | None) -> None:
-    facts = {"modules": [], "ebpf": {}, "uname": {"release": "5.10"}, "boot": {}, "kernels": [], "firewall": {"option_filter": None}, "held": [],
+    facts = {"ahead": [], "modules": [], "ebpf": {}, "uname": {"release": "5.10"}, "boot": {}, "kernels": [], "firewall": {"option_filter": None}, "held": [],
              "state": {"proof": proof, "packages": packages}}  # fmt: skip
     assert drift.drift_of(facts, booted, booted, {}) == []
     facts["state"]["proof"] = {"backend": "kernel_package", "kernel": "4.4.87.toa", "time": "2026-11-20T10:00:00Z"}

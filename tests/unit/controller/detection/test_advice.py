@@ -70,8 +70,8 @@ def test_a_kind_that_nobody_sends_is_custom() -> None:
 
 
 def test_an_unknown_layout_is_said() -> None:
-    found = add_up({"web": heard(row(kind=254, length=16, samples=["deadbeef"]))})
-    assert "What 254/16 carries is not known" in " ".join(advice.notes(found))
+    found = add_up({"web": heard(row(kind=254, length=14, samples=["deadbeef"]))})
+    assert "What 254/14 carries is not known" in " ".join(advice.notes(found))
 
 
 def test_hosts_are_added_up() -> None:
