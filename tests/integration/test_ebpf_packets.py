@@ -91,6 +91,7 @@ def test_misplaced_options_are_counted(stage: EbpfStage) -> None:
     talk(stage, {"variant": "defer_accept", "before": [F]}, {"variant": "fastopen", "syn": F}, {"ack": F + G})
     after = stage.ebpf("status")["counters"]
     assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {
+        "from_trusted": 3,
         "misplaced": 2,
         "ambiguous": 1,
     }
