@@ -33,6 +33,8 @@ LOADERS = {
 }
 # Folders of tests on machines, and the target of make that runs them.
 FOLDERS = {"tests/lab": "lab", "tests/source": "lab-source", "tests/jobs": "jobs", "tests/newcomer": "quick-start"}
+# Machines whose test has not been seen to pass from end to end. Whoever sees it takes the name out.
+UNFINISHED = {"el8", "el9", "ubuntu2204", "selinux12", "efi12", "lvm12", "raid12"}
 
 
 def page() -> str:
@@ -56,7 +58,10 @@ def kind(host: Host) -> str:
 
 def tried(host: Host) -> str:
     """By make target: the scenarios and files of tests that name the machine."""
-    runs = [f"`make lab-machine-{host.name}`"] if (ROOT / f"tests/machines/test_{host.name}.py").exists() else []
+    runs = []
+    if (ROOT / f"tests/machines/test_{host.name}.py").exists():
+        unfinished = " (has not passed yet)" if host.name in UNFINISHED else ""
+        runs = [f"`make lab-machine-{host.name}`{unfinished}"]
     scenarios = [
         path.parent.name
         for path in found(ROOT, "molecule/*/molecule.yml")

@@ -34,7 +34,9 @@ def test_no_stranger_is_believed(lab, host: str) -> None:
     client = handshakes.plain(4, handshakes.TRUSTED[4][0], ack=handshakes.forged(kind, "203.0.113.7", 4242).hex())
     shots = handshakes.some(MANY, SEED)
     print(f"adversary: {len(shots)} handshakes against {MACHINES[host]}; REALIP_SEED={SEED}")
-    believed, *seen = lab.target(host, "adversary", shots=[client, *shots], kinds=KINDS, filter=FOLDER)["seen"]
+    answer = lab.target(host, "adversary", shots=[client, *shots], kinds=KINDS, filter=FOLDER)
+    assert "seen" in answer, answer
+    believed, *seen = answer["seen"]
     assert believed["told"][0] == "203.0.113.7:4242", believed
     told = [(handshakes.wrong(shot, one), shot, one) for shot, one in zip(shots, seen, strict=True)]
     assert not [json.dumps(found) for found in told if found[0]]
