@@ -45,6 +45,9 @@ def test_keys_are_those_of_the_contract():
 
 def test_a_real_host_keeps_everything():
     raw = inspect_host.main({})
+    for program in raw["ebpf"]["foreign"]:
+        # Of another test's programs, which may be attached now: `alone` is a list of its own in the facts.
+        program.pop("alone")
     built = facts_of(json.loads(json.dumps(raw)))
     assert built["kernel"]["release"] == raw["uname"]["release"]
     assert built["kernel"]["upstream"]
