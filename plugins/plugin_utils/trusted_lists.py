@@ -13,9 +13,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jmespath
 import yaml
 from ansible_collections.realip.toa.plugins.plugin_utils import trusted_networks
+
+try:
+    import jmespath
+except ImportError:
+    jmespath = None
 
 FILE = "toa.sources.yml"
 # As many as the eBPF programs have room for.
@@ -46,9 +50,14 @@ def _published(item: object) -> Published:
     if not isinstance(known, Mapping) or set(known) - {"url", "select"} or not _is_address(known.get("url")):
         raise ValueError(f"{EXPECTED}; got {item!r:.120}")
     select = known.get("select") or ""
+    if not select:
+        return Published(str(known["url"]))
+    if jmespath is None:
+        raise ValueError(
+            "toa_trusted_sources_url: select needs the Python library jmespath on the controller: pip install jmespath"
+        )
     try:
-        if select:
-            jmespath.compile(str(select))
+        jmespath.compile(str(select))
     except jmespath.exceptions.JMESPathError as problem:
         raise ValueError(
             f"toa_trusted_sources_url: select {select!r:.80} is no JMESPath expression: {problem}"

@@ -68,5 +68,5 @@ def _owner(path):
         if which(words[0]):
             rc, out, _err = run(list(words))
             if rc == 0:
-                return out.split(":")[0].strip()
+                return out.partition(":")[0].strip()
     return ""

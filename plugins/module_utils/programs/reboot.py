@@ -69,7 +69,7 @@ def _systemd_state():
     if not os.path.isdir("/run/systemd/system"):
         return ""
     rc, out, _err = run(["systemctl", "is-system-running"], timeout=10)
-    word = out.strip().split("\n")[0]
+    word = out.strip().partition("\n")[0]
     if word and word != "unknown" and rc not in (124, 127):
         return word
     # Debian 8's systemd (215) knows the question; one that does not keeps /run/nologin until the boot is through.

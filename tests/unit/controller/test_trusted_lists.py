@@ -114,3 +114,12 @@ def test_what_is_trusted_is_what_was_reviewed() -> None:
         ValueError, match=r"does not hold https://vendor.example/api: run the playbook realip\.toa\.lock"
     ):
         trusted_lists.reviewed({PLAIN.url: lists[PLAIN.url]}, [PLAIN, API])
+
+
+def test_a_controller_without_jmespath_needs_it_for_json_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trusted_lists, "jmespath", None)
+    assert trusted_lists.published("https://lists.example/v4.txt") == [
+        trusted_lists.Published("https://lists.example/v4.txt")
+    ]
+    with pytest.raises(ValueError, match="pip install jmespath"):
+        trusted_lists.published({"url": "https://lists.example/all.json", "select": "prefixes"})
