@@ -194,7 +194,7 @@ def test_operators_tasks_that_fail(fleet: Fleet) -> None:
         text = (fleet.folder / f"{kind}.yml").read_text()
         broken = text.replace(f"echo {kind} ", f"test {{{{ inventory_hostname }}}} != {name} && echo {kind} ")
         (fleet.folder / f"broken-{kind}.yml").write_text(broken)
-    hooks = {f"toa_{kind}_tasks": str(fleet.folder / f"broken-{kind}.yml") for kind in ("drain", "health", "undrain")}
+    hooks = {"toa_hooks": {kind: str(fleet.folder / f"broken-{kind}.yml") for kind in ("drain", "health", "undrain")}}
     # Each by itself: all are of one kind, whose canary would keep the others from beginning.
     report: dict[str, t.Any] = {}
     for name in names:

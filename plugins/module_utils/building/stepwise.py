@@ -84,7 +84,7 @@ class Build:
                 "build_noexec",
                 "%s is on a file system that is mounted noexec, and a kernel's tree builds programs that it then runs"
                 % self.folder,
-                "name a folder elsewhere (toa_kernel_work), or mount that file system without noexec",
+                "name a folder elsewhere (toa_kernel.work), or mount that file system without noexec",
             )
         began = len(self.done())
         while not self.is_finished():
