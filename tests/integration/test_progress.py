@@ -110,6 +110,8 @@ def test_a_run_that_is_cancelled_says_what_goes_on(core: str, folder: Path) -> N
     child = subprocess.Popen(
         command(core, "cancelled.yml"), cwd=folder, env=environment(PYTHONUNBUFFERED="1"), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        # A shell that was told to run the tests in the background has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert child.stdout
     lines = []
